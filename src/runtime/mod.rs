@@ -1,0 +1,3 @@
+//! What a process of ours needs besides its work: clock, shutdown, telemetry, probes, leader election.
+
+pub mod clock;

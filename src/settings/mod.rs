@@ -1,0 +1,1 @@
+//! The process's settings as plain data, one file per section.
