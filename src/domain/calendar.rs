@@ -1,0 +1,1 @@
+//! The days on which Danish registers load: weekdays that are no holidays.

@@ -1,0 +1,180 @@
+//! Checked resources in the form that ingest and delivery work from: rows of the store, no references left.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::event_type::TypeSet;
+use super::field_group::GroupSet;
+use super::municipality::Municipality;
+use super::resource::{Environment, ProtectedPersons, ResourceKey, Sector};
+
+/// A source that may be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// Namespace and name.
+    pub key: ResourceKey,
+    /// Test or production.
+    pub environment: Environment,
+    /// Base address of the register's GraphQL services.
+    pub graphql: Url,
+    /// Base address of its token service.
+    pub auth: Url,
+    /// Certificates to trust beside the system's, in PEM.
+    pub ca_bundle: Option<String>,
+    /// Private ranges that the register's addresses may lie in, already cut to what the platform allows.
+    pub allowed_networks: Vec<IpNet>,
+    /// Which form of municipality code the service expects in filters.
+    pub municipality_codes: MunicipalityCodes,
+    /// Time between two readings.
+    pub poll_interval: Duration,
+    /// On which days the register loads.
+    pub calendar: Calendar,
+    /// Whether reading is suspended.
+    pub suspended: bool,
+}
+
+/// Which form of municipality code a service expects in filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MunicipalityCodes {
+    /// Unknown: both are sent.
+    Both,
+    /// `0101`.
+    FourDigits,
+    /// `101`.
+    ThreeDigits,
+}
+
+/// On which days a register loads new data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Calendar {
+    /// Monday to Friday, not on Danish holidays.
+    Weekdays,
+    /// Every day.
+    Daily,
+}
+
+/// A consumer that may receive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Consumer {
+    /// Namespace and name.
+    pub key: ResourceKey,
+    /// Name for people.
+    pub display_name: String,
+    /// The organisation that owns it.
+    pub organisation: String,
+    /// Its organisation number.
+    pub cvr: String,
+    /// Public or private.
+    pub sector: Sector,
+    /// Test or production.
+    pub environment: Environment,
+    /// The most it may ever be given.
+    pub fields: GroupSet,
+    /// What it is given of protected persons.
+    pub protected_persons: ProtectedPersons,
+    /// Where and how deliveries go.
+    pub delivery: Delivery,
+    /// Whether sending is suspended.
+    pub suspended: bool,
+}
+
+/// Where and how a consumer's deliveries go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The address that receives.
+    pub url: Url,
+    /// How it proves that it is the one.
+    pub verification: Verification,
+    /// Certificates to trust beside the system's, in PEM.
+    pub ca_bundle: Option<String>,
+    /// For connect, headers and body together.
+    pub timeout: Duration,
+    /// Most requests at the same time.
+    pub max_in_flight: u32,
+    /// Most requests a second, if limited.
+    pub rate_per_second: Option<u32>,
+    /// When a failed delivery is tried again.
+    pub retry: Retry,
+    /// Private ranges that the address may lie in, already cut to what the platform allows.
+    pub allowed_networks: Vec<IpNet>,
+}
+
+/// How a consumer's address proves itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verification {
+    /// It returns the challenge.
+    Echo,
+    /// It answers 2xx; test environments only.
+    Status,
+}
+
+/// When a failed delivery is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// After the first failure.
+    pub initial: Duration,
+    /// The longest wait.
+    pub max: Duration,
+    /// When the event becomes a dead letter.
+    pub give_up_after: Duration,
+}
+
+/// A subscription with its references resolved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Namespace and name.
+    pub key: ResourceKey,
+    /// The source that tells.
+    pub source: ResourceKey,
+    /// The consumer that hears.
+    pub consumer: ResourceKey,
+    /// Id of the purpose.
+    pub purpose: String,
+    /// The purpose's legal bases.
+    pub legal_bases: Vec<String>,
+    /// Who is covered.
+    pub selector: Selector,
+    /// The selectable types that it hears; the always delivered ones come beside them.
+    pub types: TypeSet,
+    /// How much a payload holds.
+    pub level: PayloadLevel,
+    /// The groups that a payload holds at level Fields.
+    pub fields: GroupSet,
+    /// The most that purpose and consumer allow.
+    pub granted: GroupSet,
+    /// What the consumer is given of protected persons, as at the consumer.
+    pub protected_persons: ProtectedPersons,
+    /// The consumer's sector, as at the consumer.
+    pub sector: Sector,
+    /// How long those who died, emigrated or disappeared stay covered.
+    pub follow_inactive: Duration,
+    /// Whether it is suspended: nothing is routed.
+    pub suspended: bool,
+    /// The instant after which it has ended by itself.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// Who is covered by a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Selector {
+    /// Everyone whom the register tells of.
+    Everyone,
+    /// Who lives in one of these.
+    Municipalities(BTreeSet<Municipality>),
+}
+
+/// How much a payload holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PayloadLevel {
+    /// Only that it happened.
+    Reference,
+    /// And which groups changed.
+    ChangedGroups,
+    /// And what they hold now.
+    Fields,
+}
