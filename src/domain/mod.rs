@@ -13,5 +13,6 @@ pub mod pairwise;
 pub mod person;
 pub mod protection;
 pub mod resource;
+pub mod signing;
 pub mod standing;
 pub mod status;

@@ -1,3 +1,4 @@
 //! What a process of ours needs besides its work: clock, shutdown, telemetry, probes, leader election.
 
+pub mod bell;
 pub mod clock;

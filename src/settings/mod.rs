@@ -1,1 +1,38 @@
-//! The process's settings as plain data, one file per section.
+//! The process's settings as plain data, one file per section. `config/default.toml` explains every key.
+
+pub mod delivery;
+pub mod http;
+pub mod ingest;
+pub mod log;
+pub mod network;
+pub mod operator;
+pub mod register;
+pub mod retention;
+pub mod store;
+mod text;
+
+use serde::Deserialize;
+
+/// All settings. Unknown keys are refused, so that a misspelt one is not silently without effect.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the databases and the root key lie.
+    pub store: store::StoreSettings,
+    /// What is reconciled, and who leads.
+    pub operator: operator::OperatorSettings,
+    /// How sources are read.
+    pub ingest: ingest::IngestSettings,
+    /// How registers are spoken to.
+    pub register: register::RegisterSettings,
+    /// How deliveries are sent.
+    pub delivery: delivery::DeliverySettings,
+    /// Which private addresses may be reached at all.
+    pub network: network::NetworkSettings,
+    /// How long things are kept.
+    pub retention: retention::RetentionSettings,
+    /// Where probes and metrics are served.
+    pub http: http::HttpSettings,
+    /// How is logged.
+    pub log: log::LogSettings,
+}
