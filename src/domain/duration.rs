@@ -2,35 +2,20 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 /// A text that is not such a duration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write a duration such as 500ms, 30s, 10m, 72h or 1h30m")]
 pub struct NotADuration;
 
-/// Reads a duration of one or more numbers with the units ms, s, m and h. No sign, no fraction.
+/// Reads a duration of one or more whole numbers with the units ms, s, m and h. No sign, no fraction, no blanks.
 pub fn parse(text: &str) -> Result<Duration, NotADuration> {
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    if rest.is_empty() {
+    if !text.bytes().all(|b| b.is_ascii_digit() || b"hms".contains(&b)) {
         return Err(NotADuration);
     }
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let number: u64 = rest[..digits].parse().map_err(|_| NotADuration)?;
-        rest = &rest[digits..];
-        let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let unit = match &rest[..letters] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(NotADuration),
-        };
-        rest = &rest[letters..];
-        let millis = number.checked_mul(unit).ok_or(NotADuration)?;
-        total = total.checked_add(Duration::from_millis(millis)).ok_or(NotADuration)?;
-    }
-    Ok(total)
+    let parsed: SignedDuration = text.parse().map_err(|_| NotADuration)?;
+    Duration::try_from(parsed).map_err(|_| NotADuration)
 }
 
 #[cfg(test)]
