@@ -27,7 +27,7 @@ Environment:
                       to start instead of the built-in ones
 `
 
-// A child dies with the thread that started it (see child.go), so all of them are started by the main thread.
+// A child dies with the thread that started it (see component.go), so all of them are started by the main thread.
 func init() { runtime.LockOSThread() }
 
 func main() {

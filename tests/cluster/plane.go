@@ -23,7 +23,7 @@ type plane struct {
 	credentials *credentials
 	signals     <-chan os.Signal
 	components  []*component
-	gone        chan *component // a component that ended by itself
+	gone        chan *component // what ended by itself
 }
 
 // start gives a control plane that is ready for use, or an error with the end of its logs.

@@ -19,7 +19,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	dir := flags.String("dir", "", "")
-	print := flags.Bool("print", false, "")
+	announce := flags.Bool("print", false, "")
 	if flags.Parse(args) != nil || flags.NArg() == 0 {
 		return errUsage
 	}
@@ -44,7 +44,7 @@ func run(args []string) error {
 		return err
 	}
 	defer plane.stop()
-	if *print {
+	if *announce {
 		say("kubeconfig %s, logs %s", plane.kubeconfig, filepath.Join(folder.path, "*.log"))
 	}
 	return plane.supervise(program, command, signals)
