@@ -2,3 +2,6 @@
 
 pub mod bell;
 pub mod clock;
+pub mod probes;
+pub mod shutdown;
+pub mod telemetry;
