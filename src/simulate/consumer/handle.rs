@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use standardwebhooks::Webhook;
 use tokio::sync::broadcast;
@@ -36,6 +38,8 @@ pub(super) struct Shared {
     pub secrets: RwLock<Arc<[Webhook]>>,
     pub behaviour: RwLock<(Arc<Behaviour>, Applies)>,
     pub arrivals: broadcast::Sender<Received>,
+    /// Whether arrivals are kept, or counted only.
+    pub remember: AtomicBool,
 }
 
 impl Shared {
@@ -70,6 +74,7 @@ impl Consumer {
             secrets: RwLock::new(parse(&options.secrets)?),
             behaviour: RwLock::default(),
             arrivals: broadcast::Sender::new(LISTENERS_LAG),
+            remember: AtomicBool::new(true),
         });
         let serving = Serving::start(options.listen, server::routes(shared.clone())).await?;
         Ok(Self { shared, serving })
@@ -83,6 +88,11 @@ impl Consumer {
     /// All that arrived, oldest first, forged and refused ones too.
     pub fn received(&self) -> Vec<Received> {
         self.shared.judge().received.clone()
+    }
+
+    /// Whether to keep what arrives from now on; the report counts it in any case. For loads that fill the memory.
+    pub fn remember(&self, remember: bool) {
+        self.shared.remember.store(remember, Ordering::Relaxed);
     }
 
     /// The sum of it.

@@ -81,8 +81,8 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Keeps an arrival, with the verdicts that depend on what came before it. Gives it as kept.
-    pub(super) fn keep(&mut self, mut arrival: Received) -> Received {
+    /// Completes an arrival with the verdicts that depend on what came before it, and counts it.
+    pub(super) fn judge(&mut self, arrival: &mut Received) {
         self.report.requests += 1;
         if !arrival.signature_valid {
             self.report.forged += 1;
@@ -91,12 +91,10 @@ impl Judge {
         } else if arrival.kind == "endpoint.verify" {
             self.report.challenges += 1;
         } else if arrival.accepted {
-            self.accept(&mut arrival);
+            self.accept(arrival);
         } else {
             self.report.refused += 1;
         }
-        self.received.push(arrival.clone());
-        arrival
     }
 
     fn accept(&mut self, arrival: &mut Received) {

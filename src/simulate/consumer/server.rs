@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -54,12 +55,13 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
 async fn deliver(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let arrival = read(&shared, &headers, &body);
     if !arrival.signature_valid {
-        shared.judge().keep(arrival);
+        keep(&shared, arrival, false);
         return StatusCode::UNAUTHORIZED.into_response();
     }
     if !arrival.malformed.is_empty() {
-        let kept = keep(&shared, arrival, false);
-        return (StatusCode::BAD_REQUEST, kept.malformed.join("; ")).into_response();
+        let why = arrival.malformed.join("; ");
+        keep(&shared, arrival, false);
+        return (StatusCode::BAD_REQUEST, why).into_response();
     }
     let (behaviour, applies) = shared.behaviour();
     let challenge = arrival.kind == "endpoint.verify";
@@ -68,7 +70,9 @@ async fn deliver(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
             if !after.is_zero() {
                 tokio::time::sleep(after).await;
             }
-            accepted(&keep(&shared, arrival, true))
+            let answer = accepted(&arrival);
+            keep(&shared, arrival, true);
+            answer
         }
         Step::AcceptAndCut => {
             keep(&shared, arrival, true);
@@ -81,11 +85,20 @@ async fn deliver(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     }
 }
 
-fn keep(shared: &Shared, arrival: Received, accepted: bool) -> Received {
-    let kept = shared.judge().keep(Received { accepted, ..arrival });
-    // Nobody listening is fine.
-    let _ = shared.arrivals.send(kept.clone());
-    kept
+fn keep(shared: &Shared, mut arrival: Received, accepted: bool) {
+    arrival.accepted = accepted;
+    let remember = shared.remember.load(Ordering::Relaxed);
+    let listened = arrival.signature_valid && shared.arrivals.receiver_count() > 0;
+    let mut judge = shared.judge();
+    judge.judge(&mut arrival);
+    let told = listened.then(|| arrival.clone());
+    if remember {
+        judge.received.push(arrival);
+    }
+    // Told while the lock is held, so that listeners hear in the order of the verdicts.
+    if let Some(told) = told {
+        let _ = shared.arrivals.send(told);
+    }
 }
 
 fn read(shared: &Shared, headers: &HeaderMap, bytes: &[u8]) -> Received {
@@ -107,9 +120,9 @@ fn read(shared: &Shared, headers: &HeaderMap, bytes: &[u8]) -> Received {
     arrival
 }
 
-fn accepted(kept: &Received) -> Response {
-    if kept.kind == "endpoint.verify" {
-        return Json(json!({ "challenge": kept.body["data"]["challenge"] })).into_response();
+fn accepted(arrival: &Received) -> Response {
+    if arrival.kind == "endpoint.verify" {
+        return Json(json!({ "challenge": arrival.body["data"]["challenge"] })).into_response();
     }
     StatusCode::NO_CONTENT.into_response()
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::book::Book;
 use super::dialect::Dialect;
-use super::people::Group;
 use super::people::Person;
-use super::people::Row;
-use super::people::RowStatus;
+use super::rows::Group;
+use super::rows::Row;
+use super::rows::RowStatus;
 use crate::runtime::clock::copenhagen;
 
 /// What an answer depends on besides the person.

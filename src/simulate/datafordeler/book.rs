@@ -15,10 +15,10 @@ use super::life;
 use super::names;
 use super::names::Road;
 use super::numbers;
-use super::people::Group;
 use super::people::Person;
 use super::people::Sex;
 use super::people::Status;
+use super::rows::Group;
 
 /// Everybody, and what changed since the notices were last made.
 #[derive(Debug)]

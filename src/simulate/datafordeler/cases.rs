@@ -14,10 +14,10 @@ use super::life;
 use super::names;
 use super::names::MUNICIPALITIES;
 use super::names::Road;
-use super::people::Group;
 use super::people::Protection;
 use super::people::Sex;
 use super::people::Status;
+use super::rows::Group;
 use crate::runtime::clock::danish_date;
 
 /// Somebody with a home and nothing special about them.

@@ -134,6 +134,7 @@ fn page(world: &World, first: &Value, after: &Value, wanted: &Value) -> Result<V
         .imports
         .after_event(start)
         .iter()
+        .filter(|event| admits(&wanted["entityname"], &event.notice.entity.into()))
         .map(|event| node(&world.dialect, event))
         .filter(|node| fits(wanted, node))
         .take(size.saturating_add(1))

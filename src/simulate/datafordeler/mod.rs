@@ -7,10 +7,10 @@
 //!
 //! | Step | Files |
 //! | --- | --- |
-//! | who there is, and their rows | `people`, `book`, `cases`, `names`, `numbers`, `chance` |
+//! | who there is, and their rows | `people`, `rows`, `book`, `cases`, `names`, `numbers`, `chance` |
 //! | what happens to them | [`Happening`], `life/`, `random` |
 //! | what is told of it | `imports` |
-//! | asked over HTTP | `server`, `access`, `tokens`, `rules`, `events`, `lookup`, `answer`, `dialect`, `replies` |
+//! | asked over HTTP | `server`, `access`, `tokens`, `rules`, `events`, `lookup`, `shapes`, `answer`, `dialect`, `replies` |
 //! | what can go wrong | [`Faults`], `distort` |
 //! | at a terminal | `control`: POST and GET below `/simulator/` |
 
@@ -36,9 +36,11 @@ mod people;
 mod random;
 mod register;
 mod replies;
+mod rows;
 mod rules;
 mod schema;
 mod server;
+mod shapes;
 mod tokens;
 mod world;
 

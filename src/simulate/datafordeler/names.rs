@@ -98,7 +98,7 @@ pub(super) fn address(chance: &mut Chance, code: &str, road: Road) -> Value {
     let (floor, door) = *chance.pick(&[("", ""), ("", ""), ("st", "tv"), ("01", "th"), ("02", "mf"), ("12", "0007")]);
     let greenland = GREENLAND.iter().any(|known| known.0 == code);
     json!({
-        "conavn": chance.once_in(20).then(|| "c/o Fru Fiktivsen"),
+        "conavn": chance.once_in(20).then_some("c/o Fru Fiktivsen"),
         "supplerendeAdresse": null,
         "cprAdresse": {
             "daradresse": (!greenland && road == Road::Ordinary).then(|| chance.uuid()),
@@ -138,7 +138,8 @@ pub(super) fn middle_name(chance: &mut Chance) -> Option<&'static str> {
 
 /// A family name.
 pub(super) fn last_name(chance: &mut Chance) -> &'static str {
-    *chance.pick(FAMILIES)
+    let name: &'static &'static str = chance.pick(FAMILIES);
+    name
 }
 
 /// A birth date of somebody who is between 1 and 95 years old on `today`.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use futures::stream;
-use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::StatusCode;
@@ -23,13 +22,13 @@ use crate::simulate::serving::hang_up;
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     status: StatusCode,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
 }
 
 impl Reply {
     fn new(status: StatusCode, kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
         Self { status, headers, body: body.into() }
     }
 
@@ -59,7 +58,7 @@ impl Reply {
     /// The reply with a header more.
     pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
@@ -112,7 +111,8 @@ impl Reply {
             return hang_up();
         }
         let mut response = Response::new(());
-        (*response.status_mut(), *response.headers_mut()) = (self.status, self.headers);
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers);
         if faults.contains(&Fault::Cut) {
             return cut_in_half(response.map(|()| Body::empty()), &self.body);
         }

@@ -50,10 +50,10 @@ pub(super) fn check(document: &ExecutableDocument, variables: &Value) -> Result<
     let reading = Reading { document, variables };
     let operation = reading.operation()?;
     let root = reading.root(operation)?;
-    reading.names(&operation.selection_set.node, DEPTH).map_err(|refusal| refusal.about(&root))?;
-    let asked = reading.arguments(&root).map_err(|refusal| refusal.about(&root))?;
+    reading.names(&operation.selection_set.node, DEPTH).map_err(|refusal| refusal.about(root))?;
+    let asked = reading.arguments(root).map_err(|refusal| refusal.about(root))?;
     if root.node.name.node == lookup::ROOT {
-        reading.mandatory(&root).map_err(|refusal| refusal.about(&root))?;
+        reading.mandatory(root).map_err(|refusal| refusal.about(root))?;
     }
     Ok(asked)
 }

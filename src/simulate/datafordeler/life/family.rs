@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::simulate::datafordeler::book::Book;
 use crate::simulate::datafordeler::book::Newcomer;
 use crate::simulate::datafordeler::happening::Error;
-use crate::simulate::datafordeler::people::Group;
 use crate::simulate::datafordeler::people::Person;
-use crate::simulate::datafordeler::people::RowStatus;
 use crate::simulate::datafordeler::people::Sex;
 use crate::simulate::datafordeler::people::Status;
+use crate::simulate::datafordeler::rows::Group;
+use crate::simulate::datafordeler::rows::RowStatus;
 
 fn spouse_of(person: &Person) -> Option<String> {
     let row = person.current(Group::CivilStatus)?;

@@ -9,9 +9,9 @@ use crate::simulate::datafordeler::book::Book;
 use crate::simulate::datafordeler::happening::Error;
 use crate::simulate::datafordeler::names;
 use crate::simulate::datafordeler::names::Road;
-use crate::simulate::datafordeler::people::Group;
-use crate::simulate::datafordeler::people::RowStatus;
 use crate::simulate::datafordeler::people::Status;
+use crate::simulate::datafordeler::rows::Group;
+use crate::simulate::datafordeler::rows::RowStatus;
 
 /// The status of somebody who lives in a municipality.
 pub(in crate::simulate::datafordeler) fn status_at(municipality: &str, road: Road) -> Status {

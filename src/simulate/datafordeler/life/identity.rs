@@ -8,9 +8,9 @@ use crate::simulate::datafordeler::book::Book;
 use crate::simulate::datafordeler::happening::Error;
 use crate::simulate::datafordeler::names;
 use crate::simulate::datafordeler::numbers;
-use crate::simulate::datafordeler::people::Group;
-use crate::simulate::datafordeler::people::RowStatus;
 use crate::simulate::datafordeler::people::Status;
+use crate::simulate::datafordeler::rows::Group;
+use crate::simulate::datafordeler::rows::RowStatus;
 
 /// The present name with parts of it replaced. Who had none gets invented parts.
 fn changed_name(book: &mut Book, id: &str, first: Option<String>, last: Option<String>) -> Result<Value, Error> {

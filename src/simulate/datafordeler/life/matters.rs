@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::simulate::datafordeler::book::Book;
 use crate::simulate::datafordeler::happening::Error;
-use crate::simulate::datafordeler::people::Group;
 use crate::simulate::datafordeler::people::Protection;
-use crate::simulate::datafordeler::people::RowStatus;
+use crate::simulate::datafordeler::rows::Group;
+use crate::simulate::datafordeler::rows::RowStatus;
 
 pub(super) fn protect(
     book: &mut Book,

@@ -14,6 +14,7 @@ use super::happening::Error;
 use super::happening::Happening;
 use super::imports::Notice;
 use super::people::Person;
+use super::rows::Group;
 
 pub(super) use home::status_at;
 
@@ -75,7 +76,19 @@ pub(super) fn notices(person: &Person, before: Option<String>, entities: &BTreeS
         municipality_now: None,
         municipality_before: None,
     };
-    let mut notices: Vec<_> = entities.iter().map(|entity| notice(*entity, "u")).collect();
+    let mut notices: Vec<_> = entities
+        .iter()
+        .map(|entity| {
+            let row =
+                Group::ALL.iter().filter(|group| group.words().1 == *entity).find_map(|group| person.of(*group).last());
+            Notice {
+                status: row.map(|row| row.status.text()),
+                from: row.and_then(|row| row.from),
+                to: row.and_then(|row| row.to),
+                ..notice(entity, if person.version == 1 { "i" } else { "u" })
+            }
+        })
+        .collect();
     let now = person.municipality().map(str::to_owned);
     notices.push(Notice { municipality_now: now, municipality_before: before, ..notice("Cprhaendelse", "i") });
     notices
