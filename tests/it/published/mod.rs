@@ -1,0 +1,6 @@
+//! What others build on: the schemas of the custom resources and the samples.
+
+mod manifests;
+mod resources;
+mod samples;
+mod server;
