@@ -176,6 +176,15 @@ pub fn set(
     conditions.sort_by_key(|c| (ConditionType::from_name(&c.type_).is_none(), ConditionType::from_name(&c.type_)));
 }
 
+/// Adds those of `types` that are not there yet as Unknown, as a resource has them before anything was tried.
+pub fn set_missing(conditions: &mut Vec<Condition>, types: &[ConditionType], generation: i64, now: Timestamp) {
+    for type_ in types {
+        if get(conditions, *type_).is_none() {
+            set(conditions, *type_, Status::Unknown, "NotTried", "Nothing is known yet.", generation, now);
+        }
+    }
+}
+
 /// Removes one condition.
 pub fn remove(conditions: &mut Vec<Condition>, type_: ConditionType) {
     conditions.retain(|c| c.type_ != type_.name());
@@ -186,13 +195,14 @@ pub fn get(conditions: &[Condition], type_: ConditionType) -> Option<&Condition>
     conditions.iter().find(|c| c.type_ == type_.name())
 }
 
-/// Reason of the first condition that is not as it should be; that of `Ready`, which only sums up, where no other says why.
+/// Reason of the first condition that is not as it should be; that of `Stalled`, `Reconciling` or `Ready`, which only sum up, where
+/// no other says why.
 pub fn waiting(conditions: &[Condition]) -> Option<String> {
     let wrong = |c: &&Condition| ConditionType::from_name(&c.type_).is_some_and(|t| is_wrong(t, c));
-    let causes = [Reconciling, Stalled, Ready];
-    let is_cause = |c: &&Condition| causes.iter().all(|t| c.type_ != t.name());
+    let summaries = [Stalled, Reconciling, Ready];
+    let is_cause = |c: &&Condition| summaries.iter().all(|t| c.type_ != t.name());
     let first = conditions.iter().filter(is_cause).find(wrong);
-    first.or_else(|| causes.iter().filter_map(|t| get(conditions, *t)).find(wrong)).map(|c| c.reason.clone())
+    first.or_else(|| summaries.iter().filter_map(|t| get(conditions, *t)).find(wrong)).map(|c| c.reason.clone())
 }
 
 fn is_wrong(type_: ConditionType, condition: &Condition) -> bool {
@@ -229,12 +239,14 @@ fn without_numbers(text: &str) -> String {
 mod tests {
     use super::*;
 
+    type Given<'a> = (ConditionType, Status, &'a str);
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     /// A list with the given conditions, set in that order.
-    fn list(of: &[(ConditionType, Status, &str)]) -> Vec<Condition> {
+    fn list(of: &[Given<'_>]) -> Vec<Condition> {
         let mut conditions = Vec::new();
         for (type_, status, reason) in of {
             set(&mut conditions, *type_, *status, reason, "", 1, at(0));
@@ -280,6 +292,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_becomes_unknown_and_the_rest_stays() {
+        let mut conditions = list(&[(Reachable, Status::True, "Answered")]);
+        set_missing(&mut conditions, OF_SOURCE, 1, at(5));
+        let names: Vec<_> = conditions.iter().map(|c| ConditionType::from_name(&c.type_).unwrap()).collect();
+        assert_eq!(names, OF_SOURCE);
+        assert_eq!(get(&conditions, Reachable).unwrap().reason, "Answered");
+        assert_eq!(get(&conditions, FeedHealthy).unwrap().status, "Unknown");
+    }
+
+    #[test]
     fn order_does_not_depend_on_the_order_of_setting() {
         let some = [(Ready, Status::True, "A"), (SecretsResolved, Status::True, "B"), (FeedHealthy, Status::True, "C")];
         let mut reversed = some;
@@ -299,7 +321,7 @@ mod tests {
     fn waiting_names_the_first_cause_and_minds_polarity() {
         use Status::{False, True, Unknown};
         let fine = [(Ready, True, "Succeeded"), (SecretsResolved, True, "Found"), (AccessExpiring, False, "NotSoon")];
-        let cases: [(&[(ConditionType, Status, &str)], Option<&str>); 7] = [
+        let cases: [(&[Given<'_>], Option<&str>); 7] = [
             (&fine, None),
             (&[(Ready, False, "R"), (Reachable, False, "Down"), (SecretsResolved, False, "Missing")], Some("Missing")),
             (&[(Ready, True, "R"), (Reachable, True, "Up"), (AccessExpiring, True, "Soon")], Some("Soon")),

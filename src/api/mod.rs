@@ -11,10 +11,13 @@
 
 pub mod common;
 pub mod conditions;
+#[expect(clippy::duplicated_attributes, reason = "columns have the same members")]
 pub mod consumer;
 pub mod crds;
 pub mod delivery;
 pub mod names;
+#[expect(clippy::duplicated_attributes, reason = "columns have the same members")]
 pub mod source;
+#[expect(clippy::duplicated_attributes, reason = "columns have the same members")]
 pub mod subscription;
 pub mod text;

@@ -1,17 +1,22 @@
 //! Each rule of the schemas, with a manifest that keeps it and one that breaks it, put to a real API server.
 
+use serde_json::Value;
+
+use super::reading;
 use super::server::{CONSUMER, Mode, SOURCE, SUBSCRIPTION, Server, patched};
 
 /// What a rule is about, a patch with which the base still passes, one with which it does not, and what is then said.
 type Rule = (&'static str, &'static str, &'static str, &'static str);
 
-/// Checks that each rule lets the one manifest through and refuses the other for the reason given.
-async fn check(prefix: &str, base: &str, rules: &[Rule]) {
+/// Checks that each rule lets the one manifest through, as something that the operator can read, and refuses the other for the
+/// reason given.
+async fn check(prefix: &str, base: &str, rules: &[Rule], read: fn(Value)) {
     let server = Server::open(prefix).await;
     let mut wrong = Vec::new();
     for (what, accepted, refused, says) in rules {
-        if let Err(message) = server.put(&patched(base, accepted), Mode::DryRun).await {
-            wrong.push(format!("{what}: refused\n  {accepted}\n  {message}"));
+        match server.put(&patched(base, accepted), Mode::DryRun).await {
+            Ok(kept) => read(kept),
+            Err(message) => wrong.push(format!("{what}: refused\n  {accepted}\n  {message}")),
         }
         match server.put(&patched(base, refused), Mode::DryRun).await {
             Ok(_) => wrong.push(format!("{what}: accepted\n  {refused}")),
@@ -53,6 +58,8 @@ const SOURCE_RULES: &[Rule] = &[
     ("production is https, token endpoint", "spec: { environment: Production, datafordeler: { endpoints: null } }", "spec: { environment: Production, datafordeler: { endpoints: { graphql: null, auth: 'http://a.example.org' } } }", "with environment Production, endpoints must start with https://"),
     ("an address is http", "spec: { datafordeler: { endpoints: { auth: 'http://127.0.0.1:8080/base' } } }", "spec: { datafordeler: { endpoints: { auth: 'ftp://a.example.org' } } }", ADDRESS),
     ("an address has a host", "spec: { datafordeler: { endpoints: { auth: 'http://[::1]:8080' } } }", "spec: { datafordeler: { endpoints: { auth: 'http:///base' } } }", ADDRESS),
+    ("an address has a host of letters", "", "spec: { datafordeler: { endpoints: { auth: 'http://a<b.example.org' } } }", ADDRESS),
+    ("an address has a port of digits", "", "spec: { datafordeler: { endpoints: { auth: 'http://a.example.org:http' } } }", ADDRESS),
     ("an address has no user", "", "spec: { datafordeler: { endpoints: { auth: 'https://id:secret@a.example.org' } } }", NO_EXTRAS),
     ("an address has no query", "", "spec: { datafordeler: { endpoints: { auth: 'https://a.example.org?key=1' } } }", NO_EXTRAS),
     ("an API key has its place", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: api_Key.1 } } }", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: 'a/b' } } }", "must be a key of a Secret or ConfigMap"),
@@ -179,15 +186,15 @@ const SUBSCRIPTION_RULES: &[Rule] = &[
 
 #[tokio::test]
 async fn each_rule_of_a_source_lets_one_manifest_through_and_refuses_another() {
-    check("source-rules", SOURCE, SOURCE_RULES).await;
+    check("source-rules", SOURCE, SOURCE_RULES, reading::source).await;
 }
 
 #[tokio::test]
 async fn each_rule_of_a_consumer_lets_one_manifest_through_and_refuses_another() {
-    check("consumer-rules", CONSUMER, CONSUMER_RULES).await;
+    check("consumer-rules", CONSUMER, CONSUMER_RULES, reading::consumer).await;
 }
 
 #[tokio::test]
 async fn each_rule_of_a_subscription_lets_one_manifest_through_and_refuses_another() {
-    check("subscription-rules", SUBSCRIPTION, SUBSCRIPTION_RULES).await;
+    check("subscription-rules", SUBSCRIPTION, SUBSCRIPTION_RULES, reading::subscription).await;
 }
