@@ -1,1 +1,4 @@
 //! ingest
+
+pub mod derive;
+pub mod matching;
