@@ -97,6 +97,14 @@ fn residence() {
             vec![happened(T::AddressTechnical, &[G::Address, G::AddressHistory], "2026-11-20")],
         ),
         (
+            "away and back since we looked",
+            &|p: &mut Person| {
+                moves_to(p, address("0101", "9"), "2026-11-10");
+                moves_to(p, address("0851", "1"), "2026-11-20");
+            },
+            vec![happened(T::AddressChanged, &[G::Address, G::AddressHistory], "2026-11-20")],
+        ),
+        (
             "the road has a new name",
             &|p: &mut Person| {
                 p.addresses[0].state = Technical;
