@@ -502,6 +502,16 @@ impl Person {
         protections.chain(addresses).chain(self.status_since.map(|since| since.date)).filter(|date| *date > on).min()
     }
 
+    /// Visits every other person that the rows name.
+    pub fn for_each_related(&mut self, visit: &mut dyn FnMut(&mut Related)) {
+        self.civil_statuses.iter_mut().filter_map(|row| row.value.spouse.as_mut()).for_each(&mut *visit);
+        self.parents.iter_mut().for_each(|row| visit(&mut row.value.person));
+        self.children.iter_mut().for_each(|row| visit(&mut row.value));
+        self.custody_holders.iter_mut().for_each(|row| visit(&mut row.value.person));
+        self.custody_over.iter_mut().for_each(|row| visit(&mut row.value));
+        self.guardianships.iter_mut().filter_map(|row| row.value.guardian.as_mut()).for_each(visit);
+    }
+
     /// The person with only the groups in `keep`, and only the rows that these groups show: history where a history
     /// group is kept, else what is current or to come.
     #[must_use]

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use super::matching;
 use super::selections::Selections;
 use super::settle;
 use super::weigh::{Scales, Stored, Weighed, previous};
@@ -15,7 +16,9 @@ use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::{EventId, RecordId};
 use crate::domain::person::{Person, Related};
+use crate::domain::standing::Standing;
 use crate::ingest::source::Source;
+use crate::runtime::clock::danish_date;
 use crate::store::cursor::Cursor;
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::keys::{AuditReferences, Ensured, Identity};
@@ -110,9 +113,11 @@ async fn prepare(
     for (fetched, record) in persons.into_iter().zip(records) {
         let before = record.and_then(|record| stored.remove(&record));
         let was_stored = before.is_some();
-        let said = record.and_then(|record| told.get(&record));
-        let told_to = |consumer: ConsumerId| said.and_then(|by| by.get(&consumer)).copied().unwrap_or_else(TypeSet::default);
-        let one = scales.weigh(record, before, fetched.clone(), &told_to);
+        let said: Vec<(ConsumerId, TypeSet)> = record
+            .and_then(|record| told.get(&record))
+            .map(|by| by.iter().map(|(consumer, types)| (*consumer, *types)).collect())
+            .unwrap_or_default();
+        let one = scales.weigh(record, before, fetched.clone(), &said);
         if one.is_ours(was_stored) {
             weighed.push(one);
         }
@@ -222,27 +227,19 @@ fn seal_one(
             None => states.then_some((stated, true)),
         }
     });
-    let missed = one.outcome.missed.iter().map(|(subscription, covered)| (*subscription, record, *covered));
+    let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
     Ok(Ready { told: told.collect(), missed: missed.collect(), row, id: one.person.id, events })
 }
 
 /// The earliest coming day on which this person has to be looked at again: a date of theirs, or the end of following.
 pub fn due_day(
     person: &Person,
-    standing: &crate::domain::standing::Standing,
+    standing: &Standing,
     selections: &Selections,
     source: &Source,
     now: Timestamp,
 ) -> Option<jiff::civil::Date> {
-    use crate::runtime::clock::danish_date;
-    let followed = standing.inactive_since.and_then(|since| {
-        let covering = super::matching::covering(&selections.now, &source.key, standing, now);
-        let ends = covering.iter().filter_map(|sub| {
-            let span = jiff::SignedDuration::try_from(sub.subscription.follow_inactive).ok()?;
-            since.checked_add(span).ok()?.checked_add(jiff::SignedDuration::from_hours(24)).ok()
-        });
-        ends.min().map(danish_date)
-    });
+    let followed = matching::next_follow_end(&selections.now, &source.key, standing, now).map(danish_date);
     [person.next_due(source.clock.today()), followed].into_iter().flatten().min()
 }
 
@@ -257,7 +254,7 @@ fn seal_events(
     let mut events = Vec::new();
     for matched in &one.outcome.matched {
         let told = matched.heard.iter().flat_map(|heard| &heard.subscriptions);
-        let tellable = told.filter_map(|id| selections.now.get(*id)).fold(GroupSet::EMPTY, |all, s| all.union(s.granted));
+        let tellable = told.filter_map(|id| selections.now.get(*id)).fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
         let mut after = one.person.clone().cut_to(tellable);
         after.for_each_related(&mut |related: &mut Related| {
             related.record = related.id.as_ref().and_then(|id| relatives.get(id).copied());

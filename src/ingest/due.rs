@@ -33,7 +33,7 @@ pub async fn run_once(source: &Source, client: Option<&Client>) -> Result<usize,
     let held = open(source, &rows).await?;
     let fetched = match client {
         Some(client) => {
-            let wanted = matching::groups_wanted(&selections.now, &source.key).union(GroupSet::ALWAYS_HELD);
+            let wanted = matching::groups_wanted(&selections.now, &source.key, source.clock.now());
             let ids: Vec<PersonId> = held.keys().cloned().collect();
             match fetch::fetch(source, client, &ids, wanted).await {
                 Ok(fetched) => Some(fetched),

@@ -207,6 +207,7 @@ impl Reader {
     /// One fetch per person and import, for those whom somebody may cover or whom we hold.
     async fn to_fetch(&self, notices: Vec<Notice>) -> Result<Vec<PersonId>, store::Error> {
         let selections = self.source.selections().await?;
+        let now = self.source.clock.now();
         let mut persons: BTreeMap<PersonId, bool> = BTreeMap::new();
         for notice in notices {
             let may = matching::could_cover(
@@ -214,6 +215,7 @@ impl Reader {
                 &self.source.key,
                 notice.municipality_now,
                 notice.municipality_before,
+                now,
             );
             *persons.entry(notice.person).or_default() |= may;
         }
@@ -233,7 +235,7 @@ impl Reader {
     /// The groups to ask of the register.
     pub async fn wanted(&self) -> Result<GroupSet, store::Error> {
         let selections = self.source.selections().await?;
-        Ok(matching::groups_wanted(&selections.now, &self.source.key).union(GroupSet::ALWAYS_HELD))
+        Ok(matching::groups_wanted(&selections.now, &self.source.key, self.source.clock.now()))
     }
 
     /// Rows for those who could not be read often enough; none while somebody is still to be tried.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::commit::due_day;
-use super::matching::{self, Covering, Selectors};
+use super::matching::{self, Entry, Selectors};
 use super::selections::Selections;
 use super::source::Source;
 use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
@@ -58,7 +58,7 @@ pub async fn settle_rows(source: &Source, selections: &Selections, rows: Vec<Per
         let Some(key) = keys.get(&row.record) else { continue };
         let shifts = shifts(&selections.at(row.settled), &selections.now, &source.key, &row.standing, row.updated_at, now);
         for shift in &shifts {
-            let Some(entry) = selections.now.entry(shift.subscription) else { continue };
+            let Some(entry) = selections.now.get(shift.subscription) else { continue };
             if entry.subscription.suspended {
                 missed_rows.push((shift.subscription, row.record, !shift.entered));
             } else {
@@ -97,13 +97,13 @@ pub fn shifts(
 ) -> Vec<Shift> {
     let before = matching::covering(then, source, standing, at_then);
     let after = matching::covering(now, source, standing, at_now);
-    let has = |list: &[Covering<'_>], id: SubscriptionId| list.iter().any(|covering| covering.id == id);
+    let has = |list: &[&Entry], id: SubscriptionId| list.iter().any(|entry| entry.id == id);
     let entered = after.iter().filter(|c| !has(&before, c.id) && then.get(c.id).is_some());
     let entered =
         entered.map(|c| Shift { subscription: c.id, reason: ScopeReason::SubscriptionChanged, entered: true });
     let left = before.iter().filter(|c| !has(&after, c.id)).filter_map(|c| {
         let present = now.get(c.id)?;
-        let over_time = standing.status.presence() == Presence::Inactive && present.selector == c.subscription.selector;
+        let over_time = standing.status.presence() == Presence::Inactive && present.subscription.selector == c.subscription.selector;
         let reason = if over_time { ScopeReason::Inactive } else { ScopeReason::SubscriptionChanged };
         Some(Shift { subscription: c.id, reason, entered: false })
     });
@@ -143,7 +143,7 @@ pub fn routes(
 ) -> Vec<NewRoute> {
     let mut routes: Vec<NewRoute> = Vec::new();
     for id in subscriptions {
-        let Some(entry) = selections.now.entry(id).filter(|entry| !entry.subscription.suspended) else { continue };
+        let Some(entry) = selections.now.get(id).filter(|entry| !entry.subscription.suspended) else { continue };
         match routes.iter_mut().find(|route| route.consumer == entry.consumer) {
             Some(route) => route.subscriptions.push(id),
             None => routes.push(NewRoute { consumer: entry.consumer, type_, subscriptions: vec![id] }),
@@ -164,7 +164,7 @@ pub fn about(
     let person = row.open(key)?;
     let now = source.clock.now();
     let told = routes.iter().flat_map(|route| &route.subscriptions);
-    let tellable = told.filter_map(|id| selections.now.get(*id)).fold(GroupSet::EMPTY, |all, s| all.union(s.granted));
+    let tellable = told.filter_map(|id| selections.now.get(*id)).fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
     let audit = match &person.id {
         Some(id) => Some(source.store.keys.audit_references(id, person.number(source.clock.today()), now)?),
         None => None,
@@ -194,8 +194,7 @@ fn settled_row(
     now: Timestamp,
 ) -> Result<PersonRow, store::Error> {
     let covering = matching::covering(&selections.now, &source.key, &row.standing, now);
-    let granted = covering.iter().fold(GroupSet::EMPTY, |all, c| all.union(c.subscription.granted));
-    let keep = GroupSet::ALWAYS_HELD.union(granted);
+    let keep = matching::groups_kept(&covering);
     let offered = source.offered();
     let wanting = !keep.intersection(offered).minus(row.held).is_empty();
     let person = row.open(key)?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::derive;
-use super::matching::{self, MatchOutcome, Selectors};
+use super::matching::{self, Before, Matching, Selectors, Sight};
 use crate::domain::change::{Change, DerivedFrom};
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
@@ -31,7 +31,7 @@ pub struct Scales<'a> {
     /// The source that tells.
     pub source: &'a ResourceKey,
     /// How far back a first sight may be explained.
-    pub history_days: u16,
+    pub history_days: i32,
     /// How changes come to be known.
     pub derived_from: DerivedFrom,
     /// The present time.
@@ -51,7 +51,7 @@ pub struct Weighed {
     /// Where they stand now.
     pub standing: Standing,
     /// Who hears what, in commit order, and who missed it.
-    pub outcome: MatchOutcome,
+    pub outcome: Matching,
     /// Whether a live subscription covers them now.
     pub covered: bool,
     /// What is kept of them.
@@ -72,7 +72,7 @@ impl Scales<'_> {
         record: Option<RecordId>,
         stored: Option<Stored>,
         fetched: Person,
-        told: &dyn Fn(ConsumerId) -> TypeSet,
+        told: &[(ConsumerId, TypeSet)],
     ) -> Weighed {
         match stored {
             Some(stored) => self.weigh_known(record, stored, fetched, told),
@@ -85,20 +85,12 @@ impl Scales<'_> {
         record: Option<RecordId>,
         stored: Stored,
         fetched: Person,
-        told: &dyn Fn(ConsumerId) -> TypeSet,
+        told: &[(ConsumerId, TypeSet)],
     ) -> Weighed {
         let standing = Standing::of(&fetched, self.today, Some(&stored.standing), self.now);
         let changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
-        let outcome = matching::match_person(
-            self.selectors,
-            self.source,
-            Some(&stored.standing),
-            None,
-            &standing,
-            changes,
-            told,
-            self.now,
-        );
+        let sight = Sight { before: Before::Stored(&stored.standing), after: &standing, told, now: self.now };
+        let outcome = matching::match_person(self.selectors, self.source, &sight, changes);
         self.weighed(fetched, record, Some((stored.person, stored.as_of)), standing, outcome)
     }
 
@@ -106,22 +98,14 @@ impl Scales<'_> {
         &self,
         record: Option<RecordId>,
         fetched: Person,
-        told: &dyn Fn(ConsumerId) -> TypeSet,
+        told: &[(ConsumerId, TypeSet)],
     ) -> Weighed {
-        let sight = derive::first_sight(&fetched, self.today, self.history_days);
-        let rebuilt = Standing::of(&sight.before, sight.before_on, None, self.now);
+        let first = derive::first_sight(&fetched, self.today, self.history_days);
+        let rebuilt = Standing::of(&first.before, first.before_on, None, self.now);
         let standing = Standing::of(&fetched, self.today, Some(&rebuilt), self.now);
-        let outcome = matching::match_person(
-            self.selectors,
-            self.source,
-            None,
-            Some(&rebuilt),
-            &standing,
-            sight.changes,
-            told,
-            self.now,
-        );
-        self.weighed(fetched, record, Some((sight.before, sight.before_on)), standing, outcome)
+        let sight = Sight { before: Before::Rebuilt(&rebuilt), after: &standing, told, now: self.now };
+        let outcome = matching::match_person(self.selectors, self.source, &sight, first.changes);
+        self.weighed(fetched, record, Some((first.before, first.before_on)), standing, outcome)
     }
 
     fn weighed(
@@ -130,12 +114,11 @@ impl Scales<'_> {
         record: Option<RecordId>,
         before: Option<(Person, Date)>,
         standing: Standing,
-        outcome: MatchOutcome,
+        outcome: Matching,
     ) -> Weighed {
         let covering = matching::covering(self.selectors, self.source, &standing, self.now);
-        let covered = !covering.is_empty();
-        let granted = covering.iter().fold(GroupSet::EMPTY, |all, sub| all.union(sub.subscription.granted));
-        Weighed { person, record, before, standing, outcome, covered, keep: GroupSet::ALWAYS_HELD.union(granted) }
+        let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
+        Weighed { person, record, before, standing, outcome, covered, keep }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::standing::Standing;
 use audience::Audience;
 
 pub use coverage::{covers, follow_ends, is_live};
-pub use selectors::{ConsumerId, Entry, Selectors, SubscriptionId, could_cover, groups_for, groups_wanted};
+pub use selectors::{ConsumerId, Entry, Selectors, SubscriptionId, could_cover, covering, groups_kept, groups_wanted};
 
 /// What is known of the person besides the changes.
 #[derive(Clone, Copy, Debug)]

@@ -31,6 +31,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Selectors {
     entries: Vec<Entry>,
+    positions: HashMap<SubscriptionId, usize>,
     sources: HashMap<ResourceKey, Index>,
 }
 
@@ -55,6 +56,7 @@ impl Selectors {
 
     fn add(&mut self, entry: Entry) {
         let at = self.entries.len();
+        self.positions.insert(entry.id, at);
         let index = self.sources.entry(entry.subscription.source.clone()).or_default();
         index.all.push(at);
         index.consumers.entry(entry.consumer).or_default().push(at);
@@ -67,6 +69,11 @@ impl Selectors {
             }
         }
         self.entries.push(entry);
+    }
+
+    /// A subscription by its id, whether or not it has ended by itself.
+    pub fn get(&self, id: SubscriptionId) -> Option<&Entry> {
+        self.positions.get(&id).map(|at| &self.entries[*at])
     }
 
     /// The subscriptions of a source that have not ended and that may cover somebody of one of these municipalities.
@@ -129,19 +136,19 @@ pub fn groups_wanted(selectors: &Selectors, source: &ResourceKey, now: Timestamp
         .fold(GroupSet::ALWAYS_HELD, |groups, entry| groups.union(entry.subscription.granted))
 }
 
-/// The groups to keep of a person who stands so: what the live subscriptions covering them are granted, and what is always
-/// held; none where nobody covers them and nothing is to be kept.
-pub fn groups_for(
-    selectors: &Selectors,
+/// The live subscriptions, suspended ones too, that cover a person who stands so.
+pub fn covering<'a>(
+    selectors: &'a Selectors,
     source: &ResourceKey,
     standing: &Standing,
     now: Timestamp,
-) -> Option<GroupSet> {
-    selectors
-        .candidates(source, standing.municipality.into_iter(), now)
-        .into_iter()
-        .filter(|entry| covers(&entry.subscription, standing, now))
-        .map(|entry| entry.subscription.granted)
-        .reduce(GroupSet::union)
-        .map(|groups| groups.union(GroupSet::ALWAYS_HELD))
+) -> Vec<&'a Entry> {
+    let mut found = selectors.candidates(source, standing.municipality.into_iter(), now);
+    found.retain(|entry| covers(&entry.subscription, standing, now));
+    found
+}
+
+/// The groups to keep of a person whom these subscriptions cover: what they are granted, and what is always held.
+pub fn groups_kept(covering: &[&Entry]) -> GroupSet {
+    covering.iter().fold(GroupSet::ALWAYS_HELD, |groups, entry| groups.union(entry.subscription.granted))
 }
