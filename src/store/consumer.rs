@@ -185,10 +185,8 @@ pub async fn write_state(conn: &mut Conn, id: ConsumerId, state: &ConsumerState)
 
 /// What delivery last found.
 pub async fn state(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerState>, Error> {
-    let text: Option<String> = sqlx::query_scalar("SELECT state FROM consumer_state WHERE consumer = ?")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT state FROM consumer_state WHERE consumer = ?").bind(id).fetch_optional(conn).await?;
     STATE.from_optional_json(text.as_deref())
 }
 

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::keys::AuditReferences;
-use super::seal::PersonKey;
-use super::subscription::EndReason;
 use super::rows::{Column, batch};
+use super::seal::PersonKey;
 use super::seal::Place;
+use super::subscription::EndReason;
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
 use crate::domain::change::Snapshot;
 use crate::domain::event_type::EventType;
@@ -131,12 +131,7 @@ async fn insert_events(conn: &mut Conn, events: &[NewEvent], first: i64, now: Ti
     Ok(())
 }
 
-async fn insert_routes(
-    conn: &mut Conn,
-    events: &[NewEvent],
-    first: i64,
-    now: Timestamp,
-) -> Result<Option<i64>, Error> {
+async fn insert_routes(conn: &mut Conn, events: &[NewEvent], first: i64, now: Timestamp) -> Result<Option<i64>, Error> {
     let mut values = Vec::new();
     for (event, seq) in events.iter().zip(first..) {
         let record = event.record.map(|record| hex::encode(record.0));

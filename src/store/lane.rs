@@ -51,12 +51,11 @@ pub async fn advance(conn: &mut Conn, consumer: ConsumerId, lanes: &[Lane]) -> R
 
 /// A consumer's lanes.
 pub async fn read(conn: &mut Conn, consumer: ConsumerId) -> Result<Vec<Lane>, Error> {
-    let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT shard, watermark, taken, epoch FROM lane WHERE consumer = ? ORDER BY shard",
-    )
-    .bind(consumer)
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<(i64, i64, i64, i64)> =
+        sqlx::query_as("SELECT shard, watermark, taken, epoch FROM lane WHERE consumer = ? ORDER BY shard")
+            .bind(consumer)
+            .fetch_all(conn)
+            .await?;
     rows.into_iter()
         .map(|(shard, watermark, taken, epoch)| {
             Ok(Lane { shard: Column("lane", "shard").number(shard)?, watermark, taken, epoch })

@@ -30,8 +30,7 @@ const KEYS_ARE_LOST: &str = "the key store keys.db is missing. Restore it from i
      holds of persons can be read. To begin anew, move main.db away too";
 const MAIN_IS_NEW: &str = "main.db is new, but keys.db belongs to a store that was in use. Restore main.db from its backup, \
      or move keys.db away to begin anew";
-const FROM_TWO_STORES: &str =
-    "main.db and keys.db come from two different stores. Restore the one that was exchanged";
+const FROM_TWO_STORES: &str = "main.db and keys.db come from two different stores. Restore the one that was exchanged";
 
 /// Where everything lies.
 struct Paths {

@@ -118,13 +118,12 @@ pub async fn find(
     source: SourceId,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, PersonRow>, Error> {
-    let found: Vec<Row> = sqlx::query_as(
-        "SELECT * FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?",
-    )
-    .bind(hexes(records))
-    .bind(source)
-    .fetch_all(conn)
-    .await?;
+    let found: Vec<Row> =
+        sqlx::query_as("SELECT * FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?")
+            .bind(hexes(records))
+            .bind(source)
+            .fetch_all(conn)
+            .await?;
     Ok(rows(found)?.into_iter().map(|row| (row.record, row)).collect())
 }
 
@@ -154,20 +153,8 @@ pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Resul
 }
 
 /// A row as an element of the batch.
-type Value<'a> = (
-    String,
-    SourceId,
-    Option<u16>,
-    Option<u8>,
-    Option<i64>,
-    i64,
-    Option<String>,
-    String,
-    String,
-    i64,
-    i64,
-    String,
-);
+type Value<'a> =
+    (String, SourceId, Option<u16>, Option<u8>, Option<i64>, i64, Option<String>, String, String, i64, i64, String);
 
 fn value(row: &PersonRow) -> Value<'_> {
     let standing = &row.standing;
@@ -207,10 +194,7 @@ pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<HashMap<
     .bind(hexes(records))
     .fetch_all(conn)
     .await?;
-    found
-        .into_iter()
-        .map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected)))
-        .collect()
+    found.into_iter().map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected))).collect()
 }
 
 /// Persons whose `next_due` has come, or whose refetch is asked for, or who became inactive before `inactive_before`, at
@@ -258,12 +242,11 @@ pub async fn unsettled(
 
 /// How many persons of a source are still settled for an older version of the configuration.
 pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i64) -> Result<u64, Error> {
-    let found: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM person WHERE source = ? AND settled < ? AND leaving = 0")
-            .bind(source)
-            .bind(configuration)
-            .fetch_one(conn)
-            .await?;
+    let found: i64 = sqlx::query_scalar("SELECT count(*) FROM person WHERE source = ? AND settled < ? AND leaving = 0")
+        .bind(source)
+        .bind(configuration)
+        .fetch_one(conn)
+        .await?;
     Ok(unsigned(found))
 }
 
@@ -271,10 +254,8 @@ pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i
 pub async fn count(conn: &mut Conn, source: SourceId, municipalities: Option<&[Municipality]>) -> Result<u64, Error> {
     let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
     let codes = codes.map(|codes| batch("person", &codes)).transpose()?;
-    let void: Vec<u8> = [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced]
-        .iter()
-        .filter_map(StatusCode::code)
-        .collect();
+    let void: Vec<u8> =
+        [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced].iter().filter_map(StatusCode::code).collect();
     let found: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM person
          WHERE source = ?1 AND leaving = 0 AND inactive_since IS NULL

@@ -92,10 +92,11 @@ impl TryFrom<Row> for Route {
             record: row.record.as_deref().map(|bytes| Column("route", "record").record(bytes)).transpose()?,
             snapshot: row.snapshot,
             detail: Column("event", "detail").from_optional_json(row.detail.as_deref())?,
-            audit: row
-                .audit_period
-                .zip(row.audit_person)
-                .map(|(period, person)| AuditReferences { period, person, number: row.audit_number }),
+            audit: row.audit_period.zip(row.audit_person).map(|(period, person)| AuditReferences {
+                period,
+                person,
+                number: row.audit_number,
+            }),
             protected: row.protected.map(|protected| protected != 0),
         })
     }
@@ -121,16 +122,15 @@ pub async fn read_person(
     to: i64,
     limit: u32,
 ) -> Result<Vec<Route>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select!(
-        "r.consumer = ? AND r.record = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq LIMIT ?"
-    ))
-    .bind(consumer)
-    .bind(record.0.as_slice())
-    .bind(from)
-    .bind(to)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("r.consumer = ? AND r.record = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq LIMIT ?"))
+            .bind(consumer)
+            .bind(record.0.as_slice())
+            .bind(from)
+            .bind(to)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
     rows.into_iter().map(Route::try_from).collect()
 }
 

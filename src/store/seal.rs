@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::aead::{self, KeyBytes};
 use super::Error;
+use super::aead::{self, KeyBytes};
 use crate::domain::pairwise::RecordId;
 
 /// Version of the content's encoding: JSON as the types of `domain` write it.
@@ -52,8 +52,7 @@ impl PersonKey {
     /// Seals a value: schema version, key version, nonce, ciphertext and tag.
     pub fn seal<T: Serialize>(&self, place: Place<'_>, value: &T) -> Result<Vec<u8>, Error> {
         let plain = Zeroizing::new(
-            serde_json::to_vec(value)
-                .map_err(|_| Error::Encode { table: place.table, column: place.column })?,
+            serde_json::to_vec(value).map_err(|_| Error::Encode { table: place.table, column: place.column })?,
         );
         let [a, b, c, d] = self.version.to_be_bytes();
         Ok(aead::seal(&self.bytes, &self.associated(place), &[SCHEMA, a, b, c, d], &plain))
@@ -99,11 +98,8 @@ mod tests {
         let key = PersonKey::new(RecordId::random(), 1, aead::random_key());
         let sealed = key.seal(PLACE, &"secret").expect("can be encoded");
         assert_eq!(key.open::<String>(PLACE, &sealed).ok().as_deref(), Some("secret"));
-        let elsewhere = [
-            Place { row: "2", ..PLACE },
-            Place { column: "snapshot", ..PLACE },
-            Place { table: "event", ..PLACE },
-        ];
+        let elsewhere =
+            [Place { row: "2", ..PLACE }, Place { column: "snapshot", ..PLACE }, Place { table: "event", ..PLACE }];
         for place in elsewhere {
             assert!(matches!(key.open::<String>(place, &sealed), Err(Error::Sealed { .. })));
         }

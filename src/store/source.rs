@@ -183,10 +183,8 @@ pub async fn write_state(conn: &mut Conn, id: SourceId, state: &SourceState) -> 
 
 /// What ingest last found.
 pub async fn state(conn: &mut Conn, id: SourceId) -> Result<Option<SourceState>, Error> {
-    let text: Option<String> = sqlx::query_scalar("SELECT state FROM source_state WHERE source = ?")
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT state FROM source_state WHERE source = ?").bind(id).fetch_optional(conn).await?;
     STATE.from_optional_json(text.as_deref())
 }
 

@@ -170,10 +170,8 @@ async fn insert_identifiers(
     if added.is_empty() {
         return Ok(());
     }
-    let list: Vec<_> = added
-        .iter()
-        .map(|((kind, bytes), record)| (kind, hex::encode(bytes), hex::encode(record.0)))
-        .collect();
+    let list: Vec<_> =
+        added.iter().map(|((kind, bytes), record)| (kind, hex::encode(bytes), hex::encode(record.0))).collect();
     sqlx::query(
         "INSERT INTO identifier (kind, reference, record, authority, environment, key_version)
          SELECT value ->> 0, unhex(value ->> 1), unhex(value ->> 2), ?, ?, ? FROM json_each(?)",

@@ -86,14 +86,13 @@ impl Keys {
         before: Timestamp,
         limit: u32,
     ) -> Result<(Vec<RecordId>, Option<RecordId>), Error> {
-        let rows: Vec<(Vec<u8>, bool)> = sqlx::query_as(
-            "SELECT record, sought_at < ? FROM person_key WHERE record > ? ORDER BY record LIMIT ?",
-        )
-        .bind(before.as_millisecond())
-        .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
-        .bind(limit)
-        .fetch_all(&mut *self.db.read().await?)
-        .await?;
+        let rows: Vec<(Vec<u8>, bool)> =
+            sqlx::query_as("SELECT record, sought_at < ? FROM person_key WHERE record > ? ORDER BY record LIMIT ?")
+                .bind(before.as_millisecond())
+                .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
+                .bind(limit)
+                .fetch_all(&mut *self.db.read().await?)
+                .await?;
         let column = Column("person_key", "record");
         let last = rows.last().map(|(record, _)| column.record(record)).transpose()?;
         let unsought = rows.iter().filter(|(_, unsought)| *unsought).map(|(record, _)| column.record(record));
@@ -145,12 +144,7 @@ impl Keys {
     }
 
     /// Remembers that keys were sought, to within an hour.
-    pub(super) async fn mark_sought(
-        &self,
-        conn: &mut Conn,
-        records: &[RecordId],
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    pub(super) async fn mark_sought(&self, conn: &mut Conn, records: &[RecordId], now: Timestamp) -> Result<(), Error> {
         sqlx::query(
             "UPDATE person_key SET sought_at = ?
              WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND sought_at <= ?",
@@ -195,10 +189,5 @@ fn wrap(data: &RingKey, key: &PersonKey) -> Vec<u8> {
 }
 
 fn place(record: RecordId, version: u32, data: &RingKey) -> Vec<u8> {
-    aead::joined(&[
-        b"cpr-operator/person-key/v1",
-        &record.0,
-        &version.to_be_bytes(),
-        &data.version.to_be_bytes(),
-    ])
+    aead::joined(&[b"cpr-operator/person-key/v1", &record.0, &version.to_be_bytes(), &data.version.to_be_bytes()])
 }
