@@ -52,7 +52,7 @@ pub async fn snapshots(source: &Source) -> Result<usize, store::Error> {
 pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
     let selections = source.selections().await?;
     let Some(id) = missed::next_resumed(&mut *source.store.main.read().await?, source.id).await? else { return Ok(0) };
-    if selections.now.get(id).is_none_or(|subscription| subscription.suspended) {
+    if selections.now.get(id).is_none_or(|entry| entry.subscription.suspended) {
         return Ok(0);
     }
     let now = source.clock.now();

@@ -8,7 +8,6 @@ use super::matching;
 use super::settle;
 use super::source::Source;
 use crate::domain::change::DerivedFrom;
-use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;

@@ -12,12 +12,18 @@ use crate::store::cursor::{Cursor, Import};
 use crate::store::source::FeedState;
 
 /// What a reading of the notices found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reading<N> {
     /// Notices by import, in the order of their event ids.
     pub imports: BTreeMap<u32, Vec<N>>,
     /// The id of the last event of each import.
     pub last_events: BTreeMap<u32, i64>,
+}
+
+impl<N> Default for Reading<N> {
+    fn default() -> Self {
+        Self { imports: BTreeMap::new(), last_events: BTreeMap::new() }
+    }
 }
 
 impl<N> Reading<N> {
@@ -118,17 +124,8 @@ fn gap(cursor: &Cursor) -> Option<u32> {
 
 /// Whether a whole loading day has gone by without an import: loads run into the night after it.
 fn is_stale(since: Timestamp, now: Timestamp, calendar: Calendar) -> bool {
-    let mut day = danish_date(since);
-    let today = danish_date(now);
-    let mut loading_days = 0;
-    while let Ok(next) = day.tomorrow() {
-        if next >= today {
-            break;
-        }
-        day = next;
-        loading_days += u32::from(calendar::is_loading_day(day, calendar));
-    }
-    loading_days >= 1
+    let yesterday = danish_date(now).yesterday();
+    yesterday.is_ok_and(|yesterday| calendar::loading_days_between(danish_date(since), yesterday, calendar) > 0)
 }
 
 #[cfg(test)]

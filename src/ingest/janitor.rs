@@ -36,14 +36,14 @@ pub async fn run_once(store: &Store, settings: &RetentionSettings, now: Timestam
     removed.resources += end_consumers(store, grace).await?;
     removed.resources += end_sources(store, grace).await?;
     mark_uncovered(store, grace).await?;
-    removed.persons += remove_leaving(store, now).await?;
+    removed.persons += remove_leaving(store).await?;
     removed.rows += prune(store, settings, now).await?;
     Ok(removed)
 }
 
 /// Removes persons that are marked: key store first, rows after. How many.
-pub async fn remove_leaving(store: &Store, now: Timestamp) -> Result<u64, store::Error> {
-    removal::run_once(store, now, BATCH).await
+pub async fn remove_leaving(store: &Store) -> Result<u64, store::Error> {
+    removal::run_once(store).await
 }
 
 fn before(now: Timestamp, span: Duration) -> Timestamp {
@@ -94,7 +94,7 @@ async fn end_sources(store: &Store, grace: Timestamp) -> Result<u64, store::Erro
     let mut count = 0;
     for row in source::all(&mut tx).await? {
         let over = row.ended_at.is_some_and(|at| at <= grace) && !named.contains(&row.id);
-        if over && person::release_source(&mut tx, row.id, BATCH).await? {
+        if over && person::release_source(&mut tx, row.id).await? {
             retention::delete_source(&mut tx, row.id).await?;
             count += 1;
         }

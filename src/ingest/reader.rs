@@ -193,7 +193,7 @@ impl Reader {
             let part = commit::commit(&source, batch, DerivedFrom::Comparison).await?;
             add(&mut done, &part);
             if !part.again.is_empty() {
-                super::janitor::remove_leaving(&source.store, source.clock.now()).await?;
+                super::janitor::remove_leaving(&source.store).await?;
                 waiting.extend(part.again);
             }
         }
@@ -262,7 +262,7 @@ impl Reader {
 
     fn next_unread_try(&self) -> jiff::Timestamp {
         let now = self.source.clock.now();
-        let wait = SignedDuration::try_from(self.source.settings.unread_retry).unwrap_or(SignedDuration::HOUR);
+        let wait = SignedDuration::try_from(self.source.settings.unread_retry).unwrap_or(SignedDuration::from_hours(1));
         now.checked_add(wait).unwrap_or(now)
     }
 }

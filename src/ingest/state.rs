@@ -39,11 +39,10 @@ pub fn failed(error: &Error) -> Option<Contact> {
     Some(Contact { reason: reason.into(), message: error.to_string(), reached, accepted })
 }
 
-/// What the schema offers, for status.
+/// What the schema offers, for status: names chosen among known candidates, and names missing.
 pub fn schema(understanding: &Understanding) -> SchemaState {
-    SchemaState {
-        read: understanding.from_schema,
-        offered: understanding.offered,
-        message: understanding.to_string(),
-    }
+    let list = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")));
+    let said = [list("found under another name", &understanding.chosen), list("not offered", &understanding.missing)];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    SchemaState { read: understanding.from_schema, offered: understanding.offered, message: said.join("; ") }
 }
