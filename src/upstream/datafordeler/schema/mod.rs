@@ -4,7 +4,7 @@ mod entity;
 mod person;
 mod sdl;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use crate::domain::field_group::GroupSet;
 
@@ -72,6 +72,16 @@ impl Findings {
         }
         self.missing.push(path.to_owned());
     }
+
+    /// Takes in what was found within a member. Nothing is lost with what an optional one lacks.
+    fn take(&mut self, inner: Findings, need: Need) {
+        self.chosen.extend(inner.chosen);
+        if need != Need::Optional {
+            self.lost = self.lost.union(inner.lost);
+            self.missing.extend(inner.missing);
+            self.unusable |= inner.unusable;
+        }
+    }
 }
 
 /// The members of `fields` that the type `within` has. `groups`: those that the parent is selected for.
@@ -103,7 +113,9 @@ fn choose_one(
     };
     let members = match target {
         Some(object) if !field.members.is_empty() => {
-            let members = choose(sdl, object, field.members, &path, groups, out);
+            let mut inner = Findings::default();
+            let members = choose(sdl, object, field.members, &path, groups, &mut inner);
+            out.take(inner, field.need);
             (!members.is_empty()).then_some(members)
         }
         None if field.plain => Some(Vec::new()),
