@@ -12,12 +12,12 @@ use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::Context;
 use super::events::Announcer;
 use super::kind::Kind;
 use super::report::Desk;
 use super::requeue::Attempts;
 use super::secrets::Fingerprints;
-use super::Context;
 use crate::api::consumer::ConsumerSystem;
 use crate::api::source::CprSource;
 use crate::api::subscription::CprSubscription;
@@ -87,6 +87,25 @@ pub struct Fleet {
     pub consumers: View<ConsumerSystem>,
     /// Subscriptions.
     pub subscriptions: View<CprSubscription>,
+    /// Persons covered by each subscription, as last counted.
+    pub counts: Counts,
+}
+
+/// Persons covered by each subscription, as last counted: counting reads many rows, so it is not done at each look.
+#[derive(Debug, Default)]
+pub struct Counts(Mutex<HashMap<ResourceKey, (i64, Timestamp, i64)>>);
+
+impl Counts {
+    /// The count for a generation, if it is not older than `since`.
+    pub fn get(&self, key: &ResourceKey, generation: i64, since: Timestamp) -> Option<i64> {
+        let counts = self.0.lock().expect("no holder panics");
+        counts.get(key).filter(|(of, at, _)| *of == generation && *at > since).map(|(_, _, count)| *count)
+    }
+
+    /// Keeps a count.
+    pub fn put(&self, key: &ResourceKey, generation: i64, at: Timestamp, count: i64) {
+        self.0.lock().expect("no holder panics").insert(key.clone(), (generation, at, count));
+    }
 }
 
 impl Fleet {
@@ -109,7 +128,7 @@ impl Fleet {
                 Reference::Consumer => &spec.consumer_ref,
             };
             if subscription.namespace().as_ref() == Some(&key.namespace) && named.name.as_str() == key.name {
-                self.subscriptions.wake(key_of(&*subscription));
+                self.subscriptions.wake(key_of(&subscription));
             }
         }
     }
@@ -168,6 +187,12 @@ impl<K: Kind> View<K> {
         self.compare.notify_one();
     }
 
+    /// Forgets an object that was deleted, and has the store compared.
+    pub fn set_deleted(&self, key: &ResourceKey) {
+        self.forget(key);
+        self.compare.notify_one();
+    }
+
     /// Whether the object is there, readable or not.
     pub fn contains(&self, key: &ResourceKey) -> bool {
         self.objects.get(&object_ref(key)).is_some()
@@ -215,8 +240,7 @@ impl<K: Kind> View<K> {
         });
     }
 
-    /// Forgets what is kept in memory of an object that is gone.
-    pub fn forget(&self, key: &ResourceKey) {
+    fn forget(&self, key: &ResourceKey) {
         self.set_alarm(key, None);
         self.attempts.forget(key);
         self.desk.forget(key);
@@ -235,4 +259,3 @@ pub fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> 
         (a, b) => a.or(b),
     }
 }
-

@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
-use kube::core::object::HasStatus;
-use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::fleet::{Fleet, Process, earlier};
+use super::fleet::{Fleet, Process};
 use super::kind::Kind;
 use super::refusal::{Refusal, Remedy};
 use crate::api::conditions::{self, ConditionType};
@@ -44,6 +44,9 @@ pub trait Status: Clone + Default + PartialEq + Serialize + DeserializeOwned + S
 
     /// The same without counters and times that move all the time, and so cause no write by themselves.
     fn settled(&self) -> Self;
+
+    /// The same status with the members that all kinds share.
+    fn with(self, conditions: Vec<Condition>, waiting: Option<String>, meta: &ObjectMeta) -> Self;
 }
 
 /// Conditions under way: begun from those of the last status, so that times of transition are kept.
@@ -112,7 +115,7 @@ fn is_missing_part(condition: &Condition) -> bool {
 }
 
 /// The value of the annotation that asks for a reconcile.
-pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
+fn asked_at(meta: &ObjectMeta) -> Option<String> {
     meta.annotations.as_ref()?.get(RECONCILE_AT).map(|value| value.chars().take(256).collect())
 }
 
@@ -216,7 +219,14 @@ pub async fn write<K: Kind>(
     }
     if patch::<K>(fleet, key, meta, &new).await? {
         fleet.context().metrics.count_status_write(K::CONTROLLER);
-        let about = K::object_reference(key, meta);
+        let about = ObjectReference {
+            api_version: Some(K::api_version(&()).into_owned()),
+            kind: Some(K::kind(&()).into_owned()),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            uid: meta.uid.clone(),
+            ..Default::default()
+        };
         fleet.announcer.announce(&about, last.conditions(), new.conditions()).await;
         desk.keep(key, meta, new, now);
     }
@@ -251,26 +261,21 @@ fn dynamic_api<K: Kind>(fleet: &Fleet, key: &ResourceKey) -> Api<DynamicObject> 
 }
 
 /// Says of an object that cannot be read that it cannot.
-pub async fn write_unreadable<K>(fleet: &Fleet, key: &ResourceKey, meta: &ObjectMeta) -> Result<(), Error>
-where
-    K: Kind,
-    K::Status: Conditioned,
-{
+pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &ObjectMeta) -> Result<(), Error> {
     let found = dynamic_api::<K>(fleet, key).get_opt(&key.name).await.map_err(Error::Write)?;
     let Some(found) = found else { return Ok(()) };
     let last: K::Status = match found.data.get("status") {
         Some(status) => serde_json::from_value(status.clone()).map_err(|_| Error::Unreadable)?,
         None => K::Status::default(),
     };
-    let generation = meta.generation.unwrap_or_default();
-    let mut draft = Draft::begin(last.conditions(), generation, fleet.now());
+    let mut draft = Draft::begin(last.conditions(), meta.generation.unwrap_or_default(), fleet.now());
     for type_ in K::CONDITIONS {
         if conditions::get(&draft.conditions, *type_).is_none() {
             draft.set(*type_, Holds::Unknown, "NotUnderstood", "the resource cannot be read");
         }
     }
     let (conditions, waiting) = draft.finish(Some(&not_understood()), false);
-    let new = last.clone().with(conditions, waiting, generation, asked_at(meta));
+    let new = last.clone().with(conditions, waiting, meta);
     write::<K>(fleet, key, &found.metadata, &last, new).await.map(drop)
 }
 
@@ -279,19 +284,7 @@ fn not_understood() -> Refusal {
     Refusal::by_author("NotUnderstood", message)
 }
 
-/// A status into which the members that all kinds share can be put.
-pub trait Conditioned: Sized {
-    /// The same status with other conditions.
-    fn with(
-        self,
-        conditions: Vec<Condition>,
-        waiting: Option<String>,
-        generation: i64,
-        asked_at: Option<String>,
-    ) -> Self;
-}
-
-macro_rules! conditioned {
+macro_rules! statuses {
     ($($status:ty, |$s:ident| $settle:block;)*) => { $(
         impl Status for $status {
             fn conditions(&self) -> &[Condition] {
@@ -303,27 +296,19 @@ macro_rules! conditioned {
                 $settle
                 $s
             }
-        }
 
-        impl Conditioned for $status {
-            fn with(
-                mut self,
-                conditions: Vec<Condition>,
-                waiting: Option<String>,
-                generation: i64,
-                asked_at: Option<String>,
-            ) -> Self {
+            fn with(mut self, conditions: Vec<Condition>, waiting: Option<String>, meta: &ObjectMeta) -> Self {
                 self.conditions = conditions;
                 self.waiting = waiting;
-                self.observed_generation = Some(generation);
-                self.last_handled_reconcile_at = asked_at;
+                self.observed_generation = meta.generation;
+                self.last_handled_reconcile_at = asked_at(meta);
                 self
             }
         }
     )* };
 }
 
-conditioned! {
+statuses! {
     crate::api::source::CprSourceStatus, |s| { s.cursor = None; };
     crate::api::consumer::ConsumerSystemStatus, |s| { s.subscriptions = None; s.delivery = None; };
     crate::api::subscription::CprSubscriptionStatus, |s| { s.subjects = None; };

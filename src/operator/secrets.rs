@@ -66,6 +66,12 @@ pub async fn read_ca_bundle(
     }
 }
 
+/// Whether a refusal takes back what was read before: the Secret is gone, or not meant for the place any more. One that is
+/// only spoilt leaves the last good values in use.
+pub fn withdraws(refusal: &Refusal) -> bool {
+    matches!(refusal.reason, "SecretNotFound" | "SecretNotLabelled" | "InvalidSpec")
+}
+
 fn forbidden(kind: &str, name: &str) -> Refusal {
     let reason = if kind == "Secret" { "SecretForbidden" } else { "ConfigMapForbidden" };
     let message = format!(
@@ -78,7 +84,8 @@ fn forbidden(kind: &str, name: &str) -> Refusal {
 /// What the Secret holds, if it is there and meant for the place.
 fn usable(secret: Option<Secret>, name: &str, usage: &str) -> Result<Data, Refusal> {
     let Some(secret) = secret else {
-        let message = format!("Secret {name} does not exist in this namespace: create it with the label {USE_LABEL}: {usage}");
+        let message =
+            format!("Secret {name} does not exist in this namespace: create it with the label {USE_LABEL}: {usage}");
         return Err(Refusal::by_others("SecretNotFound", message));
     };
     if secret.labels().get(USE_LABEL).map(String::as_str) != Some(usage) {
