@@ -13,7 +13,7 @@ use super::VERSION;
 use super::settings::{self, SettingsArgs};
 use crate::delivery::credentials::SigningBook;
 use crate::ingest::credentials::CredentialBook;
-use crate::operator::ClusterConfig;
+use crate::operator::connect::ClusterConfig;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::runtime::probes::{self, Health};
@@ -113,8 +113,7 @@ impl Process {
         if !self.settings.operator.enabled {
             return None;
         }
-        let metrics = operator::Metrics::default();
-        metrics.register(&mut self.registry);
+        let metrics = operator::metrics::Metrics::register(&mut self.registry);
         let context = operator::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),

@@ -64,7 +64,8 @@ pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
     let (mut events, mut claims) = (Vec::new(), Vec::new());
     for (record, was_covered) in &waiting {
         let (Some(row), Some(key)) = (rows.get(record), keys.get(record)) else { continue };
-        let is_covered = matching::covering(&selections.now, &source.key, &row.standing, now).iter().any(|c| c.id == id);
+        let is_covered =
+            matching::covering(&selections.now, &source.key, &row.standing, now).iter().any(|c| c.id == id);
         let (type_, scope) = match (was_covered, is_covered) {
             (true, true) => (EventType::Snapshot, None),
             (false, true) => (EventType::ScopeEntered, Some(ScopeReason::SubscriptionChanged)),

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use super::Error;
 use super::matching;
 use super::selections::Selections;
 use super::settle;
@@ -66,18 +67,20 @@ struct Ready {
     events: Vec<NewEvent>,
     told: Vec<(Told, bool)>,
     missed: Vec<(SubscriptionId, RecordId, bool)>,
+    /// Keeps the person's key from being deleted before the transaction that relies on it has committed.
+    _key: Ensured,
 }
 
 /// Commits a batch.
-pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) -> Result<Committed, store::Error> {
+pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
         let selections = source.selections().await?;
-        let ready = prepare(source, &selections, &batch, derived_from).await?;
+        let mut ready = prepare(source, &selections, &batch, derived_from).await?;
         let mut tx = source.store.main.begin().await?;
         if meta::selectors(&mut tx).await? != selections.version {
             continue;
         }
-        let done = write(source, &mut tx, &batch, ready).await?;
+        let done = write(source, &mut tx, &batch, &mut ready).await?;
         tx.commit().await?;
         if done.routes > 0 {
             source.bells.routes.ring();
@@ -92,7 +95,7 @@ async fn prepare(
     selections: &Selections,
     batch: &Batch,
     derived_from: DerivedFrom,
-) -> Result<Vec<Ready>, store::Error> {
+) -> Result<Vec<Ready>, Error> {
     let now = source.clock.now();
     let persons: Vec<&Person> = batch.persons.iter().filter(|person| person.id.is_some()).collect();
     let ids: Vec<PersonId> = persons.iter().filter_map(|person| person.id.clone()).collect();
@@ -130,7 +133,7 @@ async fn open_stored(
     source: &Source,
     selections: &Selections,
     records: &[RecordId],
-) -> Result<HashMap<RecordId, Stored>, store::Error> {
+) -> Result<HashMap<RecordId, Stored>, Error> {
     let mut rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
     let late: Vec<PersonRow> = rows.values().filter(|row| row.settled < selections.version).cloned().collect();
     if !late.is_empty() {
@@ -153,7 +156,7 @@ async fn seal_all(
     selections: &Selections,
     weighed: Vec<Weighed>,
     now: Timestamp,
-) -> Result<Vec<Ready>, store::Error> {
+) -> Result<Vec<Ready>, Error> {
     let identities: Vec<Identity> = weighed.iter().filter_map(|one| identity(&one.person)).collect();
     let ensured = source.store.keys.ensure_persons(&source.realm, &identities, now).await?;
     let mut claims: BTreeSet<(ConsumerId, RecordId)> = BTreeSet::new();
@@ -167,7 +170,7 @@ async fn seal_all(
     weighed
         .into_iter()
         .zip(ensured)
-        .map(|(one, ensured)| seal_one(source, selections, one, &ensured, &relatives, now))
+        .map(|(one, ensured)| seal_one(source, selections, one, ensured, &relatives, now))
         .collect()
 }
 
@@ -177,7 +180,7 @@ fn identity(person: &Person) -> Option<Identity> {
 }
 
 /// Our records of the persons that others' rows name, so that a consumer who knows them can be told by reference.
-async fn relatives(source: &Source, weighed: &[Weighed]) -> Result<HashMap<PersonId, RecordId>, store::Error> {
+async fn relatives(source: &Source, weighed: &[Weighed]) -> Result<HashMap<PersonId, RecordId>, Error> {
     let mut ids: HashSet<PersonId> = HashSet::new();
     for one in weighed.iter().filter(|one| !one.outcome.matched.is_empty()) {
         let mut person = one.person.clone();
@@ -192,10 +195,10 @@ fn seal_one(
     source: &Source,
     selections: &Selections,
     one: Weighed,
-    ensured: &Ensured,
+    ensured: Ensured,
     relatives: &HashMap<PersonId, RecordId>,
     now: Timestamp,
-) -> Result<Ready, store::Error> {
+) -> Result<Ready, Error> {
     let today = source.clock.today();
     let record = ensured.record;
     let number = one.person.number(today);
@@ -203,7 +206,7 @@ fn seal_one(
         Some(id) => Some(source.store.keys.audit_references(id, number, now)?),
         None => None,
     };
-    let events = seal_events(source, selections, &one, ensured, references, relatives)?;
+    let events = seal_events(source, selections, &one, &ensured, references, relatives)?;
     let content = one.person.clone().cut_to(one.keep);
     let row = PersonRow {
         record,
@@ -228,7 +231,7 @@ fn seal_one(
         }
     });
     let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
-    Ok(Ready { told: told.collect(), missed: missed.collect(), row, id: one.person.id, events })
+    Ok(Ready { told: told.collect(), missed: missed.collect(), row, id: one.person.id, events, _key: ensured })
 }
 
 /// The earliest coming day on which this person has to be looked at again: a date of theirs, or the end of following.
@@ -250,11 +253,13 @@ fn seal_events(
     ensured: &Ensured,
     references: Option<AuditReferences>,
     relatives: &HashMap<PersonId, RecordId>,
-) -> Result<Vec<NewEvent>, store::Error> {
+) -> Result<Vec<NewEvent>, Error> {
     let mut events = Vec::new();
     for matched in &one.outcome.matched {
         let told = matched.heard.iter().flat_map(|heard| &heard.subscriptions);
-        let tellable = told.filter_map(|id| selections.now.get(*id)).fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
+        let tellable = told
+            .filter_map(|id| selections.now.get(*id))
+            .fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
         let mut after = one.person.clone().cut_to(tellable);
         after.for_each_related(&mut |related: &mut Related| {
             related.record = related.id.as_ref().and_then(|id| relatives.get(id).copied());
@@ -291,22 +296,18 @@ fn seal_events(
 }
 
 /// The transaction: short, for everything is ready.
-async fn write(
-    source: &Source,
-    tx: &mut store::Tx,
-    batch: &Batch,
-    ready: Vec<Ready>,
-) -> Result<Committed, store::Error> {
+async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut Vec<Ready>) -> Result<Committed, Error> {
     let now = source.clock.now();
-    let mut done = Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };
+    let mut done =
+        Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };
     let (mut rows, mut events, mut stated, mut undone, mut missed) = (vec![], vec![], vec![], vec![], vec![]);
     let mut ids: HashMap<RecordId, PersonId> = HashMap::new();
-    for one in ready {
-        ids.extend(one.id.map(|id| (one.row.record, id)));
-        events.extend(one.events);
-        missed.extend(one.missed);
-        one.told.into_iter().for_each(|(told, is_new)| if is_new { stated.push(told) } else { undone.push(told) });
-        rows.push(one.row);
+    for one in ready.iter_mut() {
+        ids.extend(one.id.take().map(|id| (one.row.record, id)));
+        events.append(&mut one.events);
+        missed.append(&mut one.missed);
+        one.told.drain(..).for_each(|(told, is_new)| if is_new { stated.push(told) } else { undone.push(told) });
+        rows.push(one.row.clone());
     }
     let leaving: HashSet<RecordId> = person::write(tx, &rows, now).await?.into_iter().collect();
     done.stored = (rows.len() - leaving.len()) as u64;
@@ -329,6 +330,5 @@ async fn write(
         cursor::write(tx, source.id, next).await?;
     }
     audit::record(tx, &source.store.keys, &batch.audit).await?;
-    audit::record_keys_made(tx, &source.store.keys, now).await?;
     Ok(done)
 }

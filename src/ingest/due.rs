@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::Error;
 use super::commit::{self, Batch};
-use super::fetch::{self, Error, Fetched};
+use super::fetch::{self, Fetched};
 use super::matching;
 use super::settle;
 use super::source::Source;
@@ -68,7 +69,7 @@ async fn open(source: &Source, rows: &[PersonRow]) -> Result<Held, store::Error>
 }
 
 /// Who could not be read, or is unknown by now, is weighed from what is stored; the fetch of the unreadable stays asked for.
-async fn commit_fetched(source: &Source, fetched: Fetched, mut held: Held) -> Result<(), store::Error> {
+async fn commit_fetched(source: &Source, fetched: Fetched, mut held: Held) -> Result<(), Error> {
     for person in &fetched.persons {
         if let Some(id) = &person.id {
             held.remove(id);
@@ -78,17 +79,19 @@ async fn commit_fetched(source: &Source, fetched: Fetched, mut held: Held) -> Re
     let gone: Vec<RecordId> = records_of(source, &fetched.unknown).await?;
     let batch = Batch { persons: fetched.persons, audit: fetched.audit, ..Batch::default() };
     commit::commit(source, batch, DerivedFrom::Clock).await?;
-    person::postpone(&mut *source.store.main.begin().await?, source.id, &gone, source.clock.today()).await?;
+    let mut tx = source.store.main.begin().await?;
+    person::postpone(&mut tx, source.id, &gone, source.clock.today()).await?;
+    tx.commit().await?;
     commit_stored(source, held).await
 }
 
-async fn commit_stored(source: &Source, held: Held) -> Result<(), store::Error> {
+async fn commit_stored(source: &Source, held: Held) -> Result<(), Error> {
     let records: Vec<RecordId> = held.values().map(|(record, _)| *record).collect();
     let persons = held.into_values().map(|(_, person)| person).collect();
     commit::commit(source, Batch { persons, ..Batch::default() }, DerivedFrom::Clock).await?;
     let mut tx = source.store.main.begin().await?;
     person::ask_refetch(&mut tx, source.id, &records).await?;
-    tx.commit().await
+    Ok(tx.commit().await?)
 }
 
 async fn records_of(source: &Source, ids: &[PersonId]) -> Result<Vec<RecordId>, store::Error> {

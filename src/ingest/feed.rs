@@ -88,25 +88,55 @@ impl Watch {
         };
         let start = read_after(cursor);
         let whole = cursor.imports.iter().filter(|known| known.last_event > start && known.notices > 0);
-        self.shrunk = whole.filter(|known| reading.notices(known.number) < known.notices).map(|known| known.number).next();
+        self.shrunk =
+            whole.filter(|known| reading.notices(known.number) < known.notices).map(|known| known.number).next();
     }
 }
 
 /// The verdict on a feed.
-pub fn judge(cursor: &Cursor, watch: &Watch, unread: u64, calendar: Calendar, unfinished_after: Duration, now: Timestamp) -> FeedState {
+pub fn judge(
+    cursor: &Cursor,
+    watch: &Watch,
+    unread: u64,
+    calendar: Calendar,
+    unfinished_after: Duration,
+    now: Timestamp,
+) -> FeedState {
     let verdict = |reason: &str, message: String| FeedState { reason: reason.to_owned(), message };
     if let Some(told) = watch.told.filter(|told| *told < cursor.import) {
-        return verdict("Backwards", format!("the register tells of import {told}, but {} was already read: ask the register whether data was restored", cursor.import));
+        return verdict(
+            "Backwards",
+            format!(
+                "the register tells of import {told}, but {} was already read: ask the register whether data was restored",
+                cursor.import
+            ),
+        );
     }
     if let Some(gap) = gap(cursor) {
-        return verdict("Gap", format!("import {gap} came without a single notice: ask the register whether events were lost"));
+        return verdict(
+            "Gap",
+            format!("import {gap} came without a single notice: ask the register whether events were lost"),
+        );
     }
     if let Some(import) = watch.shrunk {
-        return verdict("Shrunk", format!("a second reading of import {import} showed fewer events than the first: ask the register whether events were withdrawn"));
+        return verdict(
+            "Shrunk",
+            format!(
+                "a second reading of import {import} showed fewer events than the first: ask the register whether events were withdrawn"
+            ),
+        );
     }
-    let long = |since: Timestamp| now.duration_since(since) >= jiff::SignedDuration::try_from(unfinished_after).unwrap_or(jiff::SignedDuration::MAX);
+    let long = |since: Timestamp| {
+        now.duration_since(since)
+            >= jiff::SignedDuration::try_from(unfinished_after).unwrap_or(jiff::SignedDuration::MAX)
+    };
     if let Some((import, _)) = watch.unfinished.filter(|(_, since)| long(*since)) {
-        return verdict("UnfinishedImport", format!("import {import} has been unfinished for a long time: its events wait until the register reports it complete"));
+        return verdict(
+            "UnfinishedImport",
+            format!(
+                "import {import} has been unfinished for a long time: its events wait until the register reports it complete"
+            ),
+        );
     }
     if unread > 0 {
         return verdict("PersonsUnread", format!("{unread} persons could not be read and are tried again"));
@@ -137,8 +167,10 @@ mod tests {
     }
 
     fn cursor(imports: &[(u32, i64, u64)]) -> Cursor {
-        let imports: Vec<Import> =
-            imports.iter().map(|(number, last_event, notices)| Import { number: *number, last_event: *last_event, notices: *notices }).collect();
+        let imports: Vec<Import> = imports
+            .iter()
+            .map(|(number, last_event, notices)| Import { number: *number, last_event: *last_event, notices: *notices })
+            .collect();
         Cursor { import: imports.last().map_or(0, |i| i.number), imports }
     }
 

@@ -2,25 +2,15 @@
 
 use std::collections::HashSet;
 
+use super::Error;
 use super::source::Source;
-use crate::audit;
+use crate::audit::{self, Outcome};
 use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::person::Person;
 use crate::store::keys::AuditReferences;
 use crate::store::{self, person};
 use crate::upstream::datafordeler::{Client, Error as RegisterError, Persons};
-
-/// Why persons could not be fetched.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The register.
-    #[error(transparent)]
-    Register(#[from] RegisterError),
-    /// Our store.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-}
 
 /// What was asked for, sorted.
 #[derive(Default)]
@@ -111,7 +101,7 @@ async fn sort(
     source.store.keys.ensure_period(now).await?;
     let subjects = asked.iter().map(|id| source.store.keys.audit_references(id, None, now));
     let subjects = subjects.collect::<Result<Vec<AuditReferences>, _>>()?;
-    fetched.audit.push(audit::Entry::register_fetch(now, &source.key, groups, answer.found.len() as u64, subjects));
+    fetched.audit.push(audit::Entry::fetch(now, Outcome::Succeeded, source.key.clone(), groups, subjects));
     fetched.oddities += u64::from(answer.dropped_rows + answer.unknown_fields + answer.unknown_values);
     let found: HashSet<&PersonId> = answer.found.iter().filter_map(|person| person.id.as_ref()).collect();
     let absent = asked.iter().filter(|id| !found.contains(id)).cloned();

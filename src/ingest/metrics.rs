@@ -41,9 +41,17 @@ impl Metrics {
             registry.register(name, help, metric.clone());
         };
         add("cpr_ingest_notices", "Notices of committed imports", &self.notices);
-        add("cpr_ingest_notices_not_understood", "Notices left out: about something else, or not understood", &self.skipped);
+        add(
+            "cpr_ingest_notices_not_understood",
+            "Notices left out: about something else, or not understood",
+            &self.skipped,
+        );
         add("cpr_ingest_persons_spared", "Persons in notices whom no subscription can cover", &self.spared);
-        add("cpr_ingest_values_not_understood", "Fields, values and rows of the register that we do not know", &self.oddities);
+        add(
+            "cpr_ingest_values_not_understood",
+            "Fields, values and rows of the register that we do not know",
+            &self.oddities,
+        );
         add("cpr_ingest_events", "Events committed", &self.events);
         registry.register("cpr_ingest_persons", "Persons asked of the register, by outcome", self.persons.clone());
         registry.register("cpr_ingest_readings", "Readings of the feed, by outcome", self.readings.clone());

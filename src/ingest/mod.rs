@@ -13,6 +13,7 @@ pub mod commit;
 pub mod credentials;
 pub mod derive;
 pub mod due;
+mod error;
 pub mod feed;
 pub mod fetch;
 pub mod janitor;
@@ -26,3 +27,5 @@ pub mod state;
 pub mod supervisor;
 pub mod task;
 pub mod weigh;
+
+pub use error::Error;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::SignedDuration;
 
+use super::Error;
 use super::commit::{self, Batch, Committed};
 use super::feed::{self, Reading, Watch};
-use super::fetch::{self, Error, Fetched};
+use super::fetch::{self, Fetched};
 use super::matching;
 use super::metrics::Metrics;
 use super::source::Source;
@@ -85,7 +86,8 @@ impl Reader {
         let read = by_id.iter().filter(|(id, _)| !still.contains(id)).map(|(_, row)| row.record).collect();
         let retry = self.next_unread_try();
         let unread = by_id.iter().filter(|(id, _)| still.contains(id));
-        let unread = unread.map(|(_, row)| Unread { attempts: row.attempts + 1, next_try: retry, ..row.clone() }).collect();
+        let unread =
+            unread.map(|(_, row)| Unread { attempts: row.attempts + 1, next_try: retry, ..row.clone() }).collect();
         let count = fetched.persons.len();
         let batch = Batch { persons: fetched.persons, audit: fetched.audit, read, unread, ..Batch::default() };
         commit::commit(&source, batch, DerivedFrom::Comparison).await?;
@@ -137,7 +139,8 @@ impl Reader {
         for import in late {
             let notices = self.unseen(reading.imports.get(&import).map_or(&[], Vec::as_slice)).await?;
             if !notices.is_empty() && cursor.imports.iter().any(|known| known.number == import && known.notices > 0) {
-                progress.events += self.commit_import(client, import, notices, None).await?.map_or(0, |done| done.events);
+                progress.events +=
+                    self.commit_import(client, import, notices, None).await?.map_or(0, |done| done.events);
             }
         }
         for import in cursor.import + 1..=told {
@@ -225,7 +228,8 @@ impl Reader {
             let records = self.source.store.keys.find(&self.source.realm, ids).await?;
             let known: Vec<_> = records.iter().copied().flatten().collect();
             let held = person::find(&mut *self.source.store.main.read().await?, self.source.id, &known).await?;
-            let ours = ids.iter().zip(records).filter(|(_, record)| record.is_some_and(|record| held.contains_key(&record)));
+            let ours =
+                ids.iter().zip(records).filter(|(_, record)| record.is_some_and(|record| held.contains_key(&record)));
             wanted.extend(ours.map(|(id, _)| (id.clone(), true)));
         }
         self.metrics.skipped_persons(&self.source.key, (doubtful.len() + wanted.len()) as u64 - wanted.len() as u64);
@@ -239,7 +243,11 @@ impl Reader {
     }
 
     /// Rows for those who could not be read often enough; none while somebody is still to be tried.
-    async fn give_up_or_wait(&mut self, import: u32, unreadable: Vec<PersonId>) -> Result<Option<Vec<Unread>>, store::Error> {
+    async fn give_up_or_wait(
+        &mut self,
+        import: u32,
+        unreadable: Vec<PersonId>,
+    ) -> Result<Option<Vec<Unread>>, store::Error> {
         let tries = self.source.settings.tries;
         let mut waits = false;
         for id in &unreadable {
@@ -252,7 +260,8 @@ impl Reader {
             return Ok(None);
         }
         let now = self.source.clock.now();
-        let identities: Vec<Identity> = unreadable.iter().map(|id| Identity { id: id.clone(), numbers: Vec::new() }).collect();
+        let identities: Vec<Identity> =
+            unreadable.iter().map(|id| Identity { id: id.clone(), numbers: Vec::new() }).collect();
         let ensured = self.source.store.keys.ensure_persons(&self.source.realm, &identities, now).await?;
         let next_try = self.next_unread_try();
         let rows = unreadable.iter().zip(&ensured);

@@ -56,7 +56,8 @@ pub async fn settle_rows(source: &Source, selections: &Selections, rows: Vec<Per
     let mut claims = Vec::new();
     for row in rows {
         let Some(key) = keys.get(&row.record) else { continue };
-        let shifts = shifts(&selections.at(row.settled), &selections.now, &source.key, &row.standing, row.updated_at, now);
+        let shifts =
+            shifts(&selections.at(row.settled), &selections.now, &source.key, &row.standing, row.updated_at, now);
         for shift in &shifts {
             let Some(entry) = selections.now.get(shift.subscription) else { continue };
             if entry.subscription.suspended {
@@ -103,7 +104,8 @@ pub fn shifts(
         entered.map(|c| Shift { subscription: c.id, reason: ScopeReason::SubscriptionChanged, entered: true });
     let left = before.iter().filter(|c| !has(&after, c.id)).filter_map(|c| {
         let present = now.get(c.id)?;
-        let over_time = standing.status.presence() == Presence::Inactive && present.subscription.selector == c.subscription.selector;
+        let over_time = standing.status.presence() == Presence::Inactive
+            && present.subscription.selector == c.subscription.selector;
         let reason = if over_time { ScopeReason::Inactive } else { ScopeReason::SubscriptionChanged };
         Some(Shift { subscription: c.id, reason, entered: false })
     });
@@ -164,7 +166,8 @@ pub fn about(
     let person = row.open(key)?;
     let now = source.clock.now();
     let told = routes.iter().flat_map(|route| &route.subscriptions);
-    let tellable = told.filter_map(|id| selections.now.get(*id)).fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
+    let tellable =
+        told.filter_map(|id| selections.now.get(*id)).fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
     let audit = match &person.id {
         Some(id) => Some(source.store.keys.audit_references(id, person.number(source.clock.today()), now)?),
         None => None,

@@ -33,9 +33,27 @@ pub struct Source {
 
 impl Source {
     /// A source with nothing read yet.
-    pub fn new(id: SourceId, key: ResourceKey, realm: Realm, store: Store, clock: Clock, bells: Bells, settings: IngestSettings) -> Arc<Self> {
+    pub fn new(
+        id: SourceId,
+        key: ResourceKey,
+        realm: Realm,
+        store: Store,
+        clock: Clock,
+        bells: Bells,
+        settings: IngestSettings,
+    ) -> Arc<Self> {
         let all = FieldGroup::ALL.into_iter().collect();
-        Arc::new(Self { id, key, realm, store, clock, bells, settings, cached: Mutex::new(None), offered: Mutex::new(all) })
+        Arc::new(Self {
+            id,
+            key,
+            realm,
+            store,
+            clock,
+            bells,
+            settings,
+            cached: Mutex::new(None),
+            offered: Mutex::new(all),
+        })
     }
 
     /// The selections in force, read again when their version has moved.

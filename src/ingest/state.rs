@@ -1,6 +1,5 @@
 //! What status shows of a source: every error of the register as a reason and a message that says what to do.
 
-use super::fetch::Error;
 use crate::store::source::{Contact, SchemaState};
 use crate::upstream::datafordeler::{Error as RegisterError, Understanding};
 
@@ -19,9 +18,8 @@ pub fn without_credentials() -> Contact {
     }
 }
 
-/// A conversation that failed; none where the fault is our store's.
-pub fn failed(error: &Error) -> Option<Contact> {
-    let Error::Register(error) = error else { return None };
+/// A conversation that failed; none where nothing was said, for the register is left alone.
+pub fn failed(error: &RegisterError) -> Option<Contact> {
     let (reason, reached, accepted) = match error {
         RegisterError::CredentialsWrong { .. } => ("CredentialsWrong", true, Some(false)),
         RegisterError::AddressNotWhiteListed { .. } => ("AddressNotWhiteListed", true, Some(false)),

@@ -106,7 +106,8 @@ async fn arrange(
     for (id, basis) in wanted {
         tasks.entry(id).or_insert_with(|| {
             let stop = stop.child_token();
-            let task = tokio::spawn(work(task(context, id, &basis), basis.form.clone(), context.bells.clone(), stop.clone()));
+            let task =
+                tokio::spawn(work(task(context, id, &basis), basis.form.clone(), context.bells.clone(), stop.clone()));
             (basis, stop, task)
         });
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Error;
 use super::credentials::SourceCredentials;
-use super::fetch::Error;
 use super::metrics::Metrics;
 use super::reader::Reader;
 use super::source::Source;
@@ -53,7 +53,7 @@ impl Task {
     }
 
     /// Does one round.
-    pub async fn run_once(&mut self) -> Result<Round, store::Error> {
+    pub async fn run_once(&mut self) -> Result<Round, Error> {
         let worked = settle::run_once(&self.source).await?
             + announce::resumed(&self.source).await?
             + announce::snapshots(&self.source).await?;
@@ -67,12 +67,14 @@ impl Task {
         }
         Ok(match worked > 0 || read {
             true => Round::Worked,
-            false => Round::Idle(self.next_reading.saturating_duration_since(Instant::now()).min(Duration::from_secs(1))),
+            false => {
+                Round::Idle(self.next_reading.saturating_duration_since(Instant::now()).min(Duration::from_secs(1)))
+            }
         })
     }
 
     /// Asks the register. Whether anything came of it.
-    async fn read(&mut self) -> Result<bool, store::Error> {
+    async fn read(&mut self) -> Result<bool, Error> {
         let Some(client) = self.client.clone() else {
             self.state.contact = Some(state::without_credentials());
             let worked = self.due(None).await?;
@@ -89,18 +91,18 @@ impl Task {
                 self.next_reading = Instant::now() + self.form.poll_interval;
                 Ok(events > 0)
             }
-            Err(Error::Store(error)) => Err(error),
             Err(Error::Register(error)) => {
                 self.failures += 1;
                 let wait = wait(&error.retry(), self.failures, self.form.poll_interval);
                 self.metrics.reading(&self.source.key, "failure", 0);
                 tracing::warn!(source = %self.source.key, %error, again_in = ?wait, "register not read");
                 self.next_reading = Instant::now() + wait;
-                if let Some(contact) = state::failed(&Error::Register(error)) {
+                if let Some(contact) = state::failed(&error) {
                     self.state.contact = Some(contact);
                 }
                 self.due(None).await
             }
+            Err(error) => Err(error),
         }
     }
 
@@ -116,11 +118,11 @@ impl Task {
     }
 
     /// Dates come whether or not the register answers.
-    async fn due(&self, client: Option<&Client>) -> Result<bool, store::Error> {
+    async fn due(&self, client: Option<&Client>) -> Result<bool, Error> {
         match due::run_once(&self.source, client).await {
             Ok(count) => Ok(count > 0),
-            Err(Error::Store(error)) => Err(error),
             Err(Error::Register(_)) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

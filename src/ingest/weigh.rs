@@ -94,12 +94,7 @@ impl Scales<'_> {
         self.weighed(fetched, record, Some((stored.person, stored.as_of)), standing, outcome)
     }
 
-    fn weigh_first(
-        &self,
-        record: Option<RecordId>,
-        fetched: Person,
-        told: &[(ConsumerId, TypeSet)],
-    ) -> Weighed {
+    fn weigh_first(&self, record: Option<RecordId>, fetched: Person, told: &[(ConsumerId, TypeSet)]) -> Weighed {
         let first = derive::first_sight(&fetched, self.today, self.history_days);
         let rebuilt = Standing::of(&first.before, first.before_on, None, self.now);
         let standing = Standing::of(&fetched, self.today, Some(&rebuilt), self.now);

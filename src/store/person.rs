@@ -163,8 +163,21 @@ pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Resul
 }
 
 /// A row as an element of the batch.
-type Value<'a> =
-    (String, SourceId, Option<u16>, Option<u8>, Option<i64>, i64, Option<String>, String, String, i64, i64, String, Option<i64>);
+type Value<'a> = (
+    String,
+    SourceId,
+    Option<u16>,
+    Option<u8>,
+    Option<i64>,
+    i64,
+    Option<String>,
+    String,
+    String,
+    i64,
+    i64,
+    String,
+    Option<i64>,
+);
 
 fn value(row: &PersonRow) -> Value<'_> {
     let standing = &row.standing;
@@ -276,8 +289,10 @@ pub async fn release_source(conn: &mut Conn, source: SourceId) -> Result<bool, E
         .bind(source)
         .execute(&mut *conn)
         .await?;
-    let left: i64 =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM person WHERE source = ?)").bind(source).fetch_one(conn).await?;
+    let left: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM person WHERE source = ?)")
+        .bind(source)
+        .fetch_one(conn)
+        .await?;
     Ok(left == 0)
 }
 

@@ -43,11 +43,11 @@ pub async fn read(conn: &mut Conn, source: SourceId, limit: u32) -> Result<Vec<R
         "SELECT q.id, q.consumer, q.record FROM request q JOIN person p ON p.record = q.record AND p.source = ?
          WHERE q.kind = ? ORDER BY q.id LIMIT ?",
     )
-            .bind(source)
-            .bind(SNAPSHOT)
-            .bind(limit)
-            .fetch_all(conn)
-            .await?;
+    .bind(source)
+    .bind(SNAPSHOT)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
     rows.into_iter()
         .map(|(id, consumer, record)| {
             Ok(Request { id, consumer, record: Column("request", "record").record(&record)? })
