@@ -151,6 +151,19 @@ pub fn present<T>(rows: &[Row<T>], on: Date) -> Option<&Row<T>> {
     in_force(rows, on).into_iter().next()
 }
 
+/// What was valid once and is not on the day, newest first: past rows, and current ones whose end has come. Rows that were
+/// taken back or corrected are not among them, nor is a state that we do not know.
+pub fn past<T>(rows: &[Row<T>], on: Date) -> Vec<&Row<T>> {
+    let was_valid = |row: &&Row<T>| match row.state {
+        RowState::Current => row.until.is_some_and(|until| until.date <= on),
+        RowState::Historical | RowState::Technical => true,
+        RowState::Undone | RowState::Corrected | RowState::Other(_) => false,
+    };
+    let mut found: Vec<&Row<T>> = rows.iter().filter(was_valid).collect();
+    found.sort_by_key(|row| std::cmp::Reverse((row.from, row.until, row.registered)));
+    found
+}
+
 /// A CPR number as a row's value.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Number(#[serde(with = "exposed")] pub CprNumber);
@@ -350,6 +363,13 @@ pub enum Protection {
     Other(String),
 }
 
+impl Protection {
+    /// Whether it governs what may be told: name and address protection, and what we do not know.
+    pub fn governs(&self) -> bool {
+        matches!(self, Self::NameAndAddress | Self::Other(_))
+    }
+}
+
 /// Leaving, returning to or vanishing from Denmark.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Residence {
@@ -445,12 +465,23 @@ impl Person {
     /// Whether name and address are protected on a day. Missing or unknown protection data counts as protected, and a
     /// protection whose end has come stays in force as long as the register lists it as current.
     pub fn is_protected(&self, on: Date) -> bool {
-        !self.protection_known
-            || self.protections.iter().any(|row| {
-                matches!(row.value, Protection::NameAndAddress | Protection::Other(_))
-                    && row.state == RowState::Current
-                    && row.from.is_none_or(|from| from.date <= on)
-            })
+        !self.protection_known || self.protections_in_force(on).iter().any(|row| row.value.governs())
+    }
+
+    /// The protections that hold on a day. One that governs stays as long as the register lists it as current, the others
+    /// end by their dates.
+    pub fn protections_in_force(&self, on: Date) -> Vec<&Row<Protection>> {
+        let holds = |row: &&Row<Protection>| match row.value.governs() {
+            true => row.state == RowState::Current && row.from.is_none_or(|from| from.date <= on),
+            false => row.is_in_force(on),
+        };
+        self.protections.iter().filter(holds).collect()
+    }
+
+    /// Protections that held once and do not on the day, newest first.
+    pub fn past_protections(&self, on: Date) -> Vec<&Row<Protection>> {
+        let still = |row: &&Row<Protection>| row.value.governs() && row.state == RowState::Current;
+        past(&self.protections, on).into_iter().filter(|row| !still(row)).collect()
     }
 
     /// The earliest day after `on` from which the rows say something else: a beginning or end of protection, address or

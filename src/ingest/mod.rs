@@ -1,3 +1,5 @@
 //! ingest
 
 pub mod credentials;
+pub mod derive;
+pub mod matching;
