@@ -40,6 +40,14 @@ pub struct Failure {
     pub wish: Option<Timestamp>,
 }
 
+impl Failure {
+    /// Whether it can be the person's fault after all, if others are accepted meanwhile. A receiver that asks for less, or
+    /// for later, blames nobody.
+    pub fn may_be_the_persons(&self) -> bool {
+        self.wish.is_none() && self.class != "Http429"
+    }
+}
+
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

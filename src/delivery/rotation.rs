@@ -38,9 +38,21 @@ impl Signers {
         self.changed_at.is_some()
     }
 
-    /// The receiver accepted a challenge signed with both.
-    pub fn accepted(&mut self) {
-        self.forget_old();
+    /// The receiver accepted a challenge signed with the set of this fingerprint and those before it.
+    pub fn accepted(&mut self, fingerprint: &str) {
+        if self.fingerprint() == fingerprint {
+            self.forget_old();
+        }
+    }
+
+    /// Of the present set; empty while there is none.
+    pub fn fingerprint(&self) -> &str {
+        self.present.as_ref().map_or("", |keys| &keys.fingerprint)
+    }
+
+    /// Whether there is no secret to sign with.
+    pub fn is_empty(&self) -> bool {
+        self.present.as_ref().is_none_or(|keys| keys.secrets.is_empty())
     }
 
     /// Lets the old secrets go when their time has passed.
@@ -88,7 +100,9 @@ mod tests {
         assert!(!signers.take(keys(&[2, 3]), Timestamp::UNIX_EPOCH));
         assert_eq!(signatures(&signers).len(), 3);
         assert_eq!(signatures(&signers).last(), first.last());
-        signers.accepted();
+        signers.accepted("[1]");
+        assert!(signers.is_changing(), "an answer to an older challenge proves nothing");
+        signers.accepted("[2, 3]");
         assert_eq!(signatures(&signers).len(), 2);
     }
 

@@ -314,14 +314,14 @@ impl Queues {
     }
 
     /// What these failed of is the consumer's outage after all: they wait for its end at no cost. The parked rows.
-    pub fn excuse(&mut self, keys: &[Key]) -> Vec<RowChange> {
+    pub fn excuse(&mut self, keys: &[Key]) -> Vec<(RecordId, RowChange)> {
         let mut changes = Vec::new();
         for key in keys {
             let Some(line) = self.lines.get_mut(key) else { continue };
             let Some(wait) = line.wait.as_mut().filter(|wait| wait.state == ParkedState::Retrying) else { continue };
             wait.state = ParkedState::Outage;
             if let Key::Person(record) = key {
-                changes.push(RowChange::Write(wait.row(*record, line.gap)));
+                changes.push((*record, RowChange::Write(wait.row(*record, line.gap))));
             }
         }
         changes
@@ -336,4 +336,33 @@ impl Queues {
 
 fn size(route: &Route) -> usize {
     route.snapshot.as_ref().map_or(0, Vec::len)
+}
+
+/// Routes for tests.
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+    use crate::domain::event_type::EventType;
+    use crate::domain::pairwise::EventId;
+
+    /// A route with this number, of the person whose record is this byte sixteen times.
+    pub fn route(seq: i64, person: u8) -> Route {
+        let record = RecordId([person; 16]);
+        Route {
+            seq,
+            consumer: 1,
+            shard: record.shard(),
+            type_: EventType::AddressChanged,
+            subscriptions: vec![1],
+            at: Timestamp::from_second(seq).expect("a small number"),
+            event: EventId([7; 16]),
+            event_seq: seq,
+            source: 1,
+            record: Some(record),
+            snapshot: Some(vec![0; 10]),
+            detail: None,
+            audit: None,
+            protected: Some(false),
+        }
+    }
 }
