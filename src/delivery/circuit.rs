@@ -155,8 +155,7 @@ impl Circuit {
 
     fn is_widespread(&self) -> bool {
         let failed: Vec<Key> = self.firsts.iter().filter(|(_, accepted)| !accepted).map(|(key, _)| *key).collect();
-        failed.len() * 2 >= self.limits.window
-            && failed.iter().collect::<HashSet<_>>().len() >= self.limits.persons
+        failed.len() * 2 >= self.limits.window && failed.iter().collect::<HashSet<_>>().len() >= self.limits.persons
     }
 }
 

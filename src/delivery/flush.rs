@@ -169,20 +169,27 @@ impl Flusher {
         }
     }
 
+    /// Whose lanes are not theirs any more is left out; the transaction begins anew without them.
     async fn transaction(&self, group: &[Handover]) -> Result<Vec<Flushed>, store::Error> {
+        self.store.keys.ensure_period(self.clock.now()).await?;
+        let mut ends = vec![Flushed::Written; group.len()];
+        while let Some(fenced) = self.try_transaction(group, &ends).await? {
+            ends[fenced] = Flushed::Fenced;
+        }
+        Ok(ends)
+    }
+
+    /// The first whose lanes are another's; then nothing was written.
+    async fn try_transaction(&self, group: &[Handover], ends: &[Flushed]) -> Result<Option<usize>, store::Error> {
         let (began, now) = (Instant::now(), self.clock.now());
-        self.store.keys.ensure_period(now).await?;
         let mut tx = self.store.main.begin().await?;
-        let (mut ends, mut shown) = (Vec::new(), false);
-        let mut records = Vec::new();
-        for one in group {
+        let (mut shown, mut records) = (false, Vec::new());
+        for (place, one) in group.iter().enumerate().filter(|(place, _)| ends[*place] == Flushed::Written) {
             if !store::lane::advance(&mut tx, one.consumer, &one.results.lanes).await? {
-                ends.push(Flushed::Fenced);
-                continue;
+                return Ok(Some(place));
             }
             shown |= write_one(&mut tx, one, now).await?;
             records.extend_from_slice(&one.results.records);
-            ends.push(Flushed::Written);
         }
         record(&mut tx, &self.store.keys, &records).await?;
         tx.commit().await?;
@@ -191,7 +198,7 @@ impl Flusher {
         }
         let results: usize = group.iter().map(|one| one.results.size()).sum();
         tracing::debug!(workers = group.len(), results, millis = began.elapsed().as_millis() as u64, "flushed");
-        Ok(ends)
+        Ok(None)
     }
 }
 

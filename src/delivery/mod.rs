@@ -43,3 +43,6 @@ pub mod worker;
 
 use supervisor::Shared;
 pub use supervisor::{Context, Engine, run};
+
+#[cfg(test)]
+mod tests;

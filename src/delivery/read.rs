@@ -16,7 +16,6 @@ use crate::store::{self, ConsumerId, Store};
 const OF_ONE_PERSON: u32 = 64;
 
 /// What a batch is built from.
-#[derive(Debug)]
 pub struct Basis {
     /// The present configuration.
     pub book: Arc<Book>,
@@ -27,7 +26,6 @@ pub struct Basis {
 }
 
 /// What became of an event's sealed snapshot.
-#[derive(Debug)]
 pub enum Opened {
     /// Open.
     Snapshot(Box<Snapshot>),
@@ -70,23 +68,14 @@ pub async fn of_person(store: &Store, consumer: ConsumerId, span: Span) -> Resul
 }
 
 /// Reads rights, protection and keys for these events as they are now, and opens their snapshots.
-pub async fn basis(
-    store: &Store,
-    shelf: &Shelf,
-    consumer: ConsumerId,
-    turns: &[Turn],
-) -> Result<Basis, store::Error> {
+pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[Turn]) -> Result<Basis, store::Error> {
     let records: Vec<RecordId> = turns.iter().filter_map(|turn| turn.route.record).collect();
     let (book, protected) = {
         let mut conn = store.main.read().await?;
         let book = shelf.fresh(&mut conn).await?;
         (book, store::person::protected(&mut conn, &records).await?)
     };
-    let keys = if records.is_empty() {
-        HashMap::new()
-    } else {
-        store.keys.person_keys_for(consumer, &records).await?
-    };
+    let keys = if records.is_empty() { HashMap::new() } else { store.keys.person_keys_for(consumer, &records).await? };
     let opened: HashMap<i64, Opened> = turns.iter().map(|turn| (turn.route.seq, open(&turn.route, &keys))).collect();
     let claimed = claimed(store, consumer, &opened).await?;
     Ok(Basis { book, protected, opened, claimed })

@@ -55,15 +55,16 @@ impl Backlog {
 /// The condition of sending, with whose fault it is and what to do.
 pub fn sending(obstacle: Option<&Obstacle>, is_behind: bool, now: Timestamp) -> SendingState {
     let (reason, message) = match obstacle {
-        Some(Obstacle::Suspended) => ("Suspended", "spec.suspend is true: events are kept and sent on resume".to_owned()),
+        Some(Obstacle::Suspended) => {
+            ("Suspended", "spec.suspend is true: events are kept and sent on resume".to_owned())
+        }
         Some(Obstacle::NoSecret) => (
             "WaitingForSecret",
             "there is no signing secret: give delivery.signingSecretRef a Secret with whsec_ keys".to_owned(),
         ),
-        Some(Obstacle::Gone) => (
-            "EndpointGone",
-            "the receiver answered 410: events are kept until the resource's spec changes".to_owned(),
-        ),
+        Some(Obstacle::Gone) => {
+            ("EndpointGone", "the receiver answered 410: events are kept until the resource's spec changes".to_owned())
+        }
         Some(Obstacle::Unverified) => {
             ("WaitingForVerification", "events are kept until the address has proved itself".to_owned())
         }
@@ -73,7 +74,9 @@ pub fn sending(obstacle: Option<&Obstacle>, is_behind: bool, now: Timestamp) -> 
         ),
         Some(Obstacle::Asked(until)) if between(now, *until) > LONG => (
             "CircuitOpen",
-            format!("the receiver asked by Retry-After to wait until {until}; change the resource's spec to try sooner"),
+            format!(
+                "the receiver asked by Retry-After to wait until {until}; change the resource's spec to try sooner"
+            ),
         ),
         _ if is_behind => ("Backlogged", "events come faster than the receiver takes them".to_owned()),
         _ => ("Delivering", "events are delivered as they come".to_owned()),

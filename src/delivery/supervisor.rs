@@ -126,9 +126,13 @@ async fn keep_running(
     running.retain(|_, (_, task)| !task.is_finished());
     for (id, row) in &book.consumers {
         if let Entry::Vacant(place) = running.entry(*id) {
-            let worker = Worker::start(shared.clone(), row.clone()).await?;
-            let bell = worker.bell();
-            place.insert((bell, tokio::spawn(worker.run(stop.clone()))));
+            match Worker::start(shared.clone(), row.clone()).await {
+                Ok(worker) => {
+                    let bell = worker.bell();
+                    place.insert((bell, tokio::spawn(worker.run(stop.clone()))));
+                }
+                Err(error) => tracing::error!(consumer = %row.key, %error, "a worker cannot start"),
+            }
         }
     }
     Ok(())

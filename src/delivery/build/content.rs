@@ -80,12 +80,7 @@ fn groups(person: &Person, give: GroupSet, on: jiff::civil::Date, facts: &Facts<
 }
 
 /// Only for a move and a change of number, and only what is given of the present too.
-fn previous(
-    type_: EventType,
-    snapshot: &Snapshot,
-    give: GroupSet,
-    facts: &Facts<'_>,
-) -> Option<Map<String, Value>> {
+fn previous(type_: EventType, snapshot: &Snapshot, give: GroupSet, facts: &Facts<'_>) -> Option<Map<String, Value>> {
     let of = match type_ {
         EventType::MovedIn | EventType::MovedOut | EventType::MovedWithin => {
             GroupSet::of(&[FieldGroup::Address, FieldGroup::Municipality])

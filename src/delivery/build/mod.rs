@@ -115,14 +115,7 @@ pub fn build(turn: Turn, facts: &Facts<'_>) -> Built {
     }
 }
 
-fn told(
-    turn: Turn,
-    snapshot: &Snapshot,
-    protected: bool,
-    grounds: &[Ground],
-    id: String,
-    facts: &Facts<'_>,
-) -> Built {
+fn told(turn: Turn, snapshot: &Snapshot, protected: bool, grounds: &[Ground], id: String, facts: &Facts<'_>) -> Built {
     let (Some(record), Some(source)) = (turn.route.record, source(&turn, facts)) else {
         return Built::Unbuildable("source");
     };

@@ -76,8 +76,11 @@ impl Worker {
             now,
         };
         match build(turn.clone(), &facts) {
-            Built::Delivery(delivery) if self.send(delivery, now) => {}
-            Built::Delivery(_) => self.queues.give_back(key),
+            Built::Delivery(delivery) => {
+                if !self.send(delivery, now) {
+                    self.queues.give_back(key);
+                }
+            }
             Built::Withdrawn(withdrawal) => self.withdraw(&turn, withdrawal, now),
             Built::Held => self.hold(&turn, later(now, HELD_FOR), now),
             Built::Unbuildable(what) => {
@@ -100,9 +103,8 @@ impl Worker {
         self.rate.draw(rate, 1, now);
         let (number, timeout) = (self.attempts_of(&delivery.turn) + 1, link.timeout);
         self.sending += 1;
-        self.in_flight.spawn(async move {
-            Done::Attempt(Box::new(send(client, delivery, number, request, timeout, now).await))
-        });
+        self.in_flight
+            .spawn(async move { Done::Attempt(Box::new(send(client, delivery, number, request, timeout, now).await)) });
         true
     }
 

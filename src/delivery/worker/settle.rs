@@ -131,8 +131,7 @@ impl Worker {
         match failure.fault {
             Fault::Person => true,
             Fault::Consumer => {
-                failure.may_be_the_persons()
-                    && turn.own_wait().is_some_and(|wait| self.accepted > wait.accepted_before)
+                failure.may_be_the_persons() && turn.own_wait().is_some_and(|wait| self.accepted > wait.accepted_before)
             }
             Fault::Ours => false,
         }

@@ -21,9 +21,8 @@ impl Worker {
     /// Hands results over, if there are any and none are being written. Whether it did.
     pub(super) fn hand_over(&mut self) -> bool {
         let at_rest = self.queues.load().0 == 0 && self.in_flight.is_empty();
-        let is_due = !self.results.is_empty()
-            || self.taken.is_some()
-            || (at_rest && self.lanes.has_moved(&self.queues));
+        let is_due =
+            !self.results.is_empty() || self.taken.is_some() || (at_rest && self.lanes.has_moved(&self.queues));
         if self.flush.is_some() || self.over || !is_due {
             return false;
         }
