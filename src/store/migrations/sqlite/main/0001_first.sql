@@ -198,6 +198,7 @@ CREATE TABLE told (
     at INTEGER NOT NULL,
     PRIMARY KEY (record, consumer, type)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX told_consumer ON told (consumer);
 
 CREATE TABLE missed (
     subscription INTEGER NOT NULL REFERENCES subscription (id) ON DELETE CASCADE,
