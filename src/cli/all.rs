@@ -94,9 +94,9 @@ impl Process {
     }
 
     fn deliver(&mut self) -> Option<JoinHandle<()>> {
-        let metrics = delivery::Metrics::default();
+        let metrics = delivery::metrics::Metrics::default();
         metrics.register(&mut self.registry);
-        let context = delivery::Context {
+        let context = delivery::supervisor::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
             signing: self.signing.clone(),
@@ -104,9 +104,9 @@ impl Process {
             settings: self.settings.delivery.clone(),
             network: self.settings.network.clone(),
             metrics,
-            chance: delivery::Chance::default(),
+            chance: delivery::chance::Chance::system(),
         };
-        Some(self.spawn(delivery::run(context, self.stop.clone())))
+        Some(self.spawn(delivery::supervisor::run(context, self.stop.clone())))
     }
 
     fn reconcile(&mut self) -> Option<JoinHandle<()>> {

@@ -9,6 +9,7 @@ use super::life::Life;
 use crate::api::subscription::CprSubscription;
 use crate::domain::compiled::{Selector, Subscription};
 use crate::domain::resource::ResourceKey;
+use crate::ingest::announce;
 use crate::operator::fleet::Fleet;
 use crate::operator::record::{self, Configured};
 use crate::operator::refusal::Refusal;
@@ -162,21 +163,10 @@ async fn end_as(key: &ResourceKey, ending: Ending, fleet: &Fleet) -> Result<(), 
     if subscription::end(&mut tx, row.id, ending.reason(), now).await? {
         meta::raise_configuration(&mut tx).await?;
         record::ended(&mut tx, store, &row, ending.reason(), now).await?;
-        announce_ended(&mut tx, &row, ending.reason(), now).await?;
+        announce::ended(&mut tx, &row, ending.reason(), now).await?;
     }
     tx.commit().await?;
     ring(fleet);
-    Ok(())
-}
-
-/// Has the consumer told that the subscription ended.
-async fn announce_ended(
-    conn: &mut Conn,
-    row: &SubscriptionRow,
-    reason: EndReason,
-    now: Timestamp,
-) -> Result<(), store::Error> {
-    let _ = (conn, row, reason, now);
     Ok(())
 }
 
