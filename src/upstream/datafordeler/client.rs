@@ -1,11 +1,8 @@
 //! The client: one method per thing that can be asked of the register.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::sync::Arc;
 
 use crate::domain::compiled::Source;
 use crate::domain::field_group::GroupSet;
@@ -13,19 +10,16 @@ use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::person::Person;
 use crate::net;
 
-use super::answer::{Given, Refusal};
+use super::answer::Given;
 use super::counters::Counts;
 use super::error::{Error, not_understood};
-use super::fields::PERSON;
+use super::learning::Memory;
 use super::limits::CircuitState;
 use super::nouns::{ImportStatus, NoticePage, Persons};
 use super::query::{self, Query};
 use super::schema::{Filter, Known, Lookup, Understanding};
 use super::transport::{Service, Transport};
 use super::{Credentials, Settings, events, wire};
-
-/// How long the documented form stands in before the schemas are asked for again.
-const UNSEEN_MAX_AGE: Duration = Duration::from_secs(600);
 
 /// The most pages that one batch of persons may take.
 const MAX_PAGES: u32 = 100;
@@ -39,12 +33,7 @@ pub struct Client {
 struct Inner {
     transport: Transport,
     settings: Settings,
-    known: RwLock<Option<(Arc<Known>, Instant)>>,
-    learning: tokio::sync::Mutex<()>,
-    /// When the schemas could last not be read.
-    unread: Mutex<Option<Instant>>,
-    /// Documented names of members that the person service would not do without.
-    demanded: Mutex<BTreeSet<&'static str>>,
+    memory: Memory,
 }
 
 impl fmt::Debug for Client {
@@ -64,22 +53,20 @@ impl Client {
         let inner = Inner {
             transport: Transport::new(source, credentials, settings, http)?,
             settings: settings.clone(),
-            known: RwLock::new(None),
-            learning: tokio::sync::Mutex::new(()),
-            unread: Mutex::default(),
-            demanded: Mutex::default(),
+            memory: Memory::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What the source's services can give, read from their schemas where that was not done lately.
     pub async fn learn(&self) -> Result<Understanding, Error> {
-        self.learn_again(self.inner.settings.schema_max_age).await.map(|known| known.understanding.clone())
+        let Inner { transport, settings, memory } = &*self.inner;
+        memory.learn(transport, settings.schema_max_age).await.map(|known| known.understanding.clone())
     }
 
     /// What was learnt last; none before the first time.
     pub fn understanding(&self) -> Option<Understanding> {
-        self.inner.last_known().map(|(known, _)| known.understanding.clone())
+        self.inner.memory.last().map(|known| known.understanding.clone())
     }
 
     /// How far the register has loaded.
@@ -206,7 +193,7 @@ impl Client {
         let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let build = |known: &Known| {
-                let demanded = self.inner.demanded();
+                let demanded = self.inner.memory.demanded();
                 Ok(query::persons(&known.persons, &filter(known)?, values, groups, &demanded, after.as_deref()))
             };
             let mut given = self.ask(Service::Persons, build).await?;
@@ -228,65 +215,24 @@ impl Client {
     /// Asks a query that is built from what is known. What the service then says of its schema is taken up, and the query
     /// built and asked once more.
     async fn ask(&self, service: Service, build: impl Fn(&Known) -> Result<Query, Error>) -> Result<Given, Error> {
+        let Inner { transport, settings, memory } = &*self.inner;
         let mut tries = 3;
         loop {
             let known = self.known().await?;
-            let refusal = match self.inner.transport.query(service, &build(&known)?).await {
+            let refusal = match transport.query(service, &build(&known)?).await {
                 Ok(given) => return Ok(given),
                 Err(refusal) => refusal,
             };
             tries -= 1;
-            if tries == 0 || !self.adapt(&known, &refusal).await {
+            if tries == 0 || !memory.adapt(transport, settings, &known, &refusal).await {
                 return Err(refusal.error);
             }
         }
     }
 
-    /// Takes up what a refusal says of the schema. Says whether asking again can help.
-    async fn adapt(&self, known: &Known, refusal: &Refusal) -> bool {
-        if !refusal.about_schema {
-            return false;
-        }
-        if self.inner.demand(&refusal.demanded) {
-            return true;
-        }
-        let again = self.learn_again(self.inner.settings.schema_min_age).await;
-        again.is_ok_and(|again| again.understanding.hash != known.understanding.hash)
-    }
-
-    /// What is known, read first where that is due. When it cannot be read again, what was known before goes on.
     async fn known(&self) -> Result<Arc<Known>, Error> {
-        let before = self.inner.last_known().map(|(known, _)| known);
-        if let Some(known) = before.clone().filter(|_| self.inner.failed_lately()) {
-            return Ok(known);
-        }
-        match self.learn_again(self.inner.settings.schema_max_age).await {
-            Ok(known) => Ok(known),
-            Err(error) => before.ok_or(error),
-        }
-    }
-
-    /// What is known, read again where it is older than `max_age`. One reading at a time.
-    async fn learn_again(&self, max_age: Duration) -> Result<Arc<Known>, Error> {
-        if let Some(known) = self.inner.known_within(max_age) {
-            return Ok(known);
-        }
-        let _one = self.inner.learning.lock().await;
-        if let Some(known) = self.inner.known_within(max_age) {
-            return Ok(known);
-        }
-        let read = self.read_schemas().await;
-        *self.inner.unread.lock().unwrap_or_else(PoisonError::into_inner) = read.is_err().then(Instant::now);
-        let known = Arc::new(read?);
-        let kept = (known.clone(), Instant::now());
-        *self.inner.known.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        Ok(known)
-    }
-
-    async fn read_schemas(&self) -> Result<Known, Error> {
-        let entities = self.inner.transport.schema(Service::Entities).await?;
-        let persons = self.inner.transport.schema(Service::Persons).await?;
-        Ok(Known::read(entities.as_deref(), persons.as_deref()))
+        let Inner { transport, settings, memory } = &*self.inner;
+        memory.known(transport, settings).await
     }
 
     /// Whether the register is asked at present.
@@ -297,36 +243,6 @@ impl Client {
     /// What was counted since the client was made.
     pub fn counts(&self) -> Counts {
         self.inner.transport.counters.read()
-    }
-}
-
-impl Inner {
-    fn last_known(&self) -> Option<(Arc<Known>, Instant)> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What is known and not older than `max_age`; the documented form is not believed for long.
-    fn known_within(&self, max_age: Duration) -> Option<Arc<Known>> {
-        let (known, read) = self.last_known()?;
-        let max_age = if known.understanding.from_schema { max_age } else { max_age.min(UNSEEN_MAX_AGE) };
-        (read.elapsed() < max_age).then_some(known)
-    }
-
-    fn failed_lately(&self) -> bool {
-        let unread = *self.unread.lock().unwrap_or_else(PoisonError::into_inner);
-        unread.is_some_and(|at| at.elapsed() < self.settings.schema_min_age)
-    }
-
-    fn demanded(&self) -> Vec<&'static str> {
-        self.demanded.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
-    }
-
-    /// Adds those of `names` that are members of a person. Says whether one was new.
-    fn demand(&self, names: &[String]) -> bool {
-        let mut demanded = self.demanded.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys =
-            PERSON.iter().filter(|field| names.iter().any(|name| field.is_called(name))).map(|field| field.key());
-        keys.fold(false, |new, key| demanded.insert(key) || new)
     }
 }
 
