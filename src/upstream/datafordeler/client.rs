@@ -1,10 +1,8 @@
 //! The client: one method per thing that can be asked of the register.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
-use tokio::time::Instant;
+use std::sync::Arc;
 
 use crate::domain::compiled::Source;
 use crate::domain::field_group::GroupSet;
@@ -12,16 +10,19 @@ use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::person::Person;
 use crate::net;
 
-use super::answer::{Given, Refusal};
+use super::answer::Given;
 use super::counters::Counts;
 use super::error::{Error, not_understood};
-use super::fields::PERSON;
+use super::learning::Memory;
 use super::limits::CircuitState;
 use super::nouns::{ImportStatus, NoticePage, Persons};
 use super::query::{self, Query};
 use super::schema::{Filter, Known, Lookup, Understanding};
 use super::transport::{Service, Transport};
 use super::{Credentials, Settings, events, wire};
+
+/// The most pages that one batch of persons may take.
+const MAX_PAGES: u32 = 100;
 
 /// The client of one source. Clones share token, limits, counters and what was learnt.
 #[derive(Clone)]
@@ -32,10 +33,7 @@ pub struct Client {
 struct Inner {
     transport: Transport,
     settings: Settings,
-    known: RwLock<Option<(Arc<Known>, Instant)>>,
-    learning: tokio::sync::Mutex<()>,
-    /// Documented names of members that the person service would not do without.
-    demanded: Mutex<BTreeSet<&'static str>>,
+    memory: Memory,
 }
 
 impl fmt::Debug for Client {
@@ -55,21 +53,20 @@ impl Client {
         let inner = Inner {
             transport: Transport::new(source, credentials, settings, http)?,
             settings: settings.clone(),
-            known: RwLock::new(None),
-            learning: tokio::sync::Mutex::new(()),
-            demanded: Mutex::default(),
+            memory: Memory::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What the source's services can give, read from their schemas where that was not done lately.
     pub async fn learn(&self) -> Result<Understanding, Error> {
-        self.learn_again(self.inner.settings.schema_max_age).await.map(|known| known.understanding.clone())
+        let Inner { transport, settings, memory } = &*self.inner;
+        memory.learn(transport, settings.schema_max_age).await.map(|known| known.understanding.clone())
     }
 
     /// What was learnt last; none before the first time.
     pub fn understanding(&self) -> Option<Understanding> {
-        self.inner.last_known().map(|(known, _)| known.understanding.clone())
+        self.inner.memory.last().map(|known| known.understanding.clone())
     }
 
     /// How far the register has loaded.
@@ -194,9 +191,9 @@ impl Client {
     ) -> Result<Persons, Error> {
         let mut all = Persons::default();
         let mut after: Option<String> = None;
-        loop {
+        for _ in 0..MAX_PAGES {
             let build = |known: &Known| {
-                let demanded = self.inner.demanded();
+                let demanded = self.inner.memory.demanded();
                 Ok(query::persons(&known.persons, &filter(known)?, values, groups, &demanded, after.as_deref()))
             };
             let mut given = self.ask(Service::Persons, build).await?;
@@ -212,61 +209,30 @@ impl Client {
             }
             after = next;
         }
+        Err(not_understood("pages that come to an end"))
     }
 
     /// Asks a query that is built from what is known. What the service then says of its schema is taken up, and the query
     /// built and asked once more.
     async fn ask(&self, service: Service, build: impl Fn(&Known) -> Result<Query, Error>) -> Result<Given, Error> {
+        let Inner { transport, settings, memory } = &*self.inner;
         let mut tries = 3;
         loop {
             let known = self.known().await?;
-            let refusal = match self.inner.transport.query(service, &build(&known)?).await {
+            let refusal = match transport.query(service, &build(&known)?).await {
                 Ok(given) => return Ok(given),
                 Err(refusal) => refusal,
             };
             tries -= 1;
-            if tries == 0 || !self.adapt(&known, &refusal).await {
+            if tries == 0 || !memory.adapt(transport, settings, &known, &refusal).await {
                 return Err(refusal.error);
             }
         }
     }
 
-    /// Takes up what a refusal says of the schema. Says whether asking again can help.
-    async fn adapt(&self, known: &Known, refusal: &Refusal) -> bool {
-        if !refusal.about_schema {
-            return false;
-        }
-        if self.inner.demand(&refusal.demanded) {
-            return true;
-        }
-        let again = self.learn_again(self.inner.settings.schema_min_age).await;
-        again.is_ok_and(|again| again.understanding.hash != known.understanding.hash)
-    }
-
-    /// What is known, read first where that is due. When it cannot be read again, what was known before goes on.
     async fn known(&self) -> Result<Arc<Known>, Error> {
-        match self.learn_again(self.inner.settings.schema_max_age).await {
-            Ok(known) => Ok(known),
-            Err(error) => self.inner.last_known().map(|(known, _)| known).ok_or(error),
-        }
-    }
-
-    /// What is known, read again where it is older than `max_age`. One reading at a time.
-    async fn learn_again(&self, max_age: std::time::Duration) -> Result<Arc<Known>, Error> {
-        let fresh = || self.inner.last_known().filter(|(_, read)| read.elapsed() < max_age).map(|(known, _)| known);
-        if let Some(known) = fresh() {
-            return Ok(known);
-        }
-        let _one = self.inner.learning.lock().await;
-        if let Some(known) = fresh() {
-            return Ok(known);
-        }
-        let entities = self.inner.transport.schema(Service::Entities).await?;
-        let persons = self.inner.transport.schema(Service::Persons).await?;
-        let known = Arc::new(Known::read(entities.as_deref(), persons.as_deref()));
-        let kept = (known.clone(), Instant::now());
-        *self.inner.known.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        Ok(known)
+        let Inner { transport, settings, memory } = &*self.inner;
+        memory.known(transport, settings).await
     }
 
     /// Whether the register is asked at present.
@@ -277,24 +243,6 @@ impl Client {
     /// What was counted since the client was made.
     pub fn counts(&self) -> Counts {
         self.inner.transport.counters.read()
-    }
-}
-
-impl Inner {
-    fn last_known(&self) -> Option<(Arc<Known>, Instant)> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn demanded(&self) -> Vec<&'static str> {
-        self.demanded.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
-    }
-
-    /// Adds those of `names` that are members of a person. Says whether one was new.
-    fn demand(&self, names: &[String]) -> bool {
-        let mut demanded = self.demanded.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys =
-            PERSON.iter().filter(|field| names.iter().any(|name| field.is_called(name))).map(|field| field.key());
-        keys.fold(false, |new, key| demanded.insert(key) || new)
     }
 }
 

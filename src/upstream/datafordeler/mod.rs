@@ -1,7 +1,7 @@
 //! The client of Datafordeleren's CPR services: notices of what happened, and the persons they are about.
 //!
 //! In: a checked source and its credentials. Out: notices, import status and persons in our own words. Nobody above
-//! sees the register's form. Names that the register's documents leave open are chosen from its schema ([`schema`]);
+//! sees the register's form. Names that the register's documents leave open are chosen from its schema;
 //! every error says what a caller can do about it ([`error::Error::retry`]).
 
 mod answer;
@@ -10,6 +10,7 @@ pub mod counters;
 pub mod error;
 mod events;
 mod fields;
+mod learning;
 pub mod limits;
 mod nouns;
 mod query;

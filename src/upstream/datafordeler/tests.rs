@@ -459,7 +459,20 @@ async fn a_schema_that_cannot_be_had_again_leaves_what_was_known() {
     client.learn().await.unwrap();
     register.on(PERSONS_SCHEMA, |_| (502, String::new()));
     assert!(client.learn().await.is_err());
+    let tried = register.count(PERSONS_SCHEMA);
     assert_eq!(client.import_status().await.unwrap().last_sequence_number, 310);
+    assert_eq!(register.count(PERSONS_SCHEMA), tried);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_opened_is_told_each_time() {
+    let closed = net::client::Client::new(net::guard::Guard::default(), None, &net::Settings::default()).unwrap();
+    let base: url::Url = "http://127.0.0.1:9/".parse().unwrap();
+    let client = Client::new(&source(base), credentials(), &settings(), closed).unwrap();
+    for _ in 0..5 {
+        let error = client.import_status().await.unwrap_err();
+        assert_eq!(error, Error::Guarded { range: net::guard::Range::Loopback });
+    }
 }
 
 #[tokio::test]

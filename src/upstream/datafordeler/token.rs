@@ -64,8 +64,7 @@ impl Tokens {
         if let Some(kept) = state.kept.as_ref().filter(|kept| now < kept.renew_at) {
             return Ok(kept.bearer.clone());
         }
-        if let Some((at, error)) = state.failed.as_ref().filter(|(at, _)| asked <= *at && now < *at + SHARED_FAILURE) {
-            let _ = at;
+        if let Some((_, error)) = state.failed.as_ref().filter(|(at, _)| asked <= *at && now < *at + SHARED_FAILURE) {
             return Err(error.clone());
         }
         match fetch().await {
@@ -138,10 +137,6 @@ pub fn read(answer: &Answer, now: Timestamp) -> Result<Fresh, Error> {
     if !answer.status.is_success() {
         return Err(match by_status(answer, now) {
             Error::QueryRefused { code, .. } => Error::CredentialsWrong { code, perhaps_address: false },
-            Error::CredentialsWrong { code, .. } => {
-                let perhaps_address = code.as_str().is_none_or(|code| code == "DAF-AUTH-0005");
-                Error::CredentialsWrong { code, perhaps_address }
-            }
             other => other,
         });
     }

@@ -93,9 +93,10 @@ impl Transport {
             let request = Request::post(url)
                 .header(CONTENT_TYPE, "application/json")
                 .header(ACCEPT, "application/json")
-                .header(AUTHORIZATION, bearer.header());
-            let answer = self.send(request, body.clone(), MAX_ANSWER).await?;
-            answer::read(&answer, &query.root, Timestamp::now())
+                .header(AUTHORIZATION, bearer.header())
+                .body(body.clone())
+                .map_err(|_| Error::Address)?;
+            answer::read(&self.send(request, MAX_ANSWER).await?, &query.root, Timestamp::now())
         };
         let bearer = self.bearer().await?;
         match self.judged(send(&bearer).await) {
@@ -134,22 +135,15 @@ impl Transport {
         if let Some(bearer) = bearer {
             request = request.header(AUTHORIZATION, bearer.header());
         }
-        let read = async {
-            let answer = self.send(request, Bytes::new(), MAX_ANSWER).await?;
-            document(&answer)
-        };
+        let request = request.body(Bytes::new()).map_err(|_| Error::Address)?;
+        let read = async { document(&self.send(request, MAX_ANSWER).await?) };
         self.judged(read.await)
     }
 
     async fn bearer(&self) -> Result<Bearer, Error> {
         let fetch = async || {
             let request = token::request(self.token.as_str(), &self.credentials)?;
-            let (head, body) = request.into_parts();
-            let mut builder = Request::post(head.uri);
-            if let Some(headers) = builder.headers_mut() {
-                headers.extend(head.headers);
-            }
-            let read = async { token::read(&self.send(builder, body, MAX_TOKEN).await?, Timestamp::now()) };
+            let read = async { token::read(&self.send(request, MAX_TOKEN).await?, Timestamp::now()) };
             let fresh = self.judged(read.await)?;
             self.counters.token();
             Ok(fresh)
@@ -158,11 +152,10 @@ impl Transport {
     }
 
     /// Sends one request when limits and circuit let it.
-    async fn send(&self, request: http::request::Builder, body: Bytes, max: usize) -> Result<Answer, Error> {
+    async fn send(&self, mut request: Request<Bytes>, max: usize) -> Result<Answer, Error> {
         self.circuit.enter().map_err(|remaining| Error::Paused { remaining })?;
         self.rate.turn().await;
-        let request = request.header(USER_AGENT, HeaderValue::from_static(AGENT)).body(body);
-        let request = request.map_err(|_| Error::Address)?;
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         Ok(self.http.send(request, self.timeout, max).await?)
     }
 
@@ -171,9 +164,9 @@ impl Transport {
         let error = outcome.as_ref().map(|_| ()).map_err(|error| error.error().clone());
         self.counters.request(&error);
         match &error {
-            Err(Error::Paused { .. }) => {}
+            Err(Error::Paused { .. } | Error::Guarded { .. }) => {}
             Err(Error::Busy { retry_after }) => self.circuit.failed(*retry_after, chance()),
-            Err(Error::Down { .. } | Error::Guarded { .. }) => self.circuit.failed(None, chance()),
+            Err(Error::Down { .. }) => self.circuit.failed(None, chance()),
             _ => self.circuit.answered(),
         }
         outcome

@@ -11,7 +11,7 @@ use crate::domain::field_group::GroupSet;
 use super::fields::{Field, Need};
 pub use entity::{Comparison, EventShape, Operator};
 pub use person::{Filter, PersonShape};
-pub use sdl::{NotASchema, Sdl};
+pub use sdl::Sdl;
 
 /// How persons can be looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

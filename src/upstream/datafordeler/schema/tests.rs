@@ -2,9 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use crate::domain::field_group::FieldGroup::*;
-use crate::domain::field_group::GroupSet;
+use crate::domain::field_group::{FieldGroup, GroupSet};
 
 use super::super::query;
+use super::sdl::NotASchema;
 use super::*;
 
 /// An entity service as it is documented.
@@ -89,8 +90,6 @@ fn learn(persons: &str) -> Known {
 fn all() -> GroupSet {
     FieldGroup::ALL.into_iter().collect()
 }
-
-use crate::domain::field_group::FieldGroup;
 
 fn query_by_id(known: &Known, groups: GroupSet) -> serde_json::Value {
     let filter = known.persons.by_id.clone().unwrap();

@@ -20,6 +20,9 @@ use super::fields::{Field, PERSON};
 use super::nouns::Persons;
 use read::{Tally, Wrong, canonical, date, text};
 
+/// The members of a JSON object.
+type Object = Map<String, Value>;
+
 /// Reads the persons under a root field.
 ///
 /// `selected`: the groups that were asked for and the service offers. `broken`: members that an error in the same answer
@@ -66,12 +69,7 @@ const SUPPLEMENTARY: GroupSet = GroupSet::of(&[FieldGroup::SupplementaryAddress]
 const NEVER_NULL: &[&str] = &["personnumre", "beskyttelser"];
 
 /// Reads one person; none without what is indispensable.
-fn person(
-    node: &Map<String, Value>,
-    selected: GroupSet,
-    broken: &BTreeSet<String>,
-    tally: &mut Tally,
-) -> Option<Person> {
+fn person(node: &Object, selected: GroupSet, broken: &BTreeSet<String>, tally: &mut Tally) -> Option<Person> {
     let id = PersonId::parse(&text(node, "id").ok()??).ok()?;
     let mut reading = Reading { node, selected, broken, lost: GroupSet::EMPTY, tally };
     let mut person = Person { id: Some(id), ..Person::default() };
@@ -93,7 +91,7 @@ fn says_whether_it_applies(row: &Row<Protection>) -> bool {
 }
 
 struct Reading<'a> {
-    node: &'a Map<String, Value>,
+    node: &'a Object,
     selected: GroupSet,
     broken: &'a BTreeSet<String>,
     lost: GroupSet,
@@ -143,7 +141,7 @@ impl Reading<'_> {
         person.residences = rows::joined(residences);
     }
 
-    fn value(&mut self, key: &'static str, mut read: impl FnMut(&Map<String, Value>, &mut Tally) -> Result<(), Wrong>) {
+    fn value(&mut self, key: &'static str, mut read: impl FnMut(&Object, &mut Tally) -> Result<(), Wrong>) {
         if groups(key).intersection(self.selected).is_empty() {
             return;
         }
@@ -153,11 +151,7 @@ impl Reading<'_> {
     }
 
     /// The rows of a member, each of which reads as one.
-    fn rows<T>(
-        &mut self,
-        key: &'static str,
-        read: fn(&Map<String, Value>, &mut Tally) -> Result<Row<T>, Wrong>,
-    ) -> Vec<Row<T>> {
+    fn rows<T>(&mut self, key: &'static str, read: fn(&Object, &mut Tally) -> Result<Row<T>, Wrong>) -> Vec<Row<T>> {
         self.flat(key, groups(key), |row, tally| Ok(vec![read(row, tally)?]))
     }
 
@@ -166,7 +160,7 @@ impl Reading<'_> {
         &mut self,
         key: &'static str,
         groups: GroupSet,
-        read: impl Fn(&Map<String, Value>, &mut Tally) -> Result<Vec<Row<T>>, Wrong>,
+        read: impl Fn(&Object, &mut Tally) -> Result<Vec<Row<T>>, Wrong>,
     ) -> Vec<Row<T>> {
         if groups.intersection(self.selected).is_empty() {
             return Vec::new();
