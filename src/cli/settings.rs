@@ -32,7 +32,7 @@ pub fn load(args: &SettingsArgs) -> anyhow::Result<Settings> {
         }
         figment = figment.merge(Toml::file_exact(path));
     }
-    figment = figment.merge(Env::prefixed("CPR_").ignore(&["CONFIG"]).split("__"));
+    figment = figment.merge(Env::prefixed("CPR_").filter(|key| key.as_str().contains("__")).split("__"));
     for pair in &args.set {
         figment = figment.merge(Toml::string(&as_toml(pair)?));
     }

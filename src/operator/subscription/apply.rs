@@ -1,6 +1,6 @@
 //! Makes the store as a subscription wants it: begins it, changes it, narrows what is left of it, or ends it.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::build::Wanted;
 use super::dereference::{self, Found, SourceFound};
@@ -17,7 +17,7 @@ use crate::operator::requeue::Error;
 use crate::store;
 use crate::store::source::SchemaState;
 use crate::store::subscription::{EndReason, SubscriptionRow};
-use crate::store::{Conn, ConsumerId, SourceId, meta, person, subscription};
+use crate::store::{ConsumerId, SourceId, meta, person, subscription};
 
 /// What became of a subscription.
 #[derive(Clone, Debug)]

@@ -203,7 +203,7 @@ async fn a_second_process_and_a_newer_database_are_refused_with_what_to_do() {
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'future', 1, x'00', 0)";
     let path = world.data().join("main.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
-    let mut conn: sqlx::SqliteConnection = sqlx::Connection::connect_with(&options).await.unwrap();
+    let mut conn = <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.unwrap();
     sqlx::query(newer).execute(&mut conn).await.unwrap();
     sqlx::Connection::close(conn).await.unwrap();
     let (code, said) = world.start_second().await;

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use cpr_operator::runtime::clock::Clock;
 use cpr_operator::simulate::consumer::{self, Consumer, Received};
 use cpr_operator::simulate::datafordeler::{self, Register};
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -33,7 +33,7 @@ pub struct World {
     pub consumer: Consumer,
     pub settings: Vec<String>,
     folder: TempDir,
-    process: Option<Child>,
+    process: Mutex<Option<Child>>,
     starts: u32,
 }
 
@@ -54,7 +54,7 @@ impl World {
             consumer,
             settings,
             folder: TempDir::new().unwrap(),
-            process: None,
+            process: Mutex::new(None),
             starts: 0,
         }
     }
@@ -94,7 +94,8 @@ impl World {
     /// Starts the program.
     pub fn start(&mut self) {
         let data = self.data();
-        self.process = Some(self.command(&data).spawn().unwrap());
+        let child = self.command(&data).spawn().unwrap();
+        *self.process.lock().unwrap() = Some(child);
     }
 
     /// Starts a second program on the same files and gives its exit status and what it said.
@@ -107,13 +108,13 @@ impl World {
 
     /// Ends the program without warning, as `kill -9` does.
     pub async fn kill(&mut self) {
-        let mut process = self.process.take().expect("the program runs");
+        let mut process = self.process.lock().unwrap().take().expect("the program runs");
         process.kill().await.unwrap();
     }
 
     /// Asks the program to end and waits until it has.
     pub async fn stop(&mut self) {
-        let mut process = self.process.take().expect("the program runs");
+        let mut process = self.process.lock().unwrap().take().expect("the program runs");
         let pid = process.id().expect("it runs").to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let ended = tokio::time::timeout(PATIENCE, process.wait()).await.expect("it ends when asked");
@@ -179,12 +180,21 @@ impl World {
         }
     }
 
+    /// Whether the program was started and has ended by itself.
+    fn has_ended(&self) -> bool {
+        let mut process = self.process.lock().unwrap();
+        process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_some())
+    }
+
     /// Asks again and again until there is an answer; none when patience ends.
     pub async fn until<T>(&self, _what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
         let began = std::time::Instant::now();
         while began.elapsed() < PATIENCE {
             if let Some(answer) = ask().await {
                 return Some(answer);
+            }
+            if self.has_ended() {
+                return None;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -290,9 +300,4 @@ pub fn secret(name: &str, use_: &str, data: Value) -> Value {
         "metadata": { "name": name, "labels": { "cpr-operator.dev/use": use_ } },
         "stringData": data,
     })
-}
-
-/// A Secret as it is.
-pub fn secrets(world: &World) -> Api<Secret> {
-    Api::namespaced(world.client.clone(), world.namespace.name())
 }
