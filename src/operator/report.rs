@@ -115,7 +115,7 @@ fn is_missing_part(condition: &Condition) -> bool {
 }
 
 /// The value of the annotation that asks for a reconcile.
-fn asked_at(meta: &ObjectMeta) -> Option<String> {
+pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
     meta.annotations.as_ref()?.get(RECONCILE_AT).map(|value| value.chars().take(256).collect())
 }
 
