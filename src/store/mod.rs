@@ -50,6 +50,4 @@ pub struct Store {
     pub keys: Arc<Keys>,
     /// The random id of this store, by which a process in a cluster knows whether it is the one it was.
     pub id: String,
-    /// Whether the root key was made by us or lies beside the database.
-    pub root_key_is_local: bool,
 }
