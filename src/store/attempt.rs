@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::rows::{Column, batch, name_of};
 use super::{Conn, ConsumerId, Error};
 
 /// An attempt to record.
@@ -39,10 +40,36 @@ pub enum AttemptOutcome {
     DeadLettered,
 }
 
-/// Inserts attempts.
+const OUTCOME: Column = Column("attempt", "outcome");
+
+/// Inserts attempts. What became of a route without a further request takes the place of its last attempt's outcome.
 pub async fn insert(conn: &mut Conn, consumer: ConsumerId, attempts: &[Attempt]) -> Result<(), Error> {
-    let _ = (conn, consumer, attempts);
-    todo!()
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let values = attempts.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
+    sqlx::query(
+        "INSERT INTO attempt (consumer, seq, number, at, outcome, status, millis, class)
+         SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+         FROM json_each(?) WHERE true
+         ON CONFLICT (consumer, seq, number) DO UPDATE
+         SET outcome = excluded.outcome, status = coalesce(excluded.status, status),
+             class = coalesce(excluded.class, class)",
+    )
+    .bind(consumer)
+    .bind(batch("attempt", &values)?)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// An attempt as an element of the batch.
+type Value<'a> = (i64, u32, i64, String, Option<u16>, u32, Option<&'a str>);
+
+fn value(attempt: &Attempt) -> Result<Value<'_>, Error> {
+    let outcome = name_of(&attempt.outcome, OUTCOME)?;
+    let at = attempt.at.as_millisecond();
+    Ok((attempt.seq, attempt.number, at, outcome, attempt.status, attempt.millis, attempt.class.as_deref()))
 }
 
 /// For each of a consumer's routes above `after` that has attempts: how many, and whether the last one settled it.
@@ -51,6 +78,17 @@ pub async fn above(
     consumer: ConsumerId,
     after: i64,
 ) -> Result<HashMap<i64, (u32, Option<AttemptOutcome>)>, Error> {
-    let _ = (conn, consumer, after);
-    todo!()
+    let rows: Vec<(i64, i64, String)> =
+        sqlx::query_as("SELECT seq, max(number), outcome FROM attempt WHERE consumer = ? AND seq > ? GROUP BY seq")
+            .bind(consumer)
+            .bind(after)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter()
+        .map(|(seq, number, outcome)| {
+            let outcome = OUTCOME.variant(&outcome)?;
+            let settled = Some(outcome).filter(|outcome| *outcome != AttemptOutcome::Failed);
+            Ok((seq, (Column("attempt", "number").number(number)?, settled)))
+        })
+        .collect()
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::rows::{Column, batch};
 use super::{Conn, Error};
 
 /// An entry to append.
@@ -10,13 +11,14 @@ pub struct NewEntry {
     pub id: [u8; 16],
     /// When.
     pub at: Timestamp,
-    /// The public part's canonical bytes.
-    pub public: Vec<u8>,
+    /// The public part in canonical form.
+    pub public: String,
     /// The private part, sealed with its salt.
     pub private: Vec<u8>,
     /// The key that sealed it.
     pub private_key: i64,
-    /// Its subjects: kind, month and reference. The first of each kind also stands in the entry's own columns.
+    /// Its subjects: kind, month and reference. The first month's first of each kind stands in the entry's own columns, the
+    /// others in a table of their own.
     pub subjects: Vec<Subject>,
 }
 
@@ -48,12 +50,89 @@ pub struct Entry {
 
 /// Appends entries, one statement per table.
 pub async fn append(conn: &mut Conn, entries: &[NewEntry]) -> Result<(), Error> {
-    let _ = (conn, entries);
-    todo!()
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let first = next_position(&mut *conn).await?;
+    let values: Vec<_> = entries.iter().map(value).collect();
+    sqlx::query(
+        "INSERT INTO audit_entry (position, id, at, public, private, private_key, period, person, number)
+         SELECT ? + key, unhex(value ->> 0), value ->> 1, CAST(value ->> 2 AS BLOB), unhex(value ->> 3), value ->> 4,
+                value ->> 5, unhex(value ->> 6), unhex(value ->> 7)
+         FROM json_each(?) ORDER BY key",
+    )
+    .bind(first)
+    .bind(batch("audit_entry", &values)?)
+    .execute(&mut *conn)
+    .await?;
+    insert_further(conn, entries, first).await
+}
+
+async fn next_position(conn: &mut Conn) -> Result<i64, Error> {
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'audit_entry'").fetch_optional(conn).await?;
+    Ok(last.unwrap_or(0) + 1)
+}
+
+/// An entry as an element of the batch.
+type Value<'a> = (String, i64, &'a str, String, i64, Option<&'a str>, Option<String>, Option<String>);
+
+fn value(entry: &NewEntry) -> Value<'_> {
+    let own = own(entry);
+    let reference = |kind: &str| own.iter().find(|subject| subject.kind == kind).map(|s| hex::encode(&s.reference));
+    (
+        hex::encode(entry.id),
+        entry.at.as_millisecond(),
+        &entry.public,
+        hex::encode(&entry.private),
+        entry.private_key,
+        own.first().map(|subject| subject.period.as_str()),
+        reference("PersonId"),
+        reference("Number"),
+    )
+}
+
+/// The subjects that stand in the entry's own columns.
+fn own(entry: &NewEntry) -> Vec<&Subject> {
+    let Some(first) = entry.subjects.first() else { return Vec::new() };
+    let of_kind = |kind: &str| entry.subjects.iter().find(|s| s.kind == kind && s.period == first.period);
+    [of_kind("PersonId"), of_kind("Number")].into_iter().flatten().collect()
+}
+
+async fn insert_further(conn: &mut Conn, entries: &[NewEntry], first: i64) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for (entry, position) in entries.iter().zip(first..) {
+        let own = own(entry);
+        let further = entry.subjects.iter().filter(|subject| !own.contains(subject));
+        rows.extend(further.map(|s| (position, s.kind, &s.period, hex::encode(&s.reference))));
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO audit_subject (entry, kind, period, reference)
+         SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?) WHERE true
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(batch("audit_subject", &rows)?)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Entries after a position, in order, at most `limit`.
 pub async fn read(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
-    let _ = (conn, after, limit);
-    todo!()
+    let rows: Vec<(i64, Vec<u8>, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+        "SELECT position, id, public, private, private_key FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(position, id, public, private, private_key)| {
+            let id = Column("audit_entry", "id").bytes16(&id)?;
+            Ok(Entry { position, id, public, private, private_key })
+        })
+        .collect()
 }

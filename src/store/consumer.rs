@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Conn, ConsumerId, Error};
+use super::rows::{Column, count};
+use super::{Conn, ConsumerId, Error, meta};
 use crate::domain::compiled::Consumer;
 use crate::domain::resource::ResourceKey;
 
@@ -62,6 +63,41 @@ pub struct SendingState {
     pub message: String,
 }
 
+const COMPILED: Column = Column("consumer", "compiled");
+const ENDED_AT: Column = Column("consumer", "ended_at");
+const STATE: Column = Column("consumer_state", "state");
+const VERIFIED_AT: Column = Column("consumer", "verified_at");
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    namespace: String,
+    name: String,
+    uid: String,
+    generation: i64,
+    compiled: Option<String>,
+    ended_at: Option<i64>,
+    verified: Option<String>,
+    verified_at: Option<i64>,
+}
+
+impl TryFrom<Row> for ConsumerRow {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id,
+            key: ResourceKey::new(row.namespace, row.name),
+            uid: row.uid,
+            generation: row.generation,
+            compiled: COMPILED.from_optional_json(row.compiled.as_deref())?,
+            ended_at: ENDED_AT.optional_time(row.ended_at)?,
+            verified: row.verified,
+            verified_at: VERIFIED_AT.optional_time(row.verified_at)?,
+        })
+    }
+}
+
 /// Writes a compiled form and the generation that it comes from, takes an ended consumer up again, and gives its id. The
 /// caller raises the configuration's version.
 pub async fn upsert(
@@ -71,50 +107,99 @@ pub async fn upsert(
     generation: i64,
     compiled: Option<&Consumer>,
 ) -> Result<ConsumerId, Error> {
-    let _ = (conn, key, uid, generation, compiled);
-    todo!()
+    let compiled = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
+    Ok(sqlx::query_scalar(
+        "INSERT INTO consumer (namespace, name, uid, generation, compiled) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (namespace, name) DO UPDATE
+         SET uid = excluded.uid, generation = excluded.generation, compiled = excluded.compiled, ended_at = NULL
+         RETURNING id",
+    )
+    .bind(&key.namespace)
+    .bind(&key.name)
+    .bind(uid)
+    .bind(generation)
+    .bind(compiled)
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Marks a consumer as ended. Whether it was live.
 pub async fn end(conn: &mut Conn, id: ConsumerId, now: Timestamp) -> Result<bool, Error> {
-    let _ = (conn, id, now);
-    todo!()
+    let ended = sqlx::query("UPDATE consumer SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
+        .bind(now.as_millisecond())
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(ended.rows_affected() > 0)
 }
 
 /// One consumer by its key.
 pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<ConsumerRow>, Error> {
-    let _ = (conn, key);
-    todo!()
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM consumer WHERE namespace = ? AND name = ?")
+        .bind(&key.namespace)
+        .bind(&key.name)
+        .fetch_optional(conn)
+        .await?;
+    row.map(ConsumerRow::try_from).transpose()
 }
 
 /// All consumers, ended ones too.
 pub async fn all(conn: &mut Conn) -> Result<Vec<ConsumerRow>, Error> {
-    let _ = conn;
-    todo!()
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM consumer ORDER BY id").fetch_all(conn).await?;
+    rows.into_iter().map(ConsumerRow::try_from).collect()
 }
 
 /// Remembers that the address with this fingerprint proved itself.
 pub async fn write_verified(conn: &mut Conn, id: ConsumerId, fingerprint: &str, now: Timestamp) -> Result<(), Error> {
-    let _ = (conn, id, fingerprint, now);
-    todo!()
+    sqlx::query("UPDATE consumer SET verified = ?, verified_at = ? WHERE id = ?")
+        .bind(fingerprint)
+        .bind(now.as_millisecond())
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Writes what delivery found, if it differs from what is stored; raises the revision then. Whether it did.
 pub async fn write_state(conn: &mut Conn, id: ConsumerId, state: &ConsumerState) -> Result<bool, Error> {
-    let _ = (conn, id, state);
-    todo!()
+    let text = STATE.to_json(state)?;
+    let stored: Option<String> = sqlx::query_scalar("SELECT state FROM consumer_state WHERE consumer = ?")
+        .bind(id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    if stored.as_ref() == Some(&text) {
+        return Ok(false);
+    }
+    let revision = meta::raise_revision(&mut *conn).await?;
+    sqlx::query(
+        "INSERT INTO consumer_state (consumer, state, revision) VALUES (?, ?, ?)
+         ON CONFLICT (consumer) DO UPDATE SET state = excluded.state, revision = excluded.revision",
+    )
+    .bind(id)
+    .bind(text)
+    .bind(revision)
+    .execute(conn)
+    .await?;
+    Ok(true)
 }
 
 /// What delivery last found.
 pub async fn state(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerState>, Error> {
-    let _ = (conn, id);
-    todo!()
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT state FROM consumer_state WHERE consumer = ?").bind(id).fetch_optional(conn).await?;
+    STATE.from_optional_json(text.as_deref())
 }
 
 /// Keys of consumers whose state has a revision above `after`, with the highest revision.
 pub async fn changed_since(conn: &mut Conn, after: i64) -> Result<(Vec<ResourceKey>, i64), Error> {
-    let _ = (conn, after);
-    todo!()
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT namespace, name, revision FROM consumer_state JOIN consumer ON id = consumer WHERE revision > ? ORDER BY revision",
+    )
+    .bind(after)
+    .fetch_all(conn)
+    .await?;
+    let highest = rows.last().map_or(after, |(_, _, revision)| *revision);
+    Ok((rows.into_iter().map(|(namespace, name, _)| ResourceKey::new(namespace, name)).collect(), highest))
 }
 
 /// Counts for the consumer's status.
@@ -134,6 +219,38 @@ pub struct Backlog {
 
 /// Counts what waits for a consumer.
 pub async fn backlog(conn: &mut Conn, id: ConsumerId) -> Result<Backlog, Error> {
-    let _ = (conn, id);
-    todo!()
+    let (pending, oldest) = pending(&mut *conn, id).await?;
+    let (parked, dead_letters, delivered): (i64, i64, Option<i64>) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM parked WHERE consumer = ?1 AND state <> 'GapOnly'),
+                (SELECT count(*) FROM dead_letter WHERE consumer = ?1),
+                (SELECT at + millis FROM attempt WHERE consumer = ?1 AND outcome = 'Delivered' ORDER BY seq DESC LIMIT 1)",
+    )
+    .bind(id)
+    .fetch_one(conn)
+    .await?;
+    Ok(Backlog {
+        pending: count(pending),
+        parked: count(parked),
+        dead_letters: count(dead_letters),
+        last_delivered_at: Column("attempt", "at").optional_time(delivered)?,
+        oldest_pending_at: Column("route", "at").optional_time(oldest)?,
+    })
+}
+
+/// How many routes are above their lane's watermark or wait for a parked person, and when the oldest was committed. Routes
+/// above the watermark that are settled already count until it moves.
+async fn pending(conn: &mut Conn, id: ConsumerId) -> Result<(i64, Option<i64>), Error> {
+    Ok(sqlx::query_as(
+        "SELECT count(*), min(at) FROM (
+             SELECT r.seq, r.at FROM route r LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
+             WHERE r.consumer = ?1 AND r.seq > coalesce(l.watermark, 0)
+               AND r.seq > coalesce((SELECT min(watermark) FROM lane WHERE consumer = ?1), 0)
+             UNION
+             SELECT r.seq, r.at FROM parked p
+             JOIN route r ON r.consumer = p.consumer AND r.record = p.record AND r.seq >= p.first_seq
+             WHERE p.consumer = ?1 AND p.state <> 'GapOnly')",
+    )
+    .bind(id)
+    .fetch_one(conn)
+    .await?)
 }

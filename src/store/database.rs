@@ -2,70 +2,22 @@
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::time::Duration;
 
-use sqlx::SqlitePool;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Executor, SqlitePool};
+
+use super::{Error, files, schema};
 
 /// A connection, in a transaction or not.
 pub type Conn = sqlx::SqliteConnection;
 
-/// Why the store did not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database refused or failed.
-    #[error("database: {0}")]
-    Sql(#[from] sqlx::Error),
-    /// The schema could not be brought up to date.
-    #[error("database schema: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// The database was written by a newer version.
-    #[error(
-        "the database at {path} has schema version {found}, newer than this program's {known}: run the newer version again, or restore the backup made before it"
-    )]
-    Newer {
-        /// File.
-        path: String,
-        /// Its schema version.
-        found: i64,
-        /// Ours.
-        known: i64,
-    },
-    /// A stored value is not what its column promises.
-    #[error("column {table}.{column} holds a value that cannot be read")]
-    Unreadable {
-        /// Table.
-        table: &'static str,
-        /// Column.
-        column: &'static str,
-    },
-    /// Sealed content did not open: another key, or altered bytes.
-    #[error("sealed content of {table}.{column} cannot be opened")]
-    Sealed {
-        /// Table.
-        table: &'static str,
-        /// Column.
-        column: &'static str,
-    },
-    /// The root key is missing, malformed, or not the one that this store was made with.
-    #[error("root key: {0}")]
-    RootKey(String),
-    /// A file could not be used.
-    #[error("{path}: {source}")]
-    File {
-        /// File.
-        path: String,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// Another process holds the store.
-    #[error("another process runs on {path}: stop it first, or give this one another store.path")]
-    Held {
-        /// The lock file.
-        path: String,
-    },
-}
+/// What every connection must answer: journal mode, synchronous FULL, `secure_delete`, foreign keys.
+const REQUIRED: (&str, i64, i64, i64) = ("wal", 2, 1, 1);
 
-/// A database that is open.
-#[derive(Clone)]
+/// A database that is open. Clones share it.
+#[derive(Clone, Debug)]
 pub struct Database {
     writer: SqlitePool,
     readers: SqlitePool,
@@ -75,10 +27,17 @@ pub struct Database {
 pub struct Tx(sqlx::Transaction<'static, sqlx::Sqlite>);
 
 impl Database {
-    /// Opens the file, makes it if absent, and brings its schema up to date.
-    pub async fn open(path: &Path, migrations: &sqlx::migrate::Migrator) -> Result<Self, Error> {
-        let _ = (path, migrations);
-        todo!()
+    /// Opens the file, makes it if absent (mode 0600), brings its schema up to date, and gives at most `readers`
+    /// connections for reading.
+    pub async fn open(path: &Path, migrations: &Migrator, readers: u32) -> Result<Self, Error> {
+        files::ensure_private(path)?;
+        let options = options(path);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        refuse_newer(&writer, path, migrations).await?;
+        migrations.run(&writer).await?;
+        let reading = options.pragma("query_only", "ON").optimize_on_close(false, None);
+        let readers = pool(readers.max(1)).connect_with(reading).await?;
+        Ok(Self { writer, readers })
     }
 
     /// Begins to write (`BEGIN IMMEDIATE`); waits its turn behind earlier writers.
@@ -90,6 +49,65 @@ impl Database {
     pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, Error> {
         Ok(self.readers.acquire().await?)
     }
+
+    /// Moves everything from the write-ahead log into the file and empties the log, so that deleted content is in neither.
+    /// Whether that was possible: a reader in the midst of a read prevents it.
+    pub async fn truncate_wal(&self) -> Result<bool, Error> {
+        let (busy, _, _): (i64, i64, i64) =
+            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await?;
+        Ok(busy == 0)
+    }
+
+    /// Closes every connection, after those who hold one have given it back.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("secure_delete", "ON")
+}
+
+/// A pool whose connections live as long as it and are checked once, when they are made.
+fn pool(size: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .after_connect(|conn, _| Box::pin(assert_settings(conn)))
+}
+
+async fn assert_settings(conn: &mut Conn) -> Result<(), sqlx::Error> {
+    let row: (String, i64, i64, i64) = sqlx::query_as(
+        "SELECT journal_mode, synchronous, secure_delete, foreign_keys
+         FROM pragma_journal_mode, pragma_synchronous, pragma_secure_delete, pragma_foreign_keys",
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let found = (row.0.as_str(), row.1, row.2, row.3);
+    if found == REQUIRED { Ok(()) } else { Err(sqlx::Error::Configuration("a required setting did not hold".into())) }
+}
+
+async fn refuse_newer(writer: &SqlitePool, path: &Path, migrations: &Migrator) -> Result<(), Error> {
+    let table = "SELECT name FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    if writer.fetch_optional(table).await?.is_none() {
+        return Ok(());
+    }
+    let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(writer).await?;
+    let (found, known) = (found.unwrap_or(0), schema::newest(migrations));
+    if found > known {
+        return Err(Error::Newer { path: path.display().to_string(), found, known });
+    }
+    Ok(())
 }
 
 impl Tx {

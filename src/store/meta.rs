@@ -4,12 +4,61 @@ use super::{Conn, Error};
 
 /// The version of the compiled configuration; every change of it raises it in its own transaction.
 pub async fn configuration(conn: &mut Conn) -> Result<i64, Error> {
-    let _ = conn;
-    todo!()
+    number(conn, "configuration").await
 }
 
 /// Raises the version of the configuration and gives the new one.
 pub async fn raise_configuration(conn: &mut Conn) -> Result<i64, Error> {
-    let _ = conn;
-    todo!()
+    raise(conn, "configuration").await
+}
+
+/// Raises the revision of what the stages found and gives the new one.
+pub(super) async fn raise_revision(conn: &mut Conn) -> Result<i64, Error> {
+    raise(conn, "revision").await
+}
+
+/// Up to which row of the key ring the making of keys has been recorded in the audit record.
+pub async fn keys_recorded(conn: &mut Conn) -> Result<i64, Error> {
+    number(conn, "keys_recorded").await
+}
+
+/// Remembers up to which row of the key ring the making of keys has been recorded.
+pub async fn set_keys_recorded(conn: &mut Conn, id: i64) -> Result<(), Error> {
+    set(conn, "keys_recorded", &id.to_string()).await
+}
+
+/// A value by its name.
+pub(super) async fn get(conn: &mut Conn, name: &str) -> Result<Option<String>, Error> {
+    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE name = ?").bind(name).fetch_optional(conn).await?)
+}
+
+/// Writes a value.
+pub(super) async fn set(conn: &mut Conn, name: &str, value: &str) -> Result<(), Error> {
+    sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(name)
+        .bind(value)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Deletes a value.
+pub(super) async fn remove(conn: &mut Conn, name: &str) -> Result<(), Error> {
+    sqlx::query("DELETE FROM meta WHERE name = ?").bind(name).execute(conn).await?;
+    Ok(())
+}
+
+async fn number(conn: &mut Conn, name: &str) -> Result<i64, Error> {
+    Ok(get(conn, name).await?.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+async fn raise(conn: &mut Conn, name: &str) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar(
+        "INSERT INTO meta (name, value) VALUES (?, '1')
+         ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1
+         RETURNING CAST(value AS INTEGER)",
+    )
+    .bind(name)
+    .fetch_one(conn)
+    .await?)
 }

@@ -1,22 +1,46 @@
 //! What a suspended subscription missed, to be told when it goes on.
 
+use super::rows::{Column, batch, hexes};
 use super::{Conn, Error, SubscriptionId};
 use crate::domain::pairwise::RecordId;
 
 /// Remembers, at a person's first change, whether the suspended subscription covered them before it.
 pub async fn write(conn: &mut Conn, missed: &[(SubscriptionId, RecordId, bool)]) -> Result<(), Error> {
-    let _ = (conn, missed);
-    todo!()
+    if missed.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = missed
+        .iter()
+        .map(|(subscription, record, covered)| (subscription, hex::encode(record.0), i64::from(*covered)))
+        .collect();
+    sqlx::query(
+        "INSERT INTO missed (subscription, record, covered)
+         SELECT value ->> 0, unhex(value ->> 1), value ->> 2 FROM json_each(?) WHERE true
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(batch("missed", &rows)?)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Persons that a subscription missed and whether it covered them, at most `limit`.
 pub async fn read(conn: &mut Conn, subscription: SubscriptionId, limit: u32) -> Result<Vec<(RecordId, bool)>, Error> {
-    let _ = (conn, subscription, limit);
-    todo!()
+    let rows: Vec<(Vec<u8>, bool)> =
+        sqlx::query_as("SELECT record, covered FROM missed WHERE subscription = ? ORDER BY record LIMIT ?")
+            .bind(subscription)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(|(record, covered)| Ok((Column("missed", "record").record(&record)?, covered))).collect()
 }
 
 /// Deletes what was told.
 pub async fn delete(conn: &mut Conn, subscription: SubscriptionId, records: &[RecordId]) -> Result<(), Error> {
-    let _ = (conn, subscription, records);
-    todo!()
+    sqlx::query("DELETE FROM missed WHERE subscription = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
+        .bind(subscription)
+        .bind(hexes(records))
+        .execute(conn)
+        .await?;
+    Ok(())
 }

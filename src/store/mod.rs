@@ -6,6 +6,7 @@
 //!
 //! Functions are grouped by noun and take a connection, so that the caller decides on the transaction.
 
+mod aead;
 pub mod attempt;
 pub mod audit_entry;
 pub mod catalogue;
@@ -13,16 +14,23 @@ pub mod consumer;
 pub mod cursor;
 pub mod database;
 pub mod dead_letter;
+mod error;
 pub mod event;
+mod files;
 pub mod keys;
 pub mod lane;
+mod leaving;
 pub mod meta;
 pub mod missed;
+pub mod open;
 pub mod parked;
 pub mod person;
+pub mod removal;
 pub mod request;
 pub mod retention;
 pub mod route;
+mod rows;
+pub mod schema;
 pub mod seal;
 pub mod source;
 pub mod subscription;
@@ -31,8 +39,10 @@ pub mod unread;
 
 use std::sync::Arc;
 
-pub use database::{Conn, Database, Error, Tx};
+pub use database::{Conn, Database, Tx};
+pub use error::Error;
 pub use keys::Keys;
+pub use open::open;
 
 /// Id of a source's row.
 pub type SourceId = i64;
@@ -41,8 +51,8 @@ pub type ConsumerId = i64;
 /// Id of a subscription's row.
 pub type SubscriptionId = i64;
 
-/// Both databases, opened and checked. Clones share them.
-#[derive(Clone)]
+/// Both databases, opened and checked. Clones share them; the lock on the folder is held until the last one is dropped.
+#[derive(Clone, Debug)]
 pub struct Store {
     /// The main database.
     pub main: Database,
@@ -50,4 +60,18 @@ pub struct Store {
     pub keys: Arc<Keys>,
     /// The random id of this store, by which a process in a cluster knows whether it is the one it was.
     pub id: String,
+    /// Whether the root key was made by us or lies beside the databases, where it protects little.
+    pub root_key_is_local: bool,
+    _lock: Arc<std::fs::File>,
+}
+
+impl Store {
+    /// Empties both write-ahead logs and closes both databases, after those who hold a connection have given it back.
+    pub async fn close(self) {
+        for database in [&self.main, self.keys.database()] {
+            // An emptied log is tidiness, not safety: what is committed is durable either way.
+            let _ = database.truncate_wal().await;
+            database.close().await;
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::rows::{Column, batch, hexes, name_of};
 use super::{Conn, ConsumerId, Error};
 use crate::domain::pairwise::RecordId;
 
@@ -38,20 +39,90 @@ pub enum ParkedState {
     GapOnly,
 }
 
+const STATE: Column = Column("parked", "state");
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    record: Vec<u8>,
+    first_seq: i64,
+    attempts: i64,
+    since: i64,
+    next_at: i64,
+    state: String,
+    class: String,
+    gap: bool,
+}
+
+impl TryFrom<Row> for Parked {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            record: Column("parked", "record").record(&row.record)?,
+            first_seq: row.first_seq,
+            attempts: Column("parked", "attempts").number(row.attempts)?,
+            since: Column("parked", "since").time(row.since)?,
+            next_at: Column("parked", "next_at").time(row.next_at)?,
+            state: STATE.variant(&row.state)?,
+            class: row.class,
+            gap: row.gap,
+        })
+    }
+}
+
+/// A row as an element of the batch.
+type Value<'a> = (String, i64, u32, i64, i64, String, &'a str, i64);
+
+fn value(row: &Parked) -> Result<Value<'_>, Error> {
+    Ok((
+        hex::encode(row.record.0),
+        row.first_seq,
+        row.attempts,
+        row.since.as_millisecond(),
+        row.next_at.as_millisecond(),
+        name_of(&row.state, STATE)?,
+        &row.class,
+        i64::from(row.gap),
+    ))
+}
+
 /// Writes parked persons, new and known.
 pub async fn write(conn: &mut Conn, consumer: ConsumerId, rows: &[Parked]) -> Result<(), Error> {
-    let _ = (conn, consumer, rows);
-    todo!()
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let values = rows.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
+    sqlx::query(
+        "INSERT INTO parked (consumer, record, first_seq, attempts, since, next_at, state, class, gap)
+         SELECT ?, unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7
+         FROM json_each(?) WHERE true
+         ON CONFLICT (consumer, record) DO UPDATE
+         SET first_seq = excluded.first_seq, attempts = excluded.attempts, since = excluded.since,
+             next_at = excluded.next_at, state = excluded.state, class = excluded.class, gap = excluded.gap",
+    )
+    .bind(consumer)
+    .bind(batch("parked", &values)?)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Deletes the rows of persons who are no longer parked.
 pub async fn delete(conn: &mut Conn, consumer: ConsumerId, records: &[RecordId]) -> Result<(), Error> {
-    let _ = (conn, consumer, records);
-    todo!()
+    sqlx::query("DELETE FROM parked WHERE consumer = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
+        .bind(consumer)
+        .bind(hexes(records))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// All parked persons of a consumer.
 pub async fn all(conn: &mut Conn, consumer: ConsumerId) -> Result<Vec<Parked>, Error> {
-    let _ = (conn, consumer);
-    todo!()
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM parked WHERE consumer = ? ORDER BY first_seq")
+        .bind(consumer)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(Parked::try_from).collect()
 }

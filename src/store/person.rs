@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::seal::PersonKey;
+pub use super::leaving::{delete, leaving, mark_leaving};
+use super::rows::{Column, batch, count as unsigned, hexes};
+use super::seal::{PersonKey, Place};
 use super::{Conn, Error, SourceId};
 use crate::domain::field_group::GroupSet;
 use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::standing::Standing;
+use crate::domain::status::StatusCode;
 
 /// A stored person, sealed.
 #[derive(Clone, Debug)]
@@ -41,15 +44,72 @@ pub struct PersonRow {
 impl PersonRow {
     /// Opens the content.
     pub fn open(&self, key: &PersonKey) -> Result<Person, Error> {
-        let _ = key;
-        todo!()
+        key.open(Place { table: "person", column: "content", row: &self.source.to_string() }, &self.content)
     }
 }
 
 /// Seals a person's content for its row.
 pub fn seal(key: &PersonKey, source: SourceId, person: &Person) -> Result<Vec<u8>, Error> {
-    let _ = (key, source, person);
-    todo!()
+    key.seal(Place { table: "person", column: "content", row: &source.to_string() }, person)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    record: Vec<u8>,
+    source: i64,
+    municipality: Option<i64>,
+    status: Option<i64>,
+    inactive_since: Option<i64>,
+    protected: bool,
+    next_due: Option<String>,
+    as_of: String,
+    held: String,
+    settled: i64,
+    leaving: bool,
+    refetch: bool,
+    content: Vec<u8>,
+}
+
+impl TryFrom<Row> for PersonRow {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            record: Column("person", "record").record(&row.record)?,
+            source: row.source,
+            standing: Standing {
+                municipality: municipality(row.municipality)?,
+                status: status(row.status)?,
+                inactive_since: Column("person", "inactive_since").optional_time(row.inactive_since)?,
+                protected: row.protected,
+            },
+            next_due: row.next_due.as_deref().map(|date| Column("person", "next_due").date(date)).transpose()?,
+            as_of: Column("person", "as_of").date(&row.as_of)?,
+            held: Column("person", "held").from_json(&row.held)?,
+            settled: row.settled,
+            leaving: row.leaving,
+            refetch: row.refetch,
+            content: row.content,
+        })
+    }
+}
+
+fn municipality(code: Option<i64>) -> Result<Option<Municipality>, Error> {
+    let column = Column("person", "municipality");
+    code.map(|code| Municipality::from_code(column.number(code)?).ok_or_else(|| column.unreadable())).transpose()
+}
+
+/// The status of a code; a text without one is kept only in the sealed content and stands here as an empty one.
+fn status(code: Option<i64>) -> Result<StatusCode, Error> {
+    let column = Column("person", "status");
+    match code {
+        Some(code) => StatusCode::from_code(column.number(code)?).ok_or_else(|| column.unreadable()),
+        None => Ok(StatusCode::Other(String::new())),
+    }
+}
+
+fn rows(found: Vec<Row>) -> Result<Vec<PersonRow>, Error> {
+    found.into_iter().map(PersonRow::try_from).collect()
 }
 
 /// Persons of a source by record; absent ones are absent.
@@ -58,24 +118,87 @@ pub async fn find(
     source: SourceId,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, PersonRow>, Error> {
-    let _ = (conn, source, records);
-    todo!()
+    let found: Vec<Row> =
+        sqlx::query_as("SELECT * FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?")
+            .bind(hexes(records))
+            .bind(source)
+            .fetch_all(conn)
+            .await?;
+    Ok(rows(found)?.into_iter().map(|row| (row.record, row)).collect())
 }
 
-/// Writes persons, new and known, all columns. A row that is `leaving` is not touched; the records that were are returned.
+/// Writes persons, new and known, all columns but `leaving`. A person any of whose rows is leaving is not touched; the
+/// records of those are returned, and the caller tells nothing of them either.
 pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Result<Vec<RecordId>, Error> {
-    let _ = (conn, rows, now);
-    todo!()
+    let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
+    let leaving = those_leaving(&mut *conn, &records).await?;
+    let values: Vec<_> = rows.iter().filter(|row| !leaving.contains(&row.record)).map(value).collect();
+    sqlx::query(
+        "INSERT INTO person (record, source, municipality, status, inactive_since, protected, next_due, as_of, held,
+                             settled, refetch, content, updated_at)
+         SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, unhex(value ->> 11), ?
+         FROM json_each(?) WHERE true
+         ON CONFLICT (record, source) DO UPDATE
+         SET municipality = excluded.municipality, status = excluded.status, inactive_since = excluded.inactive_since,
+             protected = excluded.protected, next_due = excluded.next_due, as_of = excluded.as_of, held = excluded.held,
+             settled = excluded.settled, refetch = excluded.refetch, content = excluded.content,
+             updated_at = excluded.updated_at",
+    )
+    .bind(now.as_millisecond())
+    .bind(batch("person", &values)?)
+    .execute(conn)
+    .await?;
+    Ok(leaving)
+}
+
+/// A row as an element of the batch.
+type Value<'a> =
+    (String, SourceId, Option<u16>, Option<u8>, Option<i64>, i64, Option<String>, String, String, i64, i64, String);
+
+fn value(row: &PersonRow) -> Value<'_> {
+    let standing = &row.standing;
+    (
+        hex::encode(row.record.0),
+        row.source,
+        standing.municipality.map(Municipality::code),
+        standing.status.code(),
+        standing.inactive_since.map(Timestamp::as_millisecond),
+        i64::from(standing.protected),
+        row.next_due.map(|date| date.to_string()),
+        row.as_of.to_string(),
+        serde_json::json!(row.held).to_string(),
+        row.settled,
+        i64::from(row.refetch),
+        hex::encode(&row.content),
+    )
+}
+
+async fn those_leaving(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+    let found: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT DISTINCT record FROM person
+         WHERE leaving = 1 AND record IN (SELECT unhex(value) FROM json_each(?))",
+    )
+    .bind(hexes(records))
+    .fetch_all(conn)
+    .await?;
+    found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
 }
 
 /// Whether name and address of each person are protected, in any source's row; absent where nothing is stored.
 pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<HashMap<RecordId, bool>, Error> {
-    let _ = (conn, records);
-    todo!()
+    let found: Vec<(Vec<u8>, bool)> = sqlx::query_as(
+        "SELECT record, max(protected) FROM person
+         WHERE record IN (SELECT unhex(value) FROM json_each(?)) GROUP BY record",
+    )
+    .bind(hexes(records))
+    .fetch_all(conn)
+    .await?;
+    found.into_iter().map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected))).collect()
 }
 
 /// Persons whose `next_due` has come, or whose refetch is asked for, or who became inactive before `inactive_before`, at
-/// most `limit`, by record after `after`.
+/// most `limit`; none who is leaving.
 pub async fn due(
     conn: &mut Conn,
     source: SourceId,
@@ -83,47 +206,66 @@ pub async fn due(
     inactive_before: Option<Timestamp>,
     limit: u32,
 ) -> Result<Vec<PersonRow>, Error> {
-    let _ = (conn, source, today, inactive_before, limit);
-    todo!()
+    let found: Vec<Row> = sqlx::query_as(
+        "SELECT * FROM person WHERE leaving = 0 AND (record, source) IN (
+             SELECT record, source FROM person WHERE source = ?1 AND next_due IS NOT NULL AND next_due <= ?2
+             UNION SELECT record, source FROM person WHERE source = ?1 AND refetch = 1
+             UNION SELECT record, source FROM person
+                   WHERE source = ?1 AND inactive_since IS NOT NULL AND inactive_since < ?3)
+         ORDER BY record LIMIT ?4",
+    )
+    .bind(source)
+    .bind(today.to_string())
+    .bind(inactive_before.map(Timestamp::as_millisecond))
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows(found)
 }
 
-/// Persons whose coverage was settled for an older version of the configuration, at most `limit`.
+/// Persons whose coverage was settled for an older version of the configuration, at most `limit`; none who is leaving.
 pub async fn unsettled(
     conn: &mut Conn,
     source: SourceId,
     configuration: i64,
     limit: u32,
 ) -> Result<Vec<PersonRow>, Error> {
-    let _ = (conn, source, configuration, limit);
-    todo!()
+    let found: Vec<Row> =
+        sqlx::query_as("SELECT * FROM person WHERE source = ? AND settled < ? AND leaving = 0 LIMIT ?")
+            .bind(source)
+            .bind(configuration)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows(found)
 }
 
 /// How many persons of a source are still settled for an older version of the configuration.
 pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i64) -> Result<u64, Error> {
-    let _ = (conn, source, configuration);
-    todo!()
+    let found: i64 = sqlx::query_scalar("SELECT count(*) FROM person WHERE source = ? AND settled < ? AND leaving = 0")
+        .bind(source)
+        .bind(configuration)
+        .fetch_one(conn)
+        .await?;
+    Ok(unsigned(found))
 }
 
 /// Persons of a source who live in one of the municipalities (none: everyone) and are not inactive or void.
 pub async fn count(conn: &mut Conn, source: SourceId, municipalities: Option<&[Municipality]>) -> Result<u64, Error> {
-    let _ = (conn, source, municipalities);
-    todo!()
-}
-
-/// Marks persons as leaving, unless undelivered routes tell of them (`told` of an undoing still open also keeps them). The records that were marked.
-pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
-    let _ = (conn, source, records);
-    todo!()
-}
-
-/// Records marked as leaving, at most `limit`.
-pub async fn leaving(conn: &mut Conn, limit: u32) -> Result<Vec<RecordId>, Error> {
-    let _ = (conn, limit);
-    todo!()
-}
-
-/// Deletes every row about these records (person, told, missed, unread, requests), whose keys are gone. How many persons.
-pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error> {
-    let _ = (conn, records);
-    todo!()
+    let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
+    let codes = codes.map(|codes| batch("person", &codes)).transpose()?;
+    let void: Vec<u8> =
+        [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced].iter().filter_map(StatusCode::code).collect();
+    let found: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM person
+         WHERE source = ?1 AND leaving = 0 AND inactive_since IS NULL
+           AND (status IS NULL OR status NOT IN (SELECT value FROM json_each(?2)))
+           AND (?3 IS NULL OR municipality IN (SELECT value FROM json_each(?3)))",
+    )
+    .bind(source)
+    .bind(batch("person", &void)?)
+    .bind(codes)
+    .fetch_one(conn)
+    .await?;
+    Ok(unsigned(found))
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::rows::{Column, batch, hexes};
 use super::{Conn, ConsumerId, Error};
 use crate::domain::pairwise::RecordId;
 
@@ -16,20 +17,46 @@ pub struct Request {
     pub record: RecordId,
 }
 
-/// Asks for a snapshot of each person.
+/// The only kind of request so far.
+const SNAPSHOT: &str = "Snapshot";
+
+/// Asks for a snapshot of each person; a request that is open already is not repeated.
 pub async fn ask(conn: &mut Conn, consumer: ConsumerId, records: &[RecordId], now: Timestamp) -> Result<(), Error> {
-    let _ = (conn, consumer, records, now);
-    todo!()
+    sqlx::query(
+        "INSERT INTO request (kind, consumer, record, at)
+         SELECT DISTINCT ?1, ?2, unhex(j.value), ?3 FROM json_each(?4) j
+         WHERE NOT EXISTS (SELECT 1 FROM request
+                           WHERE kind = ?1 AND consumer = ?2 AND record = unhex(j.value))",
+    )
+    .bind(SNAPSHOT)
+    .bind(consumer)
+    .bind(now.as_millisecond())
+    .bind(hexes(records))
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Open requests, oldest first, at most `limit`.
 pub async fn read(conn: &mut Conn, limit: u32) -> Result<Vec<Request>, Error> {
-    let _ = (conn, limit);
-    todo!()
+    let rows: Vec<(i64, i64, Vec<u8>)> =
+        sqlx::query_as("SELECT id, consumer, record FROM request WHERE kind = ? ORDER BY id LIMIT ?")
+            .bind(SNAPSHOT)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter()
+        .map(|(id, consumer, record)| {
+            Ok(Request { id, consumer, record: Column("request", "record").record(&record)? })
+        })
+        .collect()
 }
 
 /// Deletes requests that were met.
 pub async fn delete(conn: &mut Conn, ids: &[i64]) -> Result<(), Error> {
-    let _ = (conn, ids);
-    todo!()
+    sqlx::query("DELETE FROM request WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(batch("request", ids)?)
+        .execute(conn)
+        .await?;
+    Ok(())
 }

@@ -1,47 +1,142 @@
-//! What goes when its time has come, by deletes of a thousand rows.
+//! What goes when its time has come, by deletes of a thousand rows: a call deletes that much and tells how many it was; the
+//! caller begins another transaction as long as it was some.
 
 use jiff::Timestamp;
 
+use super::lane::LANES;
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
 
-/// Deletes at most a thousand settled routes committed before `before`, of each consumer below its lowest watermark and not parked. How many.
+/// Rows that one call deletes.
+pub const BATCH: u32 = 1_000;
+
+/// Deletes settled routes committed before `before`: of each consumer those at or below its lowest watermark whose person is
+/// not parked at or before them. How many.
 pub async fn delete_routes(conn: &mut Conn, before: Timestamp) -> Result<u64, Error> {
-    let _ = (conn, before);
-    todo!()
+    let settled: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT consumer, min(watermark) FROM lane GROUP BY consumer HAVING count(*) = ?")
+            .bind(LANES)
+            .fetch_all(&mut *conn)
+            .await?;
+    let mut deleted = 0;
+    for (consumer, watermark) in settled {
+        // Numbers are in order of time, so looking at the lowest is enough.
+        deleted += sqlx::query(
+            "DELETE FROM route WHERE seq IN (
+                 SELECT seq FROM (
+                     SELECT seq, at FROM route r WHERE consumer = ?1 AND seq <= ?2
+                     AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.consumer = r.consumer AND p.record = r.record
+                                     AND p.state <> 'GapOnly' AND p.first_seq <= r.seq)
+                     ORDER BY seq LIMIT ?3)
+                 WHERE at < ?4)",
+        )
+        .bind(consumer)
+        .bind(watermark)
+        .bind(BATCH - u32::try_from(deleted).unwrap_or(BATCH).min(BATCH))
+        .bind(before.as_millisecond())
+        .execute(&mut *conn)
+        .await?
+        .rows_affected();
+    }
+    Ok(deleted)
 }
 
-/// Deletes at most a thousand events before `before` that no route names. How many.
+/// Deletes events before `before` that no route names. How many.
 pub async fn delete_events(conn: &mut Conn, before: Timestamp) -> Result<u64, Error> {
-    let _ = (conn, before);
-    todo!()
+    let deleted = sqlx::query(
+        "DELETE FROM event WHERE seq IN (
+             SELECT seq FROM event e WHERE at < ? AND NOT EXISTS (SELECT 1 FROM route r WHERE r.event = e.seq)
+             LIMIT ?)",
+    )
+    .bind(before.as_millisecond())
+    .bind(BATCH)
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected())
 }
 
-/// Deletes at most a thousand attempts before `before` of routes that are gone. How many.
+/// Deletes attempts before `before` of routes below the lowest that their consumer still has. How many.
 pub async fn delete_attempts(conn: &mut Conn, before: Timestamp) -> Result<u64, Error> {
-    let _ = (conn, before);
-    todo!()
+    let consumers: Vec<i64> = sqlx::query_scalar("SELECT id FROM consumer").fetch_all(&mut *conn).await?;
+    let mut deleted = 0;
+    for consumer in consumers {
+        deleted += sqlx::query(
+            "DELETE FROM attempt WHERE (consumer, seq, number) IN (
+                 SELECT consumer, seq, number FROM (
+                     SELECT consumer, seq, number, at FROM attempt
+                     WHERE consumer = ?1
+                       AND seq < coalesce((SELECT min(seq) FROM route WHERE consumer = ?1), 9223372036854775807)
+                     ORDER BY seq LIMIT ?2)
+                 WHERE at < ?3)",
+        )
+        .bind(consumer)
+        .bind(BATCH - u32::try_from(deleted).unwrap_or(BATCH).min(BATCH))
+        .bind(before.as_millisecond())
+        .execute(&mut *conn)
+        .await?
+        .rows_affected();
+    }
+    Ok(deleted)
 }
 
-/// Deletes at most a thousand dead letters given up before `before`. How many.
+/// Deletes dead letters given up before `before`. How many.
 pub async fn delete_dead_letters(conn: &mut Conn, before: Timestamp) -> Result<u64, Error> {
-    let _ = (conn, before);
-    todo!()
+    let deleted =
+        sqlx::query("DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE given_up_at < ? LIMIT ?)")
+            .bind(before.as_millisecond())
+            .bind(BATCH)
+            .execute(conn)
+            .await?;
+    Ok(deleted.rows_affected())
 }
 
-/// Deletes an ended subscription's row with all that hangs on it.
-pub async fn delete_subscription(conn: &mut Conn, id: SubscriptionId) -> Result<(), Error> {
-    let _ = (conn, id);
-    todo!()
+/// Deletes an ended subscription's row, after what it missed. Whether it is gone; call again while it is not.
+pub async fn delete_subscription(conn: &mut Conn, id: SubscriptionId) -> Result<bool, Error> {
+    let missed = "DELETE FROM missed WHERE (subscription, record) IN
+                      (SELECT subscription, record FROM missed WHERE subscription = ? LIMIT ?)";
+    if delete_some(&mut *conn, missed, id).await? == u64::from(BATCH) {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM subscription WHERE id = ?").bind(id).execute(conn).await?;
+    Ok(true)
 }
 
-/// Deletes an ended consumer's row with its routes, lanes, parked persons, dead letters and attempts. Its key went before.
-pub async fn delete_consumer(conn: &mut Conn, id: ConsumerId) -> Result<(), Error> {
-    let _ = (conn, id);
-    todo!()
+/// Deletes an ended consumer's row, after its routes, parked persons, dead letters, attempts and what it was told. Its key
+/// and its subscriptions went before. Whether it is gone; call again, in another transaction, while it is not.
+pub async fn delete_consumer(conn: &mut Conn, id: ConsumerId) -> Result<bool, Error> {
+    for statement in [
+        "DELETE FROM route WHERE seq IN (SELECT seq FROM route WHERE consumer = ? LIMIT ?)",
+        "DELETE FROM attempt WHERE (consumer, seq, number) IN
+             (SELECT consumer, seq, number FROM attempt WHERE consumer = ? LIMIT ?)",
+        "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE consumer = ? LIMIT ?)",
+        "DELETE FROM parked WHERE (consumer, record) IN (SELECT consumer, record FROM parked WHERE consumer = ? LIMIT ?)",
+        "DELETE FROM told WHERE (record, consumer, type) IN
+             (SELECT record, consumer, type FROM told WHERE consumer = ? LIMIT ?)",
+    ] {
+        if delete_some(&mut *conn, statement, id).await? == u64::from(BATCH) {
+            return Ok(false);
+        }
+    }
+    sqlx::query("DELETE FROM consumer WHERE id = ?").bind(id).execute(conn).await?;
+    Ok(true)
 }
 
-/// Deletes an ended source's row with its cursor; its persons went before.
-pub async fn delete_source(conn: &mut Conn, id: SourceId) -> Result<(), Error> {
-    let _ = (conn, id);
-    todo!()
+/// Deletes an ended source's row with its cursor, after its notices and its persons that could not be read. Its persons and
+/// subscriptions went before. Whether it is gone; call again while it is not.
+pub async fn delete_source(conn: &mut Conn, id: SourceId) -> Result<bool, Error> {
+    for statement in [
+        "DELETE FROM notice WHERE (source, import, event_id) IN
+             (SELECT source, import, event_id FROM notice WHERE source = ? LIMIT ?)",
+        "DELETE FROM unread WHERE (record, source) IN (SELECT record, source FROM unread WHERE source = ? LIMIT ?)",
+    ] {
+        if delete_some(&mut *conn, statement, id).await? == u64::from(BATCH) {
+            return Ok(false);
+        }
+    }
+    sqlx::query("DELETE FROM cursor WHERE source = ?").bind(id).execute(&mut *conn).await?;
+    sqlx::query("DELETE FROM source WHERE id = ?").bind(id).execute(conn).await?;
+    Ok(true)
+}
+
+async fn delete_some(conn: &mut Conn, statement: &'static str, id: i64) -> Result<u64, Error> {
+    Ok(sqlx::query(statement).bind(id).bind(BATCH).execute(conn).await?.rows_affected())
 }

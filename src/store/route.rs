@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::event::Detail;
 use super::keys::AuditReferences;
+use super::rows::Column;
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
@@ -41,10 +42,75 @@ pub struct Route {
     pub protected: Option<bool>,
 }
 
+/// The columns of [`Row`] and where they come from; a condition and order follow.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, r.record, r.type AS type_, r.subscriptions, r.at,
+                    e.id AS event, e.source, e.detail, e.snapshot, e.audit_period, e.audit_person, e.audit_number,
+                    (SELECT max(p.protected) FROM person p WHERE p.record = r.record) AS protected
+             FROM route r JOIN event e ON e.seq = r.event WHERE ",
+            $condition
+        )
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    seq: i64,
+    consumer: i64,
+    shard: i64,
+    event_seq: i64,
+    record: Option<Vec<u8>>,
+    type_: String,
+    subscriptions: String,
+    at: i64,
+    event: Vec<u8>,
+    source: i64,
+    detail: Option<String>,
+    snapshot: Option<Vec<u8>>,
+    audit_period: Option<String>,
+    audit_person: Option<Vec<u8>>,
+    audit_number: Option<Vec<u8>>,
+    protected: Option<i64>,
+}
+
+impl TryFrom<Row> for Route {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            seq: row.seq,
+            consumer: row.consumer,
+            shard: Column("route", "shard").number(row.shard)?,
+            type_: Column("route", "type").parse(&row.type_)?,
+            subscriptions: Column("route", "subscriptions").from_json(&row.subscriptions)?,
+            at: Column("route", "at").time(row.at)?,
+            event: Column("event", "id").event(&row.event)?,
+            event_seq: row.event_seq,
+            source: row.source,
+            record: row.record.as_deref().map(|bytes| Column("route", "record").record(bytes)).transpose()?,
+            snapshot: row.snapshot,
+            detail: Column("event", "detail").from_optional_json(row.detail.as_deref())?,
+            audit: row.audit_period.zip(row.audit_person).map(|(period, person)| AuditReferences {
+                period,
+                person,
+                number: row.audit_number,
+            }),
+            protected: row.protected.map(|protected| protected != 0),
+        })
+    }
+}
+
 /// A consumer's routes above `after`, in order, at most `limit`.
 pub async fn read(conn: &mut Conn, consumer: ConsumerId, after: i64, limit: u32) -> Result<Vec<Route>, Error> {
-    let _ = (conn, consumer, after, limit);
-    todo!()
+    let rows: Vec<Row> = sqlx::query_as(select!("r.consumer = ? AND r.seq > ? ORDER BY r.seq LIMIT ?"))
+        .bind(consumer)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(Route::try_from).collect()
 }
 
 /// One person's routes to a consumer from `from` to `to`, both included, in order, at most `limit`.
@@ -56,12 +122,19 @@ pub async fn read_person(
     to: i64,
     limit: u32,
 ) -> Result<Vec<Route>, Error> {
-    let _ = (conn, consumer, record, from, to, limit);
-    todo!()
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("r.consumer = ? AND r.record = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq LIMIT ?"))
+            .bind(consumer)
+            .bind(record.0.as_slice())
+            .bind(from)
+            .bind(to)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(Route::try_from).collect()
 }
 
 /// The highest route number of a consumer.
 pub async fn highest(conn: &mut Conn, consumer: ConsumerId) -> Result<Option<i64>, Error> {
-    let _ = (conn, consumer);
-    todo!()
+    Ok(sqlx::query_scalar("SELECT max(seq) FROM route WHERE consumer = ?").bind(consumer).fetch_one(conn).await?)
 }

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Conn, Error, SourceId};
+use super::rows::Column;
+use super::{Conn, Error, SourceId, meta};
 use crate::domain::compiled::Source;
 use crate::domain::field_group::GroupSet;
 use crate::domain::resource::ResourceKey;
@@ -76,6 +77,36 @@ pub struct FeedState {
     pub message: String,
 }
 
+const COMPILED: Column = Column("source", "compiled");
+const ENDED_AT: Column = Column("source", "ended_at");
+const STATE: Column = Column("source_state", "state");
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    namespace: String,
+    name: String,
+    uid: String,
+    generation: i64,
+    compiled: Option<String>,
+    ended_at: Option<i64>,
+}
+
+impl TryFrom<Row> for SourceRow {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id,
+            key: ResourceKey::new(row.namespace, row.name),
+            uid: row.uid,
+            generation: row.generation,
+            compiled: COMPILED.from_optional_json(row.compiled.as_deref())?,
+            ended_at: ENDED_AT.optional_time(row.ended_at)?,
+        })
+    }
+}
+
 /// Writes a compiled form and the generation that it comes from, takes an ended source up again, and gives its id. The
 /// caller raises the configuration's version.
 pub async fn upsert(
@@ -85,42 +116,86 @@ pub async fn upsert(
     generation: i64,
     compiled: Option<&Source>,
 ) -> Result<SourceId, Error> {
-    let _ = (conn, key, uid, generation, compiled);
-    todo!()
+    let compiled = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
+    Ok(sqlx::query_scalar(
+        "INSERT INTO source (namespace, name, uid, generation, compiled) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (namespace, name) DO UPDATE
+         SET uid = excluded.uid, generation = excluded.generation, compiled = excluded.compiled, ended_at = NULL
+         RETURNING id",
+    )
+    .bind(&key.namespace)
+    .bind(&key.name)
+    .bind(uid)
+    .bind(generation)
+    .bind(compiled)
+    .fetch_one(conn)
+    .await?)
 }
 
 /// Marks a source as ended, keeping its compiled form for those who still need its grace. Whether it was live.
 pub async fn end(conn: &mut Conn, id: SourceId, now: Timestamp) -> Result<bool, Error> {
-    let _ = (conn, id, now);
-    todo!()
+    let ended = sqlx::query("UPDATE source SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
+        .bind(now.as_millisecond())
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(ended.rows_affected() > 0)
 }
 
 /// One source by its key.
 pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<SourceRow>, Error> {
-    let _ = (conn, key);
-    todo!()
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM source WHERE namespace = ? AND name = ?")
+        .bind(&key.namespace)
+        .bind(&key.name)
+        .fetch_optional(conn)
+        .await?;
+    row.map(SourceRow::try_from).transpose()
 }
 
 /// All sources, ended ones too.
 pub async fn all(conn: &mut Conn) -> Result<Vec<SourceRow>, Error> {
-    let _ = conn;
-    todo!()
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM source ORDER BY id").fetch_all(conn).await?;
+    rows.into_iter().map(SourceRow::try_from).collect()
 }
 
 /// Writes what ingest found, if it differs from what is stored; raises the revision then. Whether it did.
 pub async fn write_state(conn: &mut Conn, id: SourceId, state: &SourceState) -> Result<bool, Error> {
-    let _ = (conn, id, state);
-    todo!()
+    let text = STATE.to_json(state)?;
+    let stored: Option<String> = sqlx::query_scalar("SELECT state FROM source_state WHERE source = ?")
+        .bind(id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    if stored.as_ref() == Some(&text) {
+        return Ok(false);
+    }
+    let revision = meta::raise_revision(&mut *conn).await?;
+    sqlx::query(
+        "INSERT INTO source_state (source, state, revision) VALUES (?, ?, ?)
+         ON CONFLICT (source) DO UPDATE SET state = excluded.state, revision = excluded.revision",
+    )
+    .bind(id)
+    .bind(text)
+    .bind(revision)
+    .execute(conn)
+    .await?;
+    Ok(true)
 }
 
 /// What ingest last found.
 pub async fn state(conn: &mut Conn, id: SourceId) -> Result<Option<SourceState>, Error> {
-    let _ = (conn, id);
-    todo!()
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT state FROM source_state WHERE source = ?").bind(id).fetch_optional(conn).await?;
+    STATE.from_optional_json(text.as_deref())
 }
 
 /// Keys of sources whose state has a revision above `after`, with the highest revision.
 pub async fn changed_since(conn: &mut Conn, after: i64) -> Result<(Vec<ResourceKey>, i64), Error> {
-    let _ = (conn, after);
-    todo!()
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT namespace, name, revision FROM source_state JOIN source ON id = source WHERE revision > ? ORDER BY revision",
+    )
+    .bind(after)
+    .fetch_all(conn)
+    .await?;
+    let highest = rows.last().map_or(after, |(_, _, revision)| *revision);
+    Ok((rows.into_iter().map(|(namespace, name, _)| ResourceKey::new(namespace, name)).collect(), highest))
 }

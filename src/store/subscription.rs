@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::rows::{Column, name_of};
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
 use crate::domain::compiled::Subscription;
 use crate::domain::resource::ResourceKey;
@@ -45,8 +46,52 @@ pub enum EndReason {
     ReviewOverdue,
 }
 
-/// Writes a compiled form and the generation that it comes from, and gives its id and whether a life began with it (it was
-/// new, or ended before and is taken up again). The caller raises the configuration's version.
+const COMPILED: Column = Column("subscription", "compiled");
+const BEGAN_AT: Column = Column("subscription", "began_at");
+const ENDED_AT: Column = Column("subscription", "ended_at");
+const END_REASON: Column = Column("subscription", "end_reason");
+const DELETED_AT: Column = Column("subscription", "deleted_at");
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    namespace: String,
+    name: String,
+    uid: String,
+    generation: i64,
+    source: i64,
+    consumer: i64,
+    compiled: Option<String>,
+    began_at: i64,
+    ended_at: Option<i64>,
+    end_reason: Option<String>,
+    deleted_at: Option<i64>,
+}
+
+impl TryFrom<Row> for SubscriptionRow {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id,
+            key: ResourceKey::new(row.namespace, row.name),
+            uid: row.uid,
+            generation: row.generation,
+            source: row.source,
+            consumer: row.consumer,
+            compiled: COMPILED.from_optional_json(row.compiled.as_deref())?,
+            began_at: BEGAN_AT.time(row.began_at)?,
+            ended_at: ENDED_AT.optional_time(row.ended_at)?,
+            end_reason: row.end_reason.as_deref().map(|name| END_REASON.variant(name)).transpose()?,
+            deleted_at: DELETED_AT.optional_time(row.deleted_at)?,
+        })
+    }
+}
+
+/// Writes a compiled form and the generation that it comes from, and gives its id and whether a life began with it: it was
+/// new, or had ended and is taken up again. One that had ended is taken up only by a form whose own end has not passed. The
+/// caller raises the configuration's version.
+#[expect(clippy::too_many_arguments, reason = "one for each column that a compiled subscription fills")]
 pub async fn upsert(
     conn: &mut Conn,
     key: &ResourceKey,
@@ -57,24 +102,63 @@ pub async fn upsert(
     compiled: Option<&Subscription>,
     now: Timestamp,
 ) -> Result<(SubscriptionId, bool), Error> {
-    let _ = (conn, key, uid, generation, source, consumer, compiled, now);
-    todo!()
+    let known = find(&mut *conn, key).await?;
+    let lasts = compiled.is_some_and(|form| form.ends_at.is_none_or(|end| end > now));
+    let begins = known.is_none_or(|row| row.ended_at.is_some() && lasts);
+    let form = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
+    let id = sqlx::query_scalar(
+        "INSERT INTO subscription (namespace, name, uid, generation, source, consumer, compiled, began_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (namespace, name) DO UPDATE
+         SET uid = ?3, generation = ?4, source = ?5, consumer = ?6, compiled = ?7,
+             began_at = iif(?9, ?8, began_at), ended_at = iif(?9, NULL, ended_at),
+             end_reason = iif(?9, NULL, end_reason), deleted_at = NULL
+         RETURNING id",
+    )
+    .bind(&key.namespace)
+    .bind(&key.name)
+    .bind(uid)
+    .bind(generation)
+    .bind(source)
+    .bind(consumer)
+    .bind(form)
+    .bind(now.as_millisecond())
+    .bind(begins)
+    .fetch_one(conn)
+    .await?;
+    Ok((id, begins))
 }
 
 /// Ends a live subscription. Whether it was live. With [`EndReason::Deleted`] the deletion is remembered in any case.
 pub async fn end(conn: &mut Conn, id: SubscriptionId, reason: EndReason, now: Timestamp) -> Result<bool, Error> {
-    let _ = (conn, id, reason, now);
-    todo!()
+    let ended = sqlx::query("UPDATE subscription SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL")
+        .bind(now.as_millisecond())
+        .bind(name_of(&reason, END_REASON)?)
+        .bind(id)
+        .execute(&mut *conn)
+        .await?;
+    if reason == EndReason::Deleted {
+        sqlx::query("UPDATE subscription SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
+            .bind(now.as_millisecond())
+            .bind(id)
+            .execute(conn)
+            .await?;
+    }
+    Ok(ended.rows_affected() > 0)
 }
 
 /// One subscription by its key.
 pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<SubscriptionRow>, Error> {
-    let _ = (conn, key);
-    todo!()
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM subscription WHERE namespace = ? AND name = ?")
+        .bind(&key.namespace)
+        .bind(&key.name)
+        .fetch_optional(conn)
+        .await?;
+    row.map(SubscriptionRow::try_from).transpose()
 }
 
 /// All subscriptions, ended ones too.
 pub async fn all(conn: &mut Conn) -> Result<Vec<SubscriptionRow>, Error> {
-    let _ = conn;
-    todo!()
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM subscription ORDER BY id").fetch_all(conn).await?;
+    rows.into_iter().map(SubscriptionRow::try_from).collect()
 }

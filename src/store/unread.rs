@@ -1,8 +1,10 @@
 //! Persons that could not be read while others could, and when to try again.
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
-use super::seal::PersonKey;
+use super::rows::{Column, batch, count as unsigned, hexes};
+use super::seal::{PersonKey, Place};
 use super::{Conn, Error, SourceId};
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::RecordId;
@@ -32,37 +34,83 @@ impl Unread {
         attempts: u32,
         next_try: Timestamp,
     ) -> Result<Self, Error> {
-        let _ = (key, source, id, import, attempts, next_try);
-        todo!()
+        let person_id = key.seal(place(&source.to_string()), &id.expose())?;
+        Ok(Self { record: key.record, import, attempts, next_try, person_id })
     }
 
     /// Opens the PersonID.
     pub fn open(&self, key: &PersonKey, source: SourceId) -> Result<PersonId, Error> {
-        let _ = (key, source);
-        todo!()
+        let text = Zeroizing::new(key.open::<String>(place(&source.to_string()), &self.person_id)?);
+        PersonId::parse(&text).map_err(|_| Column("unread", "person_id").unreadable())
     }
+}
+
+/// Where the PersonID of a source's row lies.
+fn place(source: &str) -> Place<'_> {
+    Place { table: "unread", column: "person_id", row: source }
 }
 
 /// Writes rows, new and known.
 pub async fn write(conn: &mut Conn, source: SourceId, rows: &[Unread]) -> Result<(), Error> {
-    let _ = (conn, source, rows);
-    todo!()
+    let values: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let next_try = row.next_try.as_millisecond();
+            (hex::encode(row.record.0), row.import, row.attempts, next_try, hex::encode(&row.person_id))
+        })
+        .collect();
+    sqlx::query(
+        "INSERT INTO unread (source, record, import, attempts, next_try, person_id)
+         SELECT ?, unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4)
+         FROM json_each(?) WHERE true
+         ON CONFLICT (record, source) DO UPDATE
+         SET import = excluded.import, attempts = excluded.attempts, next_try = excluded.next_try,
+             person_id = excluded.person_id",
+    )
+    .bind(source)
+    .bind(batch("unread", &values)?)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Rows due at `now`, at most `limit`.
 pub async fn due(conn: &mut Conn, source: SourceId, now: Timestamp, limit: u32) -> Result<Vec<Unread>, Error> {
-    let _ = (conn, source, now, limit);
-    todo!()
+    let rows: Vec<(Vec<u8>, i64, i64, i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT record, import, attempts, next_try, person_id FROM unread
+         WHERE source = ? AND next_try <= ? ORDER BY next_try LIMIT ?",
+    )
+    .bind(source)
+    .bind(now.as_millisecond())
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(record, import, attempts, next_try, person_id)| {
+            Ok(Unread {
+                record: Column("unread", "record").record(&record)?,
+                import: Column("unread", "import").number(import)?,
+                attempts: Column("unread", "attempts").number(attempts)?,
+                next_try: Column("unread", "next_try").time(next_try)?,
+                person_id,
+            })
+        })
+        .collect()
 }
 
 /// Deletes rows of persons who were read.
 pub async fn delete(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<(), Error> {
-    let _ = (conn, source, records);
-    todo!()
+    sqlx::query("DELETE FROM unread WHERE source = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
+        .bind(source)
+        .bind(hexes(records))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// How many rows a source has.
 pub async fn count(conn: &mut Conn, source: SourceId) -> Result<u64, Error> {
-    let _ = (conn, source);
-    todo!()
+    let found: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM unread WHERE source = ?").bind(source).fetch_one(conn).await?;
+    Ok(unsigned(found))
 }

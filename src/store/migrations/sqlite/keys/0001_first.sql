@@ -20,7 +20,8 @@ CREATE TABLE person_key (
     wrapped BLOB NOT NULL,
     wrapped_by INTEGER NOT NULL REFERENCES keyring (id),
     version INTEGER NOT NULL,
-    made_at INTEGER NOT NULL
+    made_at INTEGER NOT NULL,
+    sought_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE identifier (

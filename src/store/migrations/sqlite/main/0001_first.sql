@@ -68,7 +68,7 @@ CREATE TABLE person (
     protected INTEGER NOT NULL,
     next_due TEXT,
     as_of TEXT NOT NULL,
-    held INTEGER NOT NULL,
+    held TEXT NOT NULL,
     settled INTEGER NOT NULL,
     leaving INTEGER NOT NULL DEFAULT 0,
     refetch INTEGER NOT NULL DEFAULT 0,
@@ -80,6 +80,7 @@ CREATE INDEX person_municipality ON person (source, municipality);
 CREATE INDEX person_due ON person (source, next_due) WHERE next_due IS NOT NULL;
 CREATE INDEX person_settled ON person (source, settled);
 CREATE INDEX person_refetch ON person (source) WHERE refetch = 1;
+CREATE INDEX person_leaving ON person (record) WHERE leaving = 1;
 CREATE INDEX person_inactive ON person (source, inactive_since) WHERE inactive_since IS NOT NULL;
 
 CREATE TABLE cursor (
@@ -131,6 +132,7 @@ CREATE TABLE route (
     at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX route_consumer ON route (consumer, seq);
+CREATE INDEX route_event ON route (event);
 CREATE INDEX route_person ON route (consumer, record, seq) WHERE record IS NOT NULL;
 
 CREATE TABLE lane (
@@ -196,6 +198,7 @@ CREATE TABLE told (
     at INTEGER NOT NULL,
     PRIMARY KEY (record, consumer, type)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX told_consumer ON told (consumer);
 
 CREATE TABLE missed (
     subscription INTEGER NOT NULL REFERENCES subscription (id) ON DELETE CASCADE,

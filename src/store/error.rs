@@ -1,0 +1,98 @@
+//! Why the store did not do it.
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused or failed.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("database schema: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database was written by a newer version.
+    #[error(
+        "the database at {path} has schema version {found}, newer than this program's {known}: run the newer version again, or restore the backup made before it"
+    )]
+    Newer {
+        /// File.
+        path: String,
+        /// Its schema version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A stored value is not what its column promises.
+    #[error("column {table}.{column} holds a value that cannot be read")]
+    Unreadable {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: &'static str,
+    },
+    /// Sealed content did not open: another key, or altered bytes.
+    #[error("sealed content of {table}.{column} cannot be opened")]
+    Sealed {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: &'static str,
+    },
+    /// A value could not be written as JSON.
+    #[error("a value for {table}.{column} cannot be encoded")]
+    Encode {
+        /// Table.
+        table: &'static str,
+        /// Column.
+        column: &'static str,
+    },
+    /// The key ring lacks a key that should have been made before.
+    #[error("the key ring has no {kind} key for {scope:?}")]
+    NoKey {
+        /// Kind of key.
+        kind: &'static str,
+        /// What it is for within the kind.
+        scope: String,
+    },
+    /// The root key is missing, malformed, or not the one that this store was made with.
+    #[error("root key: {0}")]
+    RootKey(String),
+    /// The main database and the key store do not belong together, or one of them is missing.
+    #[error("the store at {path} is not whole: {problem}")]
+    Apart {
+        /// The folder.
+        path: String,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// A file could not be used.
+    #[error("{path}: {source}")]
+    File {
+        /// File.
+        path: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// Another process holds the store.
+    #[error("another process runs on {path}: stop it first, or give this one another store.path")]
+    Held {
+        /// The lock file.
+        path: String,
+    },
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody doing anything: the database was busy or the pool exhausted.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::PoolTimedOut) => true,
+            Self::Sql(sqlx::Error::Database(error)) => error.code().is_some_and(|code| is_busy(&code)),
+            _ => false,
+        }
+    }
+}
+
+/// Whether an extended SQLite result code is one of SQLITE_BUSY.
+fn is_busy(code: &str) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    code.parse::<u32>().is_ok_and(|code| code & 0xff == SQLITE_BUSY)
+}

@@ -1,0 +1,79 @@
+//! Claims: which consumer may read which record. Access to a person's key is decided by them alone.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::Keys;
+use crate::domain::pairwise::RecordId;
+use crate::store::rows::{Column, batch, hexes};
+use crate::store::{ConsumerId, Error};
+
+impl Keys {
+    /// Inserts claims that are absent, durable on return. Records without a key get none.
+    pub async fn ensure_claims(&self, claims: &[(ConsumerId, RecordId)], now: Timestamp) -> Result<(), Error> {
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "INSERT INTO claim (record, consumer, made_at)
+             SELECT unhex(value ->> 1), value ->> 0, ? FROM json_each(?)
+             WHERE EXISTS (SELECT 1 FROM person_key WHERE record = unhex(value ->> 1))
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(now.as_millisecond())
+        .bind(pairs(claims)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+
+    /// Which of the records the consumer has a claim on.
+    pub async fn claimed(&self, consumer: ConsumerId, records: &[RecordId]) -> Result<HashSet<RecordId>, Error> {
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT record FROM claim WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND consumer = ?",
+        )
+        .bind(hexes(records))
+        .bind(consumer)
+        .fetch_all(&mut *self.db.read().await?)
+        .await?;
+        rows.iter().map(|record| Column("claim", "record").record(record)).collect()
+    }
+
+    /// Deletes claims.
+    pub async fn release_claims(&self, claims: &[(ConsumerId, RecordId)]) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "DELETE FROM claim WHERE (record, consumer) IN (SELECT unhex(value ->> 1), value ->> 0 FROM json_each(?))",
+        )
+        .bind(pairs(claims)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+
+    /// Deletes all claims of a consumer, a thousand in a transaction.
+    pub(super) async fn release_all_claims(&self, consumer: ConsumerId) -> Result<(), Error> {
+        loop {
+            let mut tx = self.db.begin().await?;
+            let deleted = sqlx::query(
+                "DELETE FROM claim
+                 WHERE (record, consumer) IN (SELECT record, consumer FROM claim WHERE consumer = ? LIMIT 1000)",
+            )
+            .bind(consumer)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            tx.commit().await?;
+            if deleted == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn pairs(claims: &[(ConsumerId, RecordId)]) -> Result<String, Error> {
+    let rows: Vec<_> = claims.iter().map(|(consumer, record)| (consumer, hex::encode(record.0))).collect();
+    batch("claim", &rows)
+}

@@ -1,0 +1,193 @@
+//! Persons' own keys: made, read, forgotten.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+use zeroize::Zeroizing;
+
+use super::Keys;
+use super::ring::{Kind, RingKey};
+use crate::domain::pairwise::RecordId;
+use crate::store::rows::{Column, batch, hexes};
+use crate::store::seal::PersonKey;
+use crate::store::{Conn, ConsumerId, Error, aead};
+
+/// Version of persons' keys; one until rotation comes.
+const VERSION: u32 = 1;
+
+/// How exactly is kept when a key was last sought.
+const SOUGHT: SignedDuration = SignedDuration::from_hours(1);
+
+/// Record, wrapped key, row of the key that wrapped it, version.
+pub(super) type Row = (Vec<u8>, Vec<u8>, i64, i64);
+
+impl Keys {
+    /// The keys of records; a record without a key is erased and absent from the answer.
+    pub async fn person_keys(&self, records: &[RecordId]) -> Result<HashMap<RecordId, PersonKey>, Error> {
+        let forgettings = self.cache.forgettings();
+        let mut keys = HashMap::with_capacity(records.len());
+        let mut missing = Vec::new();
+        for record in records {
+            match self.cache.get(*record) {
+                Some(key) => drop(keys.insert(*record, key)),
+                None => missing.push(*record),
+            }
+        }
+        if !missing.is_empty() {
+            let read = self.read_person_keys(&mut *self.db.read().await?, &missing).await?;
+            self.cache.put(read.values().cloned(), forgettings);
+            keys.extend(read);
+        }
+        Ok(keys)
+    }
+
+    /// The keys of records on which the consumer has a claim.
+    pub async fn person_keys_for(
+        &self,
+        consumer: ConsumerId,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, PersonKey>, Error> {
+        let claimed: Vec<RecordId> = self.claimed(consumer, records).await?.into_iter().collect();
+        self.person_keys(&claimed).await
+    }
+
+    /// Deletes persons with their identifiers and claims, so that nothing of theirs can be read again; but for those that
+    /// somebody is about to write about ([`super::Ensured`]). The records that have no key now.
+    pub async fn forget_persons(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+        let mut tx = self.db.begin().await?;
+        let free = self.leases.free(records);
+        sqlx::query("DELETE FROM person_key WHERE record IN (SELECT unhex(value) FROM json_each(?))")
+            .bind(hexes(&free))
+            .execute(&mut *tx)
+            .await?;
+        self.cache.forget(&free);
+        tx.commit().await?;
+        self.cache.forget(&free);
+        Ok(free)
+    }
+
+    /// Of these records those that have no key.
+    pub async fn without_key(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT unhex(value) FROM json_each(?)
+             WHERE NOT EXISTS (SELECT 1 FROM person_key WHERE record = unhex(value))",
+        )
+        .bind(hexes(records))
+        .fetch_all(&mut *self.db.read().await?)
+        .await?;
+        rows.iter().map(|bytes| Column("person_key", "record").record(bytes)).collect()
+    }
+
+    /// Records above `after` whose key nobody has sought since `before`, in order, at most `limit` read; and the record up to
+    /// which was read, none at the end.
+    pub async fn unsought(
+        &self,
+        after: Option<RecordId>,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<(Vec<RecordId>, Option<RecordId>), Error> {
+        let rows: Vec<(Vec<u8>, bool)> =
+            sqlx::query_as("SELECT record, sought_at < ? FROM person_key WHERE record > ? ORDER BY record LIMIT ?")
+                .bind(before.as_millisecond())
+                .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
+                .bind(limit)
+                .fetch_all(&mut *self.db.read().await?)
+                .await?;
+        let column = Column("person_key", "record");
+        let last = rows.last().map(|(record, _)| column.record(record)).transpose()?;
+        let unsought = rows.iter().filter(|(_, unsought)| *unsought).map(|(record, _)| column.record(record));
+        Ok((unsought.collect::<Result<_, _>>()?, last))
+    }
+
+    /// Deletes those of the records whose key nobody has sought since `before`. How many.
+    pub async fn forget_unsought(&self, records: &[RecordId], before: Timestamp) -> Result<u64, Error> {
+        let mut tx = self.db.begin().await?;
+        let free = self.leases.free(records);
+        let deleted = sqlx::query(
+            "DELETE FROM person_key WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND sought_at < ?",
+        )
+        .bind(hexes(&free))
+        .bind(before.as_millisecond())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        self.cache.forget(&free);
+        Ok(deleted)
+    }
+
+    /// Makes and inserts keys for new records.
+    pub(super) async fn insert_persons(
+        &self,
+        conn: &mut Conn,
+        records: &HashSet<RecordId>,
+        now: Timestamp,
+    ) -> Result<Vec<PersonKey>, Error> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let data = self.ring.get(Kind::Data, "")?;
+        let keys: Vec<_> = records.iter().map(|r| PersonKey::new(*r, VERSION, aead::random_key())).collect();
+        let rows: Vec<_> = keys.iter().map(|key| (hex::encode(key.record.0), hex::encode(wrap(&data, key)))).collect();
+        sqlx::query(
+            "INSERT INTO person_key (record, wrapped, wrapped_by, version, made_at, sought_at)
+             SELECT unhex(value ->> 0), unhex(value ->> 1), ?, ?, ?, ? FROM json_each(?)",
+        )
+        .bind(data.id)
+        .bind(VERSION)
+        .bind(now.as_millisecond())
+        .bind(now.as_millisecond())
+        .bind(batch("person_key", &rows)?)
+        .execute(conn)
+        .await?;
+        Ok(keys)
+    }
+
+    /// Remembers that keys were sought, to within an hour.
+    pub(super) async fn mark_sought(&self, conn: &mut Conn, records: &[RecordId], now: Timestamp) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE person_key SET sought_at = ?
+             WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND sought_at <= ?",
+        )
+        .bind(now.as_millisecond())
+        .bind(hexes(records))
+        .bind((now - SOUGHT).as_millisecond())
+        .execute(conn)
+        .await?;
+        Ok(())
+    }
+
+    /// Reads keys past the cache.
+    pub(super) async fn read_person_keys(
+        &self,
+        conn: &mut Conn,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, PersonKey>, Error> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT record, wrapped, wrapped_by, version FROM person_key
+             WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        )
+        .bind(hexes(records))
+        .fetch_all(conn)
+        .await?;
+        rows.into_iter().map(|row| self.unwrapped(row).map(|key| (key.record, key))).collect()
+    }
+
+    fn unwrapped(&self, (record, wrapped, wrapped_by, version): Row) -> Result<PersonKey, Error> {
+        let record = Column("person_key", "record").record(&record)?;
+        let version = Column("person_key", "version").number(version)?;
+        let refused = || Error::Sealed { table: "person_key", column: "wrapped" };
+        let data = self.ring.by_id(wrapped_by).ok_or_else(refused)?;
+        let bytes = aead::open(&data.bytes, &place(record, version, &data), &wrapped).ok_or_else(refused)?;
+        let bytes = Zeroizing::new(bytes.as_slice().try_into().map_err(|_| refused())?);
+        Ok(PersonKey::new(record, version, bytes))
+    }
+}
+
+fn wrap(data: &RingKey, key: &PersonKey) -> Vec<u8> {
+    aead::seal(&data.bytes, &place(key.record, key.version, data), b"", key.bytes())
+}
+
+fn place(record: RecordId, version: u32, data: &RingKey) -> Vec<u8> {
+    aead::joined(&[b"cpr-operator/person-key/v1", &record.0, &version.to_be_bytes(), &data.version.to_be_bytes()])
+}

@@ -1,0 +1,81 @@
+//! Persons on their way out: marked, and deleted when their keys are gone.
+
+use super::rows::{Column, hexes};
+use super::{Conn, Error, SourceId};
+use crate::domain::pairwise::RecordId;
+
+const RECORD: Column = Column("person", "record");
+
+/// Marks persons as leaving, but for those of whom something is still to be told: an undelivered route, a parked delivery,
+/// an open request, an import that could not be read, a statement that may yet be undone, or a change that a suspended
+/// subscription missed. The records that were marked.
+pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+    let marked: Vec<Vec<u8>> = sqlx::query_scalar(
+        "UPDATE person SET leaving = 1
+         WHERE source = ? AND leaving = 0 AND record IN (SELECT unhex(value) FROM json_each(?))
+           AND NOT EXISTS (
+               SELECT 1 FROM consumer c CROSS JOIN route r ON r.consumer = c.id AND r.record = person.record
+               LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
+               WHERE r.seq > coalesce(l.watermark, 0))
+           AND NOT EXISTS (
+               SELECT 1 FROM consumer c CROSS JOIN parked p ON p.consumer = c.id AND p.record = person.record
+               WHERE p.state <> 'GapOnly')
+           AND NOT EXISTS (SELECT 1 FROM request q WHERE q.record = person.record)
+           AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = person.record)
+           AND NOT EXISTS (SELECT 1 FROM told t WHERE t.record = person.record)
+           AND NOT EXISTS (SELECT 1 FROM subscription s CROSS JOIN missed m
+                           ON m.subscription = s.id AND m.record = person.record WHERE m.covered = 1)
+         RETURNING record",
+    )
+    .bind(source)
+    .bind(hexes(records))
+    .fetch_all(conn)
+    .await?;
+    marked.iter().map(|bytes| RECORD.record(bytes)).collect()
+}
+
+/// Records whose every row is leaving, at most `limit`.
+pub async fn leaving(conn: &mut Conn, limit: u32) -> Result<Vec<RecordId>, Error> {
+    let found: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT DISTINCT record FROM person p WHERE leaving = 1
+         AND NOT EXISTS (SELECT 1 FROM person o WHERE o.record = p.record AND o.leaving = 0) LIMIT ?",
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    found.iter().map(|bytes| RECORD.record(bytes)).collect()
+}
+
+/// Deletes at most a thousand rows that are leaving while another source still tells of the same person, whose key stays.
+/// How many.
+pub async fn delete_partly(conn: &mut Conn) -> Result<u64, Error> {
+    let deleted = sqlx::query(
+        "DELETE FROM person WHERE leaving = 1 AND (record, source) IN (
+             SELECT record, source FROM person p WHERE leaving = 1
+             AND EXISTS (SELECT 1 FROM person o WHERE o.record = p.record AND o.leaving = 0) LIMIT 1000)",
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected())
+}
+
+/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, requests, what is parked, and
+/// the copies of sealed content in dead letters. How many person rows.
+pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error> {
+    let list = hexes(records);
+    for statement in [
+        "DELETE FROM told WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM missed WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM unread WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM request WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM parked WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "UPDATE dead_letter SET snapshot = NULL WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+    ] {
+        sqlx::query(statement).bind(&list).execute(&mut *conn).await?;
+    }
+    let deleted = sqlx::query("DELETE FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?))")
+        .bind(&list)
+        .execute(conn)
+        .await?;
+    Ok(deleted.rows_affected())
+}

@@ -1,0 +1,94 @@
+//! Removing persons whom nobody covers any more: their keys first, their rows after.
+//!
+//! Marking ([`super::person::mark_leaving`]), deleting the key and deleting the rows are three transactions. A crash between
+//! them leaves a person who is marked, and the next run goes on. An ingest transaction that meets the mark leaves the person
+//! out; one that sought the key before it was deleted holds it ([`super::keys::Ensured`]) until it has committed.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::rows::{Column, hexes};
+use super::{Conn, Error, Store, leaving, person};
+use crate::domain::pairwise::RecordId;
+
+/// Persons in one transaction, and records in one step of a sweep.
+const BATCH: u32 = 1_000;
+
+/// How long a key may be without a row before it is deleted.
+const UNUSED: SignedDuration = SignedDuration::from_hours(24);
+
+/// Removes a batch of the persons who are marked as leaving. How many rows went.
+pub async fn run_once(store: &Store) -> Result<u64, Error> {
+    let marked = person::leaving(&mut *store.main.read().await?, BATCH).await?;
+    let gone = if marked.is_empty() { marked } else { store.keys.forget_persons(&marked).await? };
+    let mut tx = store.main.begin().await?;
+    let removed = person::delete(&mut tx, &gone).await? + leaving::delete_partly(&mut tx).await?;
+    tx.commit().await?;
+    Ok(removed)
+}
+
+/// Walks over both databases in small steps, and deletes keys that had no row for a day and rows whose key is gone.
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    keys: Option<RecordId>,
+    rows: Option<RecordId>,
+}
+
+impl Sweep {
+    /// Takes one step: looks at a thousand keys and a thousand rows. How many were deleted, and whether both walks have
+    /// come round.
+    pub async fn run_once(&mut self, store: &Store, now: Timestamp) -> Result<(u64, bool), Error> {
+        let deleted = self.sweep_keys(store, now).await? + self.sweep_rows(store).await?;
+        Ok((deleted, self.keys.is_none() && self.rows.is_none()))
+    }
+
+    async fn sweep_keys(&mut self, store: &Store, now: Timestamp) -> Result<u64, Error> {
+        let before = now - UNUSED;
+        let (unsought, last) = store.keys.unsought(self.keys, before, BATCH).await?;
+        self.keys = last;
+        let unused = without_row(&mut *store.main.read().await?, &unsought).await?;
+        if unused.is_empty() { Ok(0) } else { store.keys.forget_unsought(&unused, before).await }
+    }
+
+    async fn sweep_rows(&mut self, store: &Store) -> Result<u64, Error> {
+        let records = after(&mut *store.main.read().await?, self.rows).await?;
+        self.rows = records.last().copied();
+        let erased = store.keys.without_key(&records).await?;
+        if erased.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = store.main.begin().await?;
+        let deleted = person::delete(&mut tx, &erased).await?;
+        tx.commit().await?;
+        Ok(deleted)
+    }
+}
+
+/// Of these records those about whom nothing is stored that their key would open.
+async fn without_row(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+    let found: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT unhex(j.value) FROM json_each(?) j
+         WHERE NOT EXISTS (SELECT 1 FROM person p WHERE p.record = unhex(j.value))
+           AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = unhex(j.value))
+           AND NOT EXISTS (
+               SELECT 1 FROM consumer c CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value)
+               LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
+               WHERE r.seq > coalesce(l.watermark, 0))
+           AND NOT EXISTS (
+               SELECT 1 FROM consumer c CROSS JOIN parked k ON k.consumer = c.id AND k.record = unhex(j.value)
+               WHERE k.state <> 'GapOnly')",
+    )
+    .bind(hexes(records))
+    .fetch_all(conn)
+    .await?;
+    found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
+}
+
+async fn after(conn: &mut Conn, after: Option<RecordId>) -> Result<Vec<RecordId>, Error> {
+    let found: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT DISTINCT record FROM person WHERE record > ? ORDER BY record LIMIT ?")
+            .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
+            .bind(BATCH)
+            .fetch_all(conn)
+            .await?;
+    found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
+}
