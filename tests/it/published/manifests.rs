@@ -34,6 +34,7 @@ const RANGE: &str = "must be a range such as 10.20.0.0/16";
 const PRODUCTION_HOST: &str = "endpoints must not name a host of the register's production";
 const ENDPOINTS: &str = "set datafordeler.endpoints.graphql and datafordeler.endpoints.auth";
 const NAME: &str = "must be the name of an object";
+const KEY: &str = "must be a key of a Secret or ConfigMap";
 const TIME: &str = "must be a time such as 2027-06-01T00:00:00Z";
 const BASIS: &str = "must be GDPR-6-1-a to GDPR-6-1-f";
 const MUNICIPALITY: &str = "must be the four-digit code of a present municipality";
@@ -62,7 +63,7 @@ const SOURCE_RULES: &[Rule] = &[
     ("an address has a port of digits", "", "spec: { datafordeler: { endpoints: { auth: 'http://a.example.org:http' } } }", ADDRESS),
     ("an address has no user", "", "spec: { datafordeler: { endpoints: { auth: 'https://id:secret@a.example.org' } } }", NO_EXTRAS),
     ("an address has no query", "", "spec: { datafordeler: { endpoints: { auth: 'https://a.example.org?key=1' } } }", NO_EXTRAS),
-    ("an API key has its place", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: api_Key.1 } } }", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: 'a/b' } } }", "must be a key of a Secret or ConfigMap"),
+    ("an API key has its place", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: api_Key.1 } } }", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: 'a/b' } } }", KEY),
     ("certificates have their place", "spec: { datafordeler: { caBundleRef: { name: c, key: ca.crt } } }", "spec: { datafordeler: { caBundleRef: { name: c } } }", MISSING),
     ("ranges are ranges", "spec: { datafordeler: { allowedNetworks: [10.30.0.0/16, 'fd12:3456::/48'] } }", "spec: { datafordeler: { allowedNetworks: [10.30.0.1/16] } }", RANGE),
     ("ranges are in CIDR form", "spec: { datafordeler: { allowedNetworks: [192.168.1.7/32] } }", "spec: { datafordeler: { allowedNetworks: [10.30.0.1] } }", RANGE),
@@ -84,6 +85,16 @@ const SOURCE_RULES: &[Rule] = &[
     ("end of the approval", "spec: { access: { expiresAt: '2027-05-11T00:00:00+02:00' } }", "spec: { access: { expiresAt: '2027-05-11' } }", TIME),
     ("end of the approval exists", "", "spec: { access: { expiresAt: '2027-02-30T00:00:00Z' } }", TIME),
     ("suspending is yes or no", "spec: { suspend: true }", "spec: { suspend: maybe }", "Invalid value"),
+    ("credentials have a name", "", "spec: { datafordeler: { credentialsRef: { name: null } } }", MISSING),
+    ("the data endpoint is http", "", "spec: { datafordeler: { endpoints: { graphql: 'ftp://a.example.org' } } }", ADDRESS),
+    ("the data endpoint has no user", "", "spec: { datafordeler: { endpoints: { graphql: 'https://id@a.example.org' } } }", NO_EXTRAS),
+    ("an API key's Secret is named", "", "spec: { datafordeler: { schemaApiKeyRef: { key: k } } }", MISSING),
+    ("an API key's Secret has a name", "", "spec: { datafordeler: { schemaApiKeyRef: { name: S, key: k } } }", NAME),
+    ("an API key's key is named", "", "spec: { datafordeler: { schemaApiKeyRef: { name: s } } }", MISSING),
+    ("certificates' ConfigMap is named", "", "spec: { datafordeler: { caBundleRef: { key: ca.crt } } }", MISSING),
+    ("certificates' ConfigMap has a name", "", "spec: { datafordeler: { caBundleRef: { name: C, key: ca.crt } } }", NAME),
+    ("certificates' key", "", "spec: { datafordeler: { caBundleRef: { name: c, key: 'a/b' } } }", KEY),
+    ("an approval has an end", "", "spec: { access: {} }", MISSING),
 ];
 
 #[rustfmt::skip]
@@ -145,6 +156,23 @@ const CONSUMER_RULES: &[Rule] = &[
     ("waits grow", "spec: { delivery: { retry: { initial: 60s, max: 1m } } }", "spec: { delivery: { retry: { initial: 61s, max: 1m } } }", "max must be at least initial"),
     ("waits grow, against the default", "spec: { delivery: { retry: { initial: 1h } } }", "spec: { delivery: { retry: { max: 4s } } }", "max must be at least initial"),
     ("ranges are private", "spec: { delivery: { allowedNetworks: [10.20.0.0/16] } }", "spec: { delivery: { allowedNetworks: [11.20.0.0/16] } }", PRIVATE),
+    ("a name for people is given", "", "spec: { displayName: null }", MISSING),
+    ("purposes are given", "", "spec: { purposes: null }", MISSING),
+    ("the most is given", "", "spec: { fields: null }", MISSING),
+    ("delivery is given", "", "spec: { delivery: null }", MISSING),
+    ("an organisation number is given", "", "spec: { owner: { cvr: null } }", MISSING),
+    ("environment is known", "", "spec: { environment: Staging }", NOT_OFFERED),
+    ("a purpose's basis is given", "", "spec: { purposes: [{ id: a, description: a }] }", MISSING),
+    ("a purpose's bases are named once", "", "spec: { purposes: [{ id: a, legalBases: [GDPR-6-1-e, GDPR-6-1-e], description: a }] }", "Duplicate value"),
+    ("a purpose's fields are known", "", "spec: { purposes: [{ id: a, legalBases: [GDPR-6-1-e], fields: [Income], description: a }] }", NOT_OFFERED),
+    ("a purpose's fields are named once", "", "spec: { purposes: [{ id: a, legalBases: [GDPR-6-1-e], fields: [Name, Name], description: a }] }", "Duplicate value"),
+    ("signing secrets have a name", "", "spec: { delivery: { signingSecretRef: { name: null } } }", MISSING),
+    ("ways of verification", "spec: { delivery: { verification: Echo } }", "spec: { delivery: { verification: None } }", NOT_OFFERED),
+    ("certificates' ConfigMap is named", "", "spec: { delivery: { caBundleRef: { key: ca.crt } } }", MISSING),
+    ("certificates' key is named", "", "spec: { delivery: { caBundleRef: { name: c } } }", MISSING),
+    ("certificates' key", "", "spec: { delivery: { caBundleRef: { name: c, key: 'a/b' } } }", KEY),
+    ("ranges are ranges", "", "spec: { delivery: { allowedNetworks: [10.20.0.1/16] } }", RANGE),
+    ("ranges are named once", "", "spec: { delivery: { allowedNetworks: [10.0.0.0/8, 10.0.0.0/8] } }", "Duplicate value"),
 ];
 
 #[rustfmt::skip]
@@ -182,6 +210,10 @@ const SUBSCRIPTION_RULES: &[Rule] = &[
     ("an end has a time", "spec: { expiresAt: '2028-01-01T00:00:00.5Z' }", "spec: { expiresAt: '2028-01-01' }", TIME),
     ("following ends", "spec: { followInactive: 17520h }", "spec: { followInactive: 17521h }", "must be a duration from 0s to 17520h"),
     ("following may be left out", "spec: { followInactive: 0s }", "spec: { followInactive: never }", "must be a duration from 0s to 17520h"),
+    ("a source has a name", "", "spec: { sourceRef: { name: null } }", MISSING),
+    ("a consumer has a name", "", "spec: { consumerRef: { name: null } }", MISSING),
+    ("a consumer's name", "", "spec: { consumerRef: { name: Receiver } }", NAME),
+    ("fields are named once", "", "spec: { payload: { level: Fields, fields: [Name, Name] } }", "Duplicate value"),
 ];
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub fn source(manifest: Value) {
         range.parse().unwrap();
     }
     spec.events.poll_interval.parse().unwrap();
-    for access in &spec.access {
+    if let Some(access) = &spec.access {
         access.expires_at.parse().unwrap();
     }
 }
@@ -40,7 +40,7 @@ pub fn subscription(manifest: Value) {
         code.parse().unwrap();
     }
     spec.review_by.parse().unwrap();
-    for end in &spec.expires_at {
+    if let Some(end) = &spec.expires_at {
         end.parse().unwrap();
     }
     spec.follow_inactive.parse().unwrap();

@@ -55,9 +55,31 @@ async fn defaults_are_applied() {
             assert_eq!(kept.pointer(path), Some(&value), "{path}");
         }
     }
-    let partly = patched(CONSUMER, "spec: { delivery: { retry: { max: 2h } } }");
-    let kept = server.put(&partly, Mode::DryRun).await.unwrap();
-    assert_eq!(kept["spec"]["delivery"]["retry"], json!({ "initial": "5s", "max": "2h", "giveUpAfter": "168h" }));
+}
+
+#[tokio::test]
+async fn defaults_complete_what_is_given_in_part() {
+    let server = Server::open("partly").await;
+    let cases = [
+        (
+            CONSUMER,
+            "spec: { delivery: { retry: { max: 2h } } }",
+            "/spec/delivery/retry",
+            json!({ "initial": "5s", "max": "2h", "giveUpAfter": "168h" }),
+        ),
+        (
+            SOURCE,
+            "spec: { events: { calendar: Daily } }",
+            "/spec/events",
+            json!({ "pollInterval": "60s", "calendar": "Daily" }),
+        ),
+        (SOURCE, "spec: { events: {} }", "/spec/events", json!({ "pollInterval": "60s", "calendar": "Weekdays" })),
+        (SUBSCRIPTION, "spec: { payload: {} }", "/spec/payload", json!({ "level": "Reference" })),
+    ];
+    for (base, patch, path, value) in cases {
+        let kept = server.put(&patched(base, patch), Mode::DryRun).await.unwrap();
+        assert_eq!(kept.pointer(path), Some(&value), "{patch}");
+    }
 }
 
 #[tokio::test]
