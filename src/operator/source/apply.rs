@@ -6,7 +6,7 @@ use super::validate::ROOT_KEY_LOCAL;
 use crate::api::source::CprSource;
 use crate::domain::resource::ResourceKey;
 use crate::operator::fleet::{Fleet, Reference};
-use crate::operator::record::{self, Configured};
+use crate::operator::record::{self, Configured, Given};
 use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets;
@@ -86,7 +86,7 @@ async fn write(configured: &Configured, wanted: Result<&Wanted, &Refusal>, fleet
     let mut tx = store.main.begin().await?;
     source::upsert(&mut tx, &configured.key, uid, generation, compiled).await?;
     meta::raise_configuration(&mut tx).await?;
-    record::configuration(&mut tx, store, configured, fleet.now()).await?;
+    record::configuration(&mut tx, store, configured, Given::default(), fleet.now()).await?;
     tx.commit().await?;
     Ok(true)
 }

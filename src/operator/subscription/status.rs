@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::apply::Applied;
+use super::apply::{Applied, OF_RIGHTS};
 use super::life::Life;
 use super::validate::explicit_types;
 use crate::api::conditions::ConditionType;
@@ -13,9 +13,6 @@ use crate::operator::report::{self, Draft, Holds};
 use crate::operator::requeue::Error;
 use crate::store::source::SchemaState;
 use crate::store::subscription::EndReason;
-
-/// Reasons that speak of what the subscription refers to.
-const OF_REFERENCES: [&str; 4] = ["EnvironmentMismatch", "PurposeNotFound", "TypesNotGranted", "FieldsNotGranted"];
 
 /// Writes the status if it says something new. Gives the time of the next look: by the clock, or for the count of persons.
 pub async fn report(
@@ -54,7 +51,7 @@ fn compute(
 }
 
 fn set_references(draft: &mut Draft, applied: &Applied) {
-    let of_references = applied.refusal.as_ref().filter(|r| OF_REFERENCES.contains(&r.reason));
+    let of_references = applied.refusal.as_ref().filter(|r| OF_RIGHTS.contains(&r.reason));
     let result = match (&applied.references, of_references) {
         (Err(refusal), _) | (Ok(()), Some(refusal)) => Err(refusal),
         (Ok(()), None) => Ok(()),
