@@ -123,6 +123,20 @@ pub async fn ended(
     Ok(audit::record(conn, &store.keys, &[entry]).await?)
 }
 
+/// Records that a source or a consumer is gone, with all that it gave.
+pub async fn removed(
+    conn: &mut Conn,
+    store: &Store,
+    (kind, key): (&'static str, &ResourceKey),
+    (uid, generation): (String, i64),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let resource = Resource { uid: Some(uid), generation: Some(generation), ..Resource::named(kind, key.clone()) };
+    let entry = Entry::configuration(now, resource, Vec::new(), Vec::new(), GroupSet::EMPTY);
+    let entry = Entry { class: Some("Deleted".to_owned()), ..entry };
+    Ok(audit::record(conn, &store.keys, &[entry]).await?)
+}
+
 /// Records that a resource asked for something that it may not have.
 pub async fn refused(store: &Store, configured: &Configured, class: &str, now: Timestamp) -> Result<(), Error> {
     prepare(store, now).await?;

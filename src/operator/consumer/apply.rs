@@ -127,13 +127,15 @@ pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
 
 /// Ends a consumer that was deleted: its secrets go at once, its row and key after the grace.
 pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
-    let context = fleet.context();
+    let (context, now) = (fleet.context(), fleet.now());
+    record::prepare(&context.store, now).await?;
     let mut tx = context.store.main.begin().await?;
     // Asked again within the transaction: who was applied since then is in the view.
     let row = consumer::find(&mut tx, key).await?.filter(|_| !fleet.consumers.contains(key));
     if let Some(row) = row {
-        consumer::end(&mut tx, row.id, fleet.now()).await?;
+        consumer::end(&mut tx, row.id, now).await?;
         meta::raise_configuration(&mut tx).await?;
+        record::removed(&mut tx, &context.store, ("ConsumerSystem", key), (row.uid, row.generation), now).await?;
         tx.commit().await?;
         context.signing.set(key, None);
         context.bells.delivery.ring();
