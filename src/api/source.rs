@@ -178,9 +178,9 @@ impl Datafordeler {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceEvents {
-    /// Time between two questions whether there is anything new, `10s` to `24h`.
+    /// Time between two questions whether there is anything new, `1s` to `24h`.
     #[serde(default = "SourceEvents::default_poll_interval")]
-    #[x_kube(validation = duration_between("10s", "24h"))]
+    #[x_kube(validation = duration_between("1s", "24h"))]
     pub poll_interval: GoDuration,
 
     /// On which days the register loads, and so when silence is an alarm: `Weekdays` (Monday to Friday, not on Danish holidays) or

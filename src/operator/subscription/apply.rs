@@ -1,6 +1,6 @@
 //! Makes the store as a subscription wants it: begins it, changes it, narrows what is left of it, or ends it.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::build::Wanted;
 use super::dereference::{self, Found, SourceFound};
@@ -10,6 +10,7 @@ use crate::api::conditions::{self, ConditionType};
 use crate::api::subscription::CprSubscription;
 use crate::domain::compiled::{Selector, Subscription};
 use crate::domain::resource::ResourceKey;
+use crate::ingest::announce;
 use crate::operator::fleet::Fleet;
 use crate::operator::record::{self, Configured, Given};
 use crate::operator::refusal::Refusal;
@@ -17,7 +18,7 @@ use crate::operator::requeue::Error;
 use crate::store;
 use crate::store::source::SchemaState;
 use crate::store::subscription::{EndReason, SubscriptionRow};
-use crate::store::{Conn, ConsumerId, SourceId, meta, person, subscription};
+use crate::store::{ConsumerId, SourceId, meta, person, subscription};
 
 /// Reasons that refuse what a subscription may not have.
 pub const OF_RIGHTS: [&str; 4] = ["EnvironmentMismatch", "PurposeNotFound", "TypesNotGranted", "FieldsNotGranted"];
@@ -186,21 +187,10 @@ async fn end_as(key: &ResourceKey, ending: Ending, fleet: &Fleet) -> Result<(), 
     if subscription::end(&mut tx, row.id, ending.reason(), now).await? {
         meta::raise_configuration(&mut tx).await?;
         record::ended(&mut tx, store, &row, ending.reason(), now).await?;
-        announce_ended(&mut tx, &row, ending.reason(), now).await?;
+        announce::ended(&mut tx, &row, ending.reason(), now).await?;
     }
     tx.commit().await?;
     ring(fleet);
-    Ok(())
-}
-
-/// Has the consumer told that the subscription ended.
-async fn announce_ended(
-    conn: &mut Conn,
-    row: &SubscriptionRow,
-    reason: EndReason,
-    now: Timestamp,
-) -> Result<(), store::Error> {
-    let _ = (conn, row, reason, now);
     Ok(())
 }
 
