@@ -191,6 +191,7 @@ async fn end_as(key: &ResourceKey, ending: Ending, fleet: &Fleet) -> Result<(), 
     }
     tx.commit().await?;
     ring(fleet);
+    fleet.context().bells.routes.ring();
     Ok(())
 }
 
