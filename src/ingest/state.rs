@@ -24,15 +24,15 @@ pub fn failed(error: &RegisterError) -> Option<Contact> {
         RegisterError::CredentialsWrong { .. } => ("CredentialsWrong", true, Some(false)),
         RegisterError::AddressNotWhiteListed { .. } => ("AddressNotWhiteListed", true, Some(false)),
         RegisterError::NotGranted { .. } => ("NotGranted", true, Some(false)),
-        RegisterError::UnknownService => ("UnknownService", true, None),
-        RegisterError::QueryRefused { .. } => ("QueryRefused", true, Some(true)),
+        RegisterError::UnknownService => ("UnknownService", false, None),
+        RegisterError::QueryRefused { .. } => ("QueryRefused", false, Some(true)),
         RegisterError::Busy { .. } => ("Busy", false, None),
         RegisterError::Down { .. } => ("Down", false, None),
         RegisterError::Paused { .. } => return None,
-        RegisterError::NotUnderstood { .. } => ("NotUnderstood", true, None),
+        RegisterError::NotUnderstood { .. } => ("NotUnderstood", false, None),
         RegisterError::Guarded { .. } => ("AddressRefused", false, None),
         RegisterError::Address => ("AddressRefused", false, None),
-        RegisterError::NoLookupById | RegisterError::NoLookupByNumber => ("NoLookup", true, Some(true)),
+        RegisterError::NoLookupById | RegisterError::NoLookupByNumber => ("NoLookup", false, Some(true)),
     };
     Some(Contact { reason: reason.into(), message: error.to_string(), reached, accepted })
 }

@@ -51,7 +51,7 @@ pub struct Contact {
     pub reason: String,
     /// For people: what it means and what to do; never text from the other side but its error codes.
     pub message: String,
-    /// Whether the register answered at all.
+    /// Whether the register answered as its protocol says.
     pub reached: bool,
     /// Whether it accepted the credentials; none where that was not tried.
     pub accepted: Option<bool>,

@@ -3,4 +3,5 @@
 mod bad_input;
 mod canary;
 mod chaos;
+mod operator;
 mod webhook;

@@ -228,6 +228,13 @@ impl World {
         self.until_condition("CprSubscription", "citizens", "Ready", "True", None).await;
     }
 
+    /// Asks that the source be read now; each `wish` is another.
+    pub async fn ask_to_read(&self, wish: usize) {
+        let mut source = self.source();
+        source["metadata"]["annotations"] = json!({ "cpr-operator.dev/reconcile-at": wish.to_string() });
+        self.apply(source).await;
+    }
+
     /// The Secrets that the manifests name.
     pub async fn apply_secrets(&self) {
         self.apply(secret(
