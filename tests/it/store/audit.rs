@@ -30,7 +30,7 @@ async fn record(store: &Store, entry: &Entry) {
 
 /// All entries but those of keys that were made, and how many those are.
 async fn entries(store: &Store) -> (Vec<audit_entry::Entry>, usize) {
-    let all = audit_entry::read(&mut *store.main.read().await.unwrap(), 0, 1_000).await.unwrap();
+    let all = audit_entry::read(&mut store.main.read().await.unwrap(), 0, 1_000).await.unwrap();
     let (keys, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|entry| String::from_utf8_lossy(&entry.public).contains("\"key.made\""));
     (others, keys.len())

@@ -11,7 +11,7 @@ use cpr_operator::store::{
 use super::site;
 
 async fn routes(store: &Store, consumer: ConsumerId) -> Vec<Route> {
-    route::read(&mut *store.main.read().await.unwrap(), consumer, 0, 100).await.unwrap()
+    route::read(&mut store.main.read().await.unwrap(), consumer, 0, 100).await.unwrap()
 }
 
 /// A consumer with routes about different persons, and those.
@@ -53,13 +53,13 @@ pub async fn a_stale_epoch_moves_nothing(store: &Store) {
     let mut tx = store.main.begin().await.unwrap();
     assert!(!lane::advance(&mut tx, consumer, &old).await.unwrap());
     tx.commit().await.unwrap();
-    assert_eq!(lane::read(&mut *store.main.read().await.unwrap(), consumer).await.unwrap(), new);
+    assert_eq!(lane::read(&mut store.main.read().await.unwrap(), consumer).await.unwrap(), new);
 
     let moved = [lane::Lane { watermark: 5, taken: 9, ..new[3] }];
     let mut tx = store.main.begin().await.unwrap();
     assert!(lane::advance(&mut tx, consumer, &moved).await.unwrap());
     tx.commit().await.unwrap();
-    assert_eq!(lane::read(&mut *store.main.read().await.unwrap(), consumer).await.unwrap()[3], moved[0]);
+    assert_eq!(lane::read(&mut store.main.read().await.unwrap(), consumer).await.unwrap()[3], moved[0]);
 }
 
 pub async fn what_was_settled_is_known_after_a_restart(store: &Store) {
@@ -77,7 +77,7 @@ pub async fn what_was_settled_is_known_after_a_restart(store: &Store) {
     attempt::insert(&mut tx, consumer, &attempts).await.unwrap();
     attempt::insert(&mut tx, consumer, &given_up).await.unwrap();
     tx.commit().await.unwrap();
-    let known = attempt::above(&mut *store.main.read().await.unwrap(), consumer, seq(0)).await.unwrap();
+    let known = attempt::above(&mut store.main.read().await.unwrap(), consumer, seq(0)).await.unwrap();
     assert_eq!(known.len(), 3);
     assert_eq!(known[&seq(1)], (2, Some(AttemptOutcome::Delivered)));
     assert_eq!(known[&seq(2)], (1, None));
@@ -146,7 +146,7 @@ pub async fn a_request_is_asked_once(store: &Store) {
 pub async fn the_backlog_is_what_is_not_settled(store: &Store) {
     let (id, routes) = with_routes(store, 5).await;
     let backlog = async |conn: &mut Conn| consumer::backlog(conn, id).await.unwrap();
-    let before = backlog(&mut *store.main.read().await.unwrap()).await;
+    let before = backlog(&mut store.main.read().await.unwrap()).await;
     assert_eq!((before.pending, before.last_delivered_at), (5, None));
     assert_eq!(before.oldest_pending_at, Some(site::noon()));
     site::settle(store, id, routes[3].seq).await;

@@ -31,11 +31,10 @@ async fn count(pool: &SqlitePool, table: &str) -> i64 {
 async fn samples_survive(migrations: &Migrator, samples: Samples) {
     let versions: Vec<i64> = migrations.iter().map(|migration| migration.version).collect();
     assert_eq!(versions, samples.iter().map(|(version, _)| *version).collect::<Vec<_>>(), "each has its samples");
-    for first in 0..samples.len() {
+    for (version, statements) in samples.iter().copied() {
         let folder = TempDir::new().unwrap();
         let path = format!("sqlite://{}?mode=rwc", folder.path().join("sample.db").display());
         let pool = SqlitePool::connect(&path).await.unwrap();
-        let (version, statements) = samples[first];
         migrations.run_to(version, &pool).await.unwrap();
         pool.execute(statements).await.unwrap();
         let mut written = Vec::new();

@@ -13,7 +13,7 @@ use cpr_operator::store::{SourceId, Store, person, request, told, unread};
 use super::site;
 
 async fn found(store: &Store, source: SourceId, record: RecordId) -> Option<PersonRow> {
-    person::find(&mut *store.main.read().await.unwrap(), source, &[record]).await.unwrap().remove(&record)
+    person::find(&mut store.main.read().await.unwrap(), source, &[record]).await.unwrap().remove(&record)
 }
 
 async fn mark(store: &Store, source: SourceId, record: RecordId) -> bool {
