@@ -100,12 +100,13 @@ async fn a_given_root_key_is_used_and_is_not_local() {
 
 #[tokio::test]
 async fn a_lost_database_is_refused() {
-    for (lost, said) in [(KEYS_FILE, "keys.db is missing"), (MAIN_FILE, "main.db is new")] {
+    for (lost, said) in [(KEYS_FILE, "keys.db is missing"), (MAIN_FILE, "main.db is missing")] {
         let (folder, _) = closed().await;
         std::fs::remove_file(folder.path().join(lost)).unwrap();
         for _ in 0..2 {
             let text = refusal(open(folder.path()).await);
             assert!(text.contains(said), "{text}");
+            assert!(!folder.path().join(lost).exists(), "nothing new lies in its place");
         }
     }
 }

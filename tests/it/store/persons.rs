@@ -8,7 +8,7 @@ use cpr_operator::store::person::PersonRow;
 use cpr_operator::store::removal::{self, Sweep};
 use cpr_operator::store::told::Told;
 use cpr_operator::store::unread::Unread;
-use cpr_operator::store::{SourceId, Store, person, request, told, unread};
+use cpr_operator::store::{SourceId, Store, dead_letter, event, person, request, retention, route, told, unread};
 
 use super::site;
 
@@ -139,9 +139,18 @@ pub async fn leaving_is_not_written(store: &Store) {
 pub async fn what_is_still_to_be_told_keeps_a_person(store: &Store) {
     let (source, consumer) = (site::source(store, "s").await, site::consumer(store, "c").await);
     let record = site::stored(store, source, 1).await;
-    let seq = site::append(store, &[site::event(record, source, vec![site::route(consumer)])]).await.unwrap();
+    let told = event::NewEvent { snapshot: Some(vec![1]), ..site::event(record, source, vec![site::route(consumer)]) };
+    let seq = site::append(store, &[told]).await.unwrap();
     assert!(!mark(store, source, record).await, "an undelivered route");
     site::settle(store, consumer, seq).await;
+
+    let mut tx = store.main.begin().await.unwrap();
+    let route = route::read(&mut tx, consumer, 0, 1).await.unwrap().remove(0);
+    let letter = dead_letter::GivenUp { route: &route, attempts: 1, class: "refused" };
+    dead_letter::insert(&mut tx, &[letter], site::noon()).await.unwrap();
+    assert!(person::mark_leaving(&mut tx, source, &[record]).await.unwrap().is_empty(), "a dead letter");
+    assert_eq!(retention::delete_dead_letters(&mut tx, site::later(1)).await.unwrap(), 1);
+    tx.commit().await.unwrap();
 
     let died = [Told { consumer, record, type_: EventType::Died }];
     let mut tx = store.main.begin().await.unwrap();
