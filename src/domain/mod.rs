@@ -12,7 +12,11 @@ pub mod municipality;
 pub mod pairwise;
 pub mod person;
 pub mod protection;
+pub mod render;
 pub mod resource;
 pub mod signing;
 pub mod standing;
 pub mod status;
+
+#[cfg(test)]
+pub(crate) mod testing;

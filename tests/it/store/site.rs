@@ -156,6 +156,8 @@ pub fn row(ensured: &Ensured, source: SourceId, number: u32) -> PersonRow {
         settled: 1,
         leaving: false,
         refetch: false,
+        uncovered_since: None,
+        updated_at: noon(),
         content: store::person::seal(&ensured.key, source, &content).unwrap(),
     }
 }

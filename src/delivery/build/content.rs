@@ -1,0 +1,105 @@
+//! The `data` of an event about a person.
+
+use serde_json::{Map, Value};
+
+use super::Facts;
+use super::ground::Ground;
+use crate::delivery::payload::{Data, GroundSaid, ProtectionSaid, instant};
+use crate::domain::change::{Change, Snapshot};
+use crate::domain::compiled::PayloadLevel;
+use crate::domain::event_type::EventType;
+use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::pairwise::RecordId;
+use crate::domain::person::{Person, Related};
+use crate::domain::protection::Ruling;
+use crate::domain::render;
+
+/// What the event says, and the groups whose content it gives.
+pub(super) fn data(
+    type_: EventType,
+    snapshot: &Snapshot,
+    protected: bool,
+    grounds: &[Ground],
+    facts: &Facts<'_>,
+) -> (Data, GroupSet) {
+    let change = &snapshot.change;
+    let give = union(grounds, |ground| ground.cut.give).intersection(snapshot.after.held);
+    let detailed = grounds.iter().any(|ground| ground.level == PayloadLevel::Fields);
+    let bare = grounds.iter().all(|ground| ground.ruling == Ruling::TellBare);
+    let says_protection = grounds.iter().any(|ground| ground.cut.say_protection);
+    let withheld = union(grounds, |ground| ground.cut.withheld).minus(give);
+    let mut data = Data {
+        grounds: grounds.iter().map(|ground| said(ground, snapshot.after.held)).collect(),
+        effective_from: change.effective_from.map(Into::into),
+        registered_at: change.registered_at.map(instant),
+        correction: Some(change.correction),
+        derived_from: Some(format!("{:?}", change.derived_from)),
+        reason: change.scope.map(|reason| format!("{reason:?}")),
+        register_code: change.register_code.clone().filter(|_| !bare),
+        changed: if bare { None } else { changed(change, grounds) },
+        protection: says_protection.then_some(ProtectionSaid { name_and_address: protected }),
+        withheld: detailed.then(|| withheld.names()),
+        ..Data::default()
+    };
+    if matches!(type_, EventType::ProtectionStarted | EventType::ProtectionEnded) {
+        data.from = change.effective_from.map(Into::into);
+        data.until = change.effective_until.map(Into::into);
+    }
+    data.fields = detailed.then(|| groups(&snapshot.after, give, snapshot.on, facts));
+    data.previous = previous(type_, snapshot, give, facts);
+    (data, give)
+}
+
+fn union(grounds: &[Ground], of: impl Fn(&Ground) -> GroupSet) -> GroupSet {
+    grounds.iter().map(of).fold(GroupSet::EMPTY, GroupSet::union)
+}
+
+fn said(ground: &Ground, held: GroupSet) -> GroundSaid {
+    let groups = ground.cut.give.intersection(held);
+    let compiled = ground.row.compiled.as_ref();
+    GroundSaid {
+        subscription: ground.row.key.name.clone(),
+        purpose: compiled.map(|compiled| compiled.purpose.clone()).unwrap_or_default(),
+        groups: (ground.level == PayloadLevel::Fields).then(|| groups.names()),
+    }
+}
+
+fn changed(change: &Change, grounds: &[Ground]) -> Option<Vec<String>> {
+    let naming = grounds.iter().filter(|ground| ground.level >= PayloadLevel::ChangedGroups);
+    let granted = naming.map(|ground| ground.granted).reduce(GroupSet::union)?;
+    let names = change.changed.intersection(granted).names();
+    (!names.is_empty()).then_some(names)
+}
+
+fn groups(person: &Person, give: GroupSet, on: jiff::civil::Date, facts: &Facts<'_>) -> Map<String, Value> {
+    let mut say = |related: &Related| {
+        let known = related.record.filter(|record| facts.claimed.contains(record));
+        render::related(related, known.map(|record| facts.key.reference(record)).as_deref())
+    };
+    give.iter().map(|group| (group.name(), render::group(person, group, on, &mut say))).collect()
+}
+
+/// Only for a move and a change of number, and only what is given of the present too.
+fn previous(type_: EventType, snapshot: &Snapshot, give: GroupSet, facts: &Facts<'_>) -> Option<Map<String, Value>> {
+    let of = match type_ {
+        EventType::MovedIn | EventType::MovedOut | EventType::MovedWithin => {
+            GroupSet::of(&[FieldGroup::Address, FieldGroup::Municipality])
+        }
+        EventType::NumberChanged => GroupSet::of(&[FieldGroup::Number]),
+        _ => return None,
+    };
+    let before = snapshot.before.as_ref()?;
+    let give = of.intersection(give).intersection(before.held);
+    (!give.is_empty()).then(|| groups(before, give, snapshot.before_on.unwrap_or(snapshot.on), facts))
+}
+
+/// Records of the persons that a snapshot tells of beside its own.
+pub fn related_records(person: &Person) -> Vec<RecordId> {
+    let mut related: Vec<&Related> = person.parents.iter().map(|row| &row.value.person).collect();
+    related.extend(person.children.iter().map(|row| &row.value));
+    related.extend(person.custody_holders.iter().map(|row| &row.value.person));
+    related.extend(person.custody_over.iter().map(|row| &row.value));
+    related.extend(person.civil_statuses.iter().filter_map(|row| row.value.spouse.as_ref()));
+    related.extend(person.guardianships.iter().filter_map(|row| row.value.guardian.as_ref()));
+    related.into_iter().filter_map(|related| related.record).collect()
+}

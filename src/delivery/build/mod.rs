@@ -1,0 +1,145 @@
+//! Building: what one consumer may be told of one event now, as bytes. Pure.
+//!
+//! Payload = snapshot ∩ what the live subscriptions ask ∩ what consumer and purpose may have ∩ what protection, as it is
+//! now, leaves. What leaves nobody to tell it to is withdrawn.
+
+mod content;
+mod ground;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+pub use self::content::related_records;
+pub use self::ground::Ceiling;
+use self::ground::{Ground, Standings};
+use super::book::Book;
+use super::payload::{CloudEvent, Data, GroundSaid, Subject};
+use super::queue::Turn;
+use crate::domain::change::Snapshot;
+use crate::domain::field_group::GroupSet;
+use crate::domain::pairwise::{ConsumerKey, RecordId};
+use crate::store::consumer::ConsumerRow;
+use crate::store::event::Detail;
+
+/// What an event is built from, beside itself.
+pub struct Facts<'a> {
+    /// The consumer.
+    pub consumer: &'a ConsumerRow,
+    /// The present configuration.
+    pub book: &'a Book,
+    /// By which the consumer knows persons and events.
+    pub key: &'a ConsumerKey,
+    /// The opened snapshot; none where the person was erased, or there is no person.
+    pub snapshot: Option<&'a Snapshot>,
+    /// Whether name and address are protected now.
+    pub protected: bool,
+    /// Which related persons the consumer has a claim on.
+    pub claimed: &'a HashSet<RecordId>,
+    /// What an earlier attempt gave; never more is given after it.
+    pub ceiling: Option<&'a Ceiling>,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub enum Built {
+    /// It goes out.
+    Delivery(Delivery),
+    /// It may not go out any more.
+    Withdrawn(Withdrawal),
+    /// Every subscription of it is suspended: it waits.
+    Held,
+    /// Something of ours is missing.
+    Unbuildable(&'static str),
+}
+
+/// An event as it goes out to one consumer.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Whose turn it is.
+    pub turn: Turn,
+    /// The delivery's id, the same in every attempt.
+    pub id: String,
+    /// The body.
+    pub body: Bytes,
+    /// What is disclosed, and why.
+    pub disclosure: Disclosure,
+    /// What further attempts may give.
+    pub ceiling: Ceiling,
+}
+
+/// What is disclosed, and why: for the record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Disclosure {
+    /// Ids of the purposes.
+    pub purposes: Vec<String>,
+    /// Their legal bases.
+    pub bases: Vec<String>,
+    /// The groups whose content is given.
+    pub groups: GroupSet,
+}
+
+/// An event that is not sent any more.
+#[derive(Debug)]
+pub struct Withdrawal {
+    /// The delivery's id.
+    pub id: String,
+    /// Why: `ConsumerEnded`, `SubscriptionEnded`, `NotGranted`, `Protected` or `Erased`.
+    pub class: &'static str,
+    /// For which purposes it would have been.
+    pub disclosure: Disclosure,
+}
+
+/// Builds one event for one consumer.
+pub fn build(turn: Turn, facts: &Facts<'_>) -> Built {
+    let id = facts.key.delivery_id(turn.route.event, turn.route.type_);
+    let standings = Standings::of(&turn.route, facts);
+    let withdrawn = |class, disclosure| Built::Withdrawn(Withdrawal { id: id.clone(), class, disclosure });
+    if facts.consumer.ended_at.is_some() {
+        return withdrawn("ConsumerEnded", standings.disclosure());
+    }
+    if let Some(detail) = &turn.route.detail {
+        return ended(turn.clone(), detail, id, &standings, facts);
+    }
+    let Some(snapshot) = facts.snapshot else { return withdrawn("Erased", standings.disclosure()) };
+    let protected = facts.protected || facts.ceiling.is_some_and(|ceiling| ceiling.protected);
+    match standings.judge(&turn.route, protected, facts) {
+        ground::Judged::Told(grounds) => told(turn, snapshot, protected, &grounds, id, facts),
+        ground::Judged::Held => Built::Held,
+        ground::Judged::Withdrawn(class) => withdrawn(class, standings.disclosure()),
+    }
+}
+
+fn told(turn: Turn, snapshot: &Snapshot, protected: bool, grounds: &[Ground], id: String, facts: &Facts<'_>) -> Built {
+    let (Some(record), Some(source)) = (turn.route.record, source(&turn, facts)) else {
+        return Built::Unbuildable("source");
+    };
+    let reference = facts.key.reference(record);
+    let (data, groups) = content::data(turn.route.type_, snapshot, protected, grounds, facts);
+    let subject = Subject { reference: &reference, sequence: turn.route.seq, gap_before: turn.gap };
+    let event = CloudEvent::new(&id, &source, turn.route.type_, Some(subject), turn.route.at, data);
+    let body = event.into_bytes();
+    let disclosure = ground::disclosure(grounds.iter().map(|g| g.row.as_ref()), groups);
+    let ceiling = Ceiling::of(grounds, protected);
+    Built::Delivery(Delivery { turn, id, body, disclosure, ceiling })
+}
+
+fn ended(turn: Turn, detail: &Detail, id: String, standings: &Standings, facts: &Facts<'_>) -> Built {
+    let Detail::SubscriptionEnded { subscription, purpose, reason } = detail;
+    let Some(source) = source(&turn, facts) else { return Built::Unbuildable("source") };
+    let ground = GroundSaid { subscription: subscription.clone(), purpose: purpose.clone(), groups: None };
+    let data = Data { grounds: vec![ground], reason: Some(format!("{reason:?}")), ..Data::default() };
+    let body = CloudEvent::new(&id, &source, turn.route.type_, None, turn.route.at, data).into_bytes();
+    let mut disclosure = standings.disclosure();
+    disclosure.purposes = vec![purpose.clone()];
+    Built::Delivery(Delivery { turn, id, body, disclosure, ceiling: Ceiling::default() })
+}
+
+fn source(turn: &Turn, facts: &Facts<'_>) -> Option<String> {
+    facts.book.sources.get(&turn.route.source).map(|key| format!("/{}/{}", key.namespace, key.name))
+}

@@ -1,0 +1,111 @@
+//! Reading: the next routes of a consumer, those of one person, and what a batch is built from right before it is sent.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::book::{Book, Shelf};
+use super::build::related_records;
+use super::queue::{Span, Turn};
+use crate::domain::change::Snapshot;
+use crate::domain::pairwise::RecordId;
+use crate::store::route::Route;
+use crate::store::seal::PersonKey;
+use crate::store::{self, ConsumerId, Store};
+
+/// How many routes of one person are read at a time.
+const OF_ONE_PERSON: u32 = 64;
+
+/// What a batch is built from.
+pub struct Basis {
+    /// The present configuration.
+    pub book: Arc<Book>,
+    protected: HashMap<RecordId, bool>,
+    opened: HashMap<i64, Opened>,
+    /// Related persons on whom the consumer has a claim.
+    pub claimed: HashSet<RecordId>,
+}
+
+/// What became of an event's sealed snapshot.
+pub enum Opened {
+    /// Open.
+    Snapshot(Box<Snapshot>),
+    /// There is no key any more, or none for this consumer, or no person.
+    Nothing,
+    /// There is a key, but it does not open it.
+    Unreadable,
+}
+
+impl Basis {
+    /// Whether name and address of the event's person are protected now. Who is not stored counts as protected.
+    pub fn is_protected(&self, route: &Route) -> bool {
+        route.record.and_then(|record| self.protected.get(&record)).copied().unwrap_or(true)
+    }
+
+    /// The event's snapshot.
+    pub fn opened(&self, route: &Route) -> &Opened {
+        self.opened.get(&route.seq).unwrap_or(&Opened::Nothing)
+    }
+}
+
+/// A consumer's next routes after `position`.
+pub async fn routes(
+    store: &Store,
+    consumer: ConsumerId,
+    position: i64,
+    limit: u32,
+) -> Result<Vec<Route>, store::Error> {
+    let mut conn = store.main.read().await?;
+    store::route::read(&mut conn, consumer, position, limit).await
+}
+
+/// The routes of one person who waits.
+pub async fn of_person(store: &Store, consumer: ConsumerId, span: Span) -> Result<Vec<Route>, store::Error> {
+    if span.from > span.to {
+        return Ok(Vec::new());
+    }
+    let mut conn = store.main.read().await?;
+    store::route::read_person(&mut conn, consumer, span.record, span.from, span.to, OF_ONE_PERSON).await
+}
+
+/// Reads rights, protection and keys for these events as they are now, and opens their snapshots.
+pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[Turn]) -> Result<Basis, store::Error> {
+    let records: Vec<RecordId> = turns.iter().filter_map(|turn| turn.route.record).collect();
+    let (book, protected) = {
+        let mut conn = store.main.read().await?;
+        let book = shelf.fresh(&mut conn).await?;
+        (book, store::person::protected(&mut conn, &records).await?)
+    };
+    let keys = if records.is_empty() { HashMap::new() } else { store.keys.person_keys_for(consumer, &records).await? };
+    let opened: HashMap<i64, Opened> = turns.iter().map(|turn| (turn.route.seq, open(&turn.route, &keys))).collect();
+    let claimed = claimed(store, consumer, &opened).await?;
+    Ok(Basis { book, protected, opened, claimed })
+}
+
+fn open(route: &Route, keys: &HashMap<RecordId, PersonKey>) -> Opened {
+    let key = route.record.and_then(|record| keys.get(&record));
+    let (Some(key), Some(sealed)) = (key, &route.snapshot) else { return Opened::Nothing };
+    match store::event::open(key, route.event, sealed) {
+        Ok(snapshot) => Opened::Snapshot(Box::new(snapshot)),
+        Err(error) => {
+            tracing::error!(seq = route.seq, %error, "the snapshot of an event cannot be opened");
+            Opened::Unreadable
+        }
+    }
+}
+
+async fn claimed(
+    store: &Store,
+    consumer: ConsumerId,
+    opened: &HashMap<i64, Opened>,
+) -> Result<HashSet<RecordId>, store::Error> {
+    let mut related = Vec::new();
+    for one in opened.values() {
+        if let Opened::Snapshot(snapshot) = one {
+            related.extend(related_records(&snapshot.after));
+        }
+    }
+    if related.is_empty() {
+        return Ok(HashSet::new());
+    }
+    store.keys.claimed(consumer, &related).await
+}

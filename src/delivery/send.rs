@@ -1,0 +1,62 @@
+//! Sending: one request over the consumer's own connections, one deadline, an answer of bounded size.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+use http::header::RETRY_AFTER;
+use jiff::Timestamp;
+
+use super::build::Delivery;
+use super::outcome::Reply;
+use crate::net;
+use crate::net::client::{Answer, Client};
+
+/// How much of an answer is read; beyond that the connection is dropped.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// A delivery that was sent, or could not be.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What was sent.
+    pub delivery: Delivery,
+    /// Which attempt of it this was, from 1.
+    pub number: u32,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// The same, for measuring.
+    pub began: Instant,
+    /// How long it took.
+    pub took: Duration,
+    /// The answer.
+    pub reply: Result<Reply, net::error::Error>,
+}
+
+impl Attempt {
+    /// Whether bytes of the body may have left: then it is a disclosure, whatever the answer.
+    pub fn left(&self) -> bool {
+        self.reply.as_ref().err().is_none_or(net::error::Error::sent)
+    }
+}
+
+/// Sends a delivery and waits for its answer, no longer than `timeout`.
+pub async fn send(
+    client: Client,
+    delivery: Delivery,
+    number: u32,
+    request: Request<Bytes>,
+    timeout: Duration,
+    began_at: Timestamp,
+) -> Attempt {
+    let began = Instant::now();
+    let reply = post(&client, request, timeout).await.map(|answer| Reply {
+        status: answer.status,
+        retry_after: answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned),
+    });
+    Attempt { delivery, number, began_at, began, took: began.elapsed(), reply }
+}
+
+/// One request and its answer.
+pub async fn post(client: &Client, request: Request<Bytes>, timeout: Duration) -> Result<Answer, net::error::Error> {
+    client.send(request, timeout, MAX_ANSWER).await
+}

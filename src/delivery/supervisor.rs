@@ -1,0 +1,173 @@
+//! One worker for each consumer of the process, whatever the configuration says now, and one flusher for all.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::book::{Book, Shelf};
+use super::chance::Chance;
+use super::circuit::Limits;
+use super::credentials::SigningBook;
+use super::flush::{Flusher, Inbox};
+use super::metrics::Metrics;
+use super::worker::Worker;
+use crate::domain::pairwise::{EventId, crockford};
+use crate::runtime::bell::Bells;
+use crate::runtime::clock::Clock;
+use crate::settings::delivery::DeliverySettings;
+use crate::settings::network::NetworkSettings;
+use crate::store::{self, ConsumerId, Store};
+
+/// The longest wait between two looks at the configuration.
+const POLL: Duration = Duration::from_secs(1);
+/// Rings within this time wake the workers once.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// What delivery works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Both databases.
+    pub store: Store,
+    /// The present time.
+    pub clock: Clock,
+    /// Signing secrets of the consumers.
+    pub signing: SigningBook,
+    /// Bells of the process.
+    pub bells: Bells,
+    /// How deliveries are sent.
+    pub settings: DeliverySettings,
+    /// Which private addresses may be reached.
+    pub network: NetworkSettings,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// Where jitter comes from.
+    pub chance: Chance,
+}
+
+/// What all workers of a process share.
+pub(super) struct Shared {
+    pub(super) context: Context,
+    pub(super) shelf: Shelf,
+    pub(super) inbox: Inbox,
+    /// Under which this process holds lanes.
+    pub(super) name: String,
+}
+
+impl Shared {
+    fn new(context: Context) -> (Arc<Self>, Flusher) {
+        let settings = &context.settings;
+        let (inbox, flusher) = Flusher::new(
+            context.store.clone(),
+            context.clock.clone(),
+            context.bells.clone(),
+            settings.flush_interval,
+            settings.flush_results,
+        );
+        let name = crockford(&EventId::random().0);
+        (Arc::new(Self { context, shelf: Shelf::default(), inbox, name }), flusher)
+    }
+
+    pub(super) fn circuit_limits(&self) -> Limits {
+        let settings = &self.context.settings;
+        Limits {
+            window: settings.circuit_window as usize,
+            persons: settings.circuit_persons as usize,
+            wait: settings.circuit_wait,
+        }
+    }
+
+    async fn book(&self) -> Result<Arc<Book>, store::Error> {
+        let mut conn = self.context.store.main.read().await?;
+        self.shelf.fresh(&mut conn).await
+    }
+}
+
+/// Delivers until `stop`; then what is under way is finished and written.
+pub async fn run(context: Context, stop: CancellationToken) {
+    let (shared, flusher) = Shared::new(context);
+    let flusher = tokio::spawn(flusher.run(stop.clone()));
+    let bells = shared.context.bells.clone();
+    let mut running: HashMap<ConsumerId, (Arc<Notify>, JoinHandle<()>)> = HashMap::new();
+    while !stop.is_cancelled() {
+        if let Err(error) = keep_running(&shared, &mut running, &stop).await {
+            tracing::error!(%error, "the consumers cannot be read");
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = bells.routes.wait(POLL) => {}
+            () = bells.delivery.wait(POLL) => {}
+        }
+        running.values().for_each(|(bell, _)| bell.notify_one());
+        tokio::time::sleep(GATHER).await;
+    }
+    drop(shared);
+    for (_, (_, task)) in running {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a worker ended badly");
+        }
+    }
+    if let Err(error) = flusher.await {
+        tracing::error!(%error, "the flusher ended badly");
+    }
+}
+
+async fn keep_running(
+    shared: &Arc<Shared>,
+    running: &mut HashMap<ConsumerId, (Arc<Notify>, JoinHandle<()>)>,
+    stop: &CancellationToken,
+) -> Result<(), store::Error> {
+    let book = shared.book().await?;
+    running.retain(|_, (_, task)| !task.is_finished());
+    for (id, row) in &book.consumers {
+        if let Entry::Vacant(place) = running.entry(*id) {
+            match Worker::start(shared.clone(), row.clone()).await {
+                Ok(worker) => {
+                    let bell = worker.bell();
+                    place.insert((bell, tokio::spawn(worker.run(stop.clone()))));
+                }
+                Err(error) => tracing::error!(consumer = %row.key, %error, "a worker cannot start"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Delivery in steps, for whoever turns the clock by hand.
+pub struct Engine {
+    shared: Arc<Shared>,
+    workers: HashMap<ConsumerId, Worker>,
+    flusher: JoinHandle<()>,
+}
+
+impl Engine {
+    /// An engine that has done nothing yet.
+    pub fn start(context: Context) -> Self {
+        let (shared, flusher) = Shared::new(context);
+        let flusher = tokio::spawn(flusher.run(CancellationToken::new()));
+        Self { shared, workers: HashMap::new(), flusher }
+    }
+
+    /// Delivers until nothing is under way and nothing is due now. Whether there was anything to do.
+    pub async fn run_once(&mut self) -> Result<bool, store::Error> {
+        let book = self.shared.book().await?;
+        for (id, row) in &book.consumers {
+            if let Entry::Vacant(place) = self.workers.entry(*id) {
+                place.insert(Worker::start(self.shared.clone(), row.clone()).await?);
+            }
+        }
+        let worked = join_all(self.workers.values_mut().map(Worker::run_until_idle)).await;
+        self.workers.retain(|_, worker| !worker.is_over());
+        Ok(worked.into_iter().any(|worked| worked))
+    }
+
+    /// Ends without finishing anything, as a crash would.
+    pub fn crash(self) {
+        self.flusher.abort();
+    }
+}

@@ -1,0 +1,11 @@
+//! The journey of an event out of the store: a real store, real requests, a receiver that remembers, a clock set by hand.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod faults;
+mod order;
+mod receiver;
+mod restart;
+mod rights;
+mod running;
+mod verification;
+mod world;

@@ -1,0 +1,163 @@
+//! What a worker knows of its consumer: the row, the connection pool, the secrets, and what stands in the way of sending.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use url::Url;
+
+use super::Worker;
+use crate::delivery::circuit::Permit;
+use crate::delivery::state::Obstacle;
+use crate::delivery::verify::{Endpoint, Verdict, fingerprint};
+use crate::domain::compiled::{Delivery, Verification};
+use crate::net::client::Client;
+use crate::net::guard::Guard;
+use crate::store;
+
+/// The way to the consumer.
+pub(super) struct Link {
+    pub(super) url: Url,
+    pub(super) timeout: Duration,
+    pub(super) verification: Verification,
+    pub(super) client: Option<Client>,
+    pub(super) endpoint: Endpoint,
+    made_for: Delivery,
+}
+
+/// What may be sent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// So many more requests; withdrawals beside them.
+    Open(usize),
+    /// One, to see.
+    Probe,
+    /// The consumer is gone: everything is withdrawn.
+    Withdrawing,
+    /// Nothing, before this instant where that is known.
+    Shut(Option<Timestamp>),
+}
+
+impl Worker {
+    /// Takes in the present configuration and secrets.
+    pub(super) async fn configure(&mut self) -> Result<(), store::Error> {
+        let book = {
+            let mut conn = self.shared.context.store.main.read().await?;
+            self.shared.shelf.fresh(&mut conn).await?
+        };
+        let Some(row) = book.consumers.get(&self.id) else {
+            self.over = true;
+            return Ok(());
+        };
+        let now = self.now();
+        if self.version != Some(book.version) {
+            self.version = Some(book.version);
+            self.queues.release(true, now);
+            self.adopt(row.clone(), now);
+        }
+        self.take_secrets(now);
+        Ok(())
+    }
+
+    fn adopt(&mut self, row: std::sync::Arc<store::consumer::ConsumerRow>, now: Timestamp) {
+        if self.row.generation != row.generation {
+            self.not_before = None;
+        }
+        if self.gone.is_some_and(|generation| generation != row.generation) {
+            self.gone = None;
+            // Who was gone proves the address again.
+            self.link = None;
+            self.proof_needed = true;
+        }
+        self.row = row;
+        let Some(delivery) = self.row.compiled.as_ref().map(|compiled| &compiled.delivery) else {
+            self.link = None;
+            return;
+        };
+        match &mut self.link {
+            Some(link) if link.made_for == *delivery => link.endpoint.hurry(now),
+            _ => self.link = Some(self.connect(delivery, now)),
+        }
+    }
+
+    fn connect(&self, delivery: &Delivery, now: Timestamp) -> Link {
+        let context = &self.shared.context;
+        let guard = Guard::new(context.network.allowed_networks.clone(), delivery.allowed_networks.clone());
+        let client = Client::new(guard, delivery.ca_bundle.as_deref(), &crate::net::Settings::default());
+        let proved = self.row.verified.as_deref().filter(|_| !self.proof_needed);
+        let before = self.link.as_ref().map(|link| &link.endpoint);
+        let print = fingerprint(delivery);
+        let mut endpoint = match before {
+            Some(endpoint) if endpoint.fingerprint == print => endpoint.clone(),
+            _ => Endpoint::new(print, proved, now),
+        };
+        endpoint.hurry(now);
+        if let Err(error) = &client {
+            let unusable = Verdict::NotProved("TlsFailed", format!("{error}: check delivery.caBundleRef"));
+            endpoint.answered(&unusable, context.settings.verify_interval, now, &context.chance);
+        }
+        Link {
+            url: delivery.url.clone(),
+            timeout: delivery.timeout,
+            verification: delivery.verification,
+            client: client.ok(),
+            endpoint,
+            made_for: delivery.clone(),
+        }
+    }
+
+    fn take_secrets(&mut self, now: Timestamp) {
+        let context = &self.shared.context;
+        let changed = self.signers.take(context.signing.get(&self.row.key), now);
+        self.signers.expire(context.settings.rotation_overlap, now);
+        if let Some(link) = self.link.as_mut().filter(|_| changed) {
+            link.endpoint.hurry(now);
+        }
+    }
+
+    /// What stands in the way of sending.
+    pub(super) fn obstacle(&self, now: Timestamp) -> Option<Obstacle> {
+        let compiled = self.row.compiled.as_ref()?;
+        let link = self.link.as_ref()?;
+        if compiled.suspended {
+            return Some(Obstacle::Suspended);
+        }
+        if self.gone.is_some() {
+            return Some(Obstacle::Gone);
+        }
+        if self.signers.is_empty() {
+            return Some(Obstacle::NoSecret);
+        }
+        if !link.endpoint.is_verified() || link.client.is_none() {
+            return Some(Obstacle::Unverified);
+        }
+        if let Some(until) = self.not_before.filter(|until| now < *until) {
+            return Some(Obstacle::Asked(until));
+        }
+        (!self.circuit.is_closed()).then(|| Obstacle::CircuitOpen(self.last_class.clone()))
+    }
+
+    /// What may be sent now.
+    pub(super) fn gate(&self, now: Timestamp) -> Gate {
+        if self.row.ended_at.is_some() {
+            return Gate::Withdrawing;
+        }
+        let Some(compiled) = &self.row.compiled else { return Gate::Shut(None) };
+        match self.obstacle(now) {
+            Some(Obstacle::Asked(until)) => return Gate::Shut(Some(until)),
+            Some(Obstacle::CircuitOpen(_)) | None => {}
+            Some(_) => return Gate::Shut(None),
+        }
+        let delivery = &compiled.delivery;
+        let limit = self.window.size(delivery.max_in_flight) as usize;
+        let rate = self.rate.available(delivery.rate_per_second, now) as usize;
+        let room = limit.saturating_sub(self.sending).min(rate);
+        match self.circuit.permit(now) {
+            Permit::Probe if room > 0 => Gate::Probe,
+            Permit::All if room > 0 => Gate::Open(room),
+            Permit::NotBefore(until) => Gate::Shut(Some(until)),
+            Permit::All | Permit::Probe | Permit::Probing => {
+                Gate::Shut(self.rate.next(delivery.rate_per_second, now).filter(|_| limit > self.sending))
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Sending what may be sent now: rights and protection are read again, bodies built, signed and sent.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::configure::Gate;
+use super::{Done, Worker};
+use crate::delivery::build::{Built, Delivery, Facts, build};
+use crate::delivery::outcome::Fault;
+use crate::delivery::queue::Turn;
+use crate::delivery::read::{self, Basis, Opened};
+use crate::delivery::retry::later;
+use crate::delivery::send::{post, send};
+use crate::delivery::sign::sign;
+use crate::delivery::verify::{self, challenge};
+use crate::store;
+
+/// How many events are built from one reading of rights and protection.
+const BATCH: usize = 64;
+/// How long an event waits whose subscriptions are suspended, unless the configuration changes before.
+const HELD_FOR: Duration = Duration::from_secs(3600);
+
+impl Worker {
+    /// Sends a challenge if one is due, and events as far as they may go. Whether it sent or settled any.
+    pub(super) async fn dispatch(&mut self) -> Result<bool, store::Error> {
+        let now = self.now();
+        let challenged = self.send_challenge(now);
+        if self.results.size() > 4 * self.shared.context.settings.flush_results as usize {
+            return Ok(challenged);
+        }
+        let turns = self.take_turns(now);
+        if turns.is_empty() {
+            return Ok(challenged);
+        }
+        let context = &self.shared.context;
+        let basis = match read::basis(&context.store, &self.shared.shelf, self.id, &turns).await {
+            Ok(basis) => basis,
+            Err(error) => {
+                turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
+                return Err(error);
+            }
+        };
+        for turn in turns {
+            self.dispatch_one(turn, &basis, now);
+        }
+        Ok(true)
+    }
+
+    fn take_turns(&mut self, now: Timestamp) -> Vec<Turn> {
+        match self.gate(now) {
+            Gate::Open(room) => (0..room.min(BATCH)).map_while(|_| self.queues.take()).collect(),
+            Gate::Withdrawing => (0..BATCH).map_while(|_| self.queues.take()).collect(),
+            Gate::Probe => self.queues.take_other_than(self.last_probe).into_iter().collect(),
+            Gate::Shut(_) => Vec::new(),
+        }
+    }
+
+    fn dispatch_one(&mut self, turn: Turn, basis: &Basis, now: Timestamp) {
+        let consumer = basis.book.consumers.get(&self.id).unwrap_or(&self.row).clone();
+        let key = turn.key;
+        let snapshot = match basis.opened(&turn.route) {
+            Opened::Snapshot(snapshot) => Some(snapshot.as_ref()),
+            Opened::Nothing => None,
+            Opened::Unreadable if consumer.ended_at.is_none() => return self.park_ours(&turn, "Unreadable", now),
+            Opened::Unreadable => None,
+        };
+        let facts = Facts {
+            consumer: &consumer,
+            book: &basis.book,
+            key: &self.key,
+            snapshot,
+            protected: basis.is_protected(&turn.route),
+            claimed: &basis.claimed,
+            ceiling: self.ceilings.get(&turn.route.seq),
+            now,
+        };
+        match build(turn.clone(), &facts) {
+            Built::Delivery(delivery) => {
+                if !self.send(delivery, now) {
+                    self.queues.give_back(key);
+                }
+            }
+            Built::Withdrawn(withdrawal) => self.withdraw(&turn, withdrawal, now),
+            Built::Held => self.hold(&turn, later(now, HELD_FOR), now),
+            Built::Unbuildable(what) => {
+                tracing::error!(consumer = %self.row.key, seq = turn.route.seq, what, "an event cannot be built");
+                self.park_ours(&turn, "Unbuildable", now);
+            }
+        }
+    }
+
+    fn send(&mut self, delivery: Delivery, now: Timestamp) -> bool {
+        let Some(link) = &self.link else { return false };
+        let Some(client) = link.client.clone() else { return false };
+        let secrets = self.signers.secrets();
+        let Some(request) = sign(&link.url, &delivery.id, delivery.body.clone(), &secrets, now) else { return false };
+        if !self.circuit.is_closed() {
+            self.circuit.probe();
+            self.last_probe = Some(delivery.turn.key);
+        }
+        let rate = self.row.compiled.as_ref().and_then(|compiled| compiled.delivery.rate_per_second);
+        self.rate.draw(rate, 1, now);
+        let (number, timeout) = (self.attempts_of(&delivery.turn) + 1, link.timeout);
+        self.sending += 1;
+        self.in_flight
+            .spawn(async move { Done::Attempt(Box::new(send(client, delivery, number, request, timeout, now).await)) });
+        true
+    }
+
+    /// Attempts that were made of an event.
+    pub(super) fn attempts_of(&self, turn: &Turn) -> u32 {
+        let before = self.known.get(&turn.route.seq).map_or(0, |(count, _)| *count);
+        turn.own_wait().map_or(0, |wait| wait.attempts).max(before)
+    }
+
+    fn send_challenge(&mut self, now: Timestamp) -> bool {
+        let is_suspended = self.row.compiled.as_ref().is_none_or(|compiled| compiled.suspended);
+        if is_suspended || self.row.ended_at.is_some() || self.gone.is_some() {
+            return false;
+        }
+        let (secrets, changing) = (self.signers.secrets(), self.signers.is_changing());
+        let Some(link) = self.link.as_mut().filter(|link| link.endpoint.wants(changing, now)) else { return false };
+        let Some(client) = link.client.clone() else { return false };
+        let challenge = challenge(&self.row.key, now);
+        let Some(request) = sign(&link.url, &challenge.id, challenge.body, &secrets, now) else { return false };
+        link.endpoint.asked();
+        let (timeout, by) = (link.timeout, link.verification);
+        let (of, signed_by) = (link.endpoint.fingerprint.clone(), self.signers.fingerprint().to_owned());
+        self.in_flight.spawn(async move {
+            let answer = post(&client, request, timeout).await.map(|answer| (answer.status, answer.body));
+            Done::Challenge { of, signed_by, verdict: verify::judge(answer, &challenge.text, by) }
+        });
+        true
+    }
+
+    fn park_ours(&mut self, turn: &Turn, class: &str, now: Timestamp) {
+        self.circuit.failed(turn.key, false, Fault::Ours, false, now);
+        self.park_free(turn, class, now);
+    }
+}

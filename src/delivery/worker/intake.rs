@@ -1,0 +1,107 @@
+//! Reading into memory: the next routes, and those of persons whose wait is over.
+
+use jiff::Timestamp;
+
+use super::Worker;
+use super::configure::Gate;
+use crate::delivery::queue::Span;
+use crate::delivery::read;
+use crate::delivery::retry::later;
+use crate::store;
+use crate::store::route::Route;
+
+/// Snapshots held in memory for one consumer, in bytes, above which nothing more is read.
+const MAX_BYTES: usize = 16 << 20;
+/// How many routes are read while nothing can be sent.
+const SHUT_READ: usize = 16;
+/// How many waiting persons are read in one step.
+const REPLAYS: usize = 64;
+
+impl Worker {
+    /// Reads the next routes, if there is room. Whether there were any.
+    pub(super) async fn read(&mut self) -> Result<bool, store::Error> {
+        let now = self.now();
+        let (held, bytes) = self.queues.load();
+        let most = match self.gate(now) {
+            Gate::Shut(None) => SHUT_READ,
+            _ => self.shared.context.settings.read_ahead.max(1) as usize,
+        };
+        if self.caught_up || !self.fresh.is_empty() || held * 2 > most || bytes > MAX_BYTES {
+            return Ok(false);
+        }
+        let limit = (most - held).min(256);
+        let position = self.queues.position();
+        let routes = read::routes(&self.shared.context.store, self.id, position, limit as u32).await?;
+        self.caught_up = routes.len() < limit;
+        self.fresh = routes;
+        Ok(self.offer_fresh())
+    }
+
+    /// Offers what was read, if it is durable that it may be sent; else asks for that.
+    pub(super) fn offer_fresh(&mut self) -> bool {
+        let Some(last) = self.fresh.last().map(|route| route.seq) else { return false };
+        if !self.lanes.covers(last) {
+            let ahead = i64::from(self.shared.context.settings.read_ahead);
+            self.taken = Some(last + ahead);
+            self.results.urgent = true;
+            return false;
+        }
+        for route in std::mem::take(&mut self.fresh) {
+            self.offer(route);
+        }
+        true
+    }
+
+    fn offer(&mut self, route: Route) {
+        let settled = self.known.get(&route.seq).is_some_and(|(_, last)| last.is_some());
+        if settled || self.lanes.was_passed(route.shard, route.seq) {
+            self.known.remove(&route.seq);
+            self.queues.skip(route.seq);
+        } else {
+            self.queues.offer(route);
+        }
+    }
+
+    /// Reads the routes of persons whose wait is over. Whether there were any.
+    pub(super) async fn replay(&mut self) -> Result<bool, store::Error> {
+        let now = self.now();
+        let mut worked = false;
+        match self.gate(now) {
+            Gate::Open(_) | Gate::Withdrawing => {
+                for _ in 0..REPLAYS {
+                    let Some(due) = self.queues.take_due(now) else { break };
+                    worked = true;
+                    if let Some(span) = due {
+                        self.load(span, now).await?;
+                    }
+                }
+            }
+            // A probe of another person than the last is the better one: what is ready comes first.
+            Gate::Probe if !self.queues.has_ready() => {
+                if let Some(key) = self.queues.probe_candidate() {
+                    worked = true;
+                    if let Some(span) = self.queues.take_early(key) {
+                        self.load(span, now).await?;
+                    }
+                }
+            }
+            Gate::Probe | Gate::Shut(_) => {}
+        }
+        Ok(worked)
+    }
+
+    async fn load(&mut self, span: Span, now: Timestamp) -> Result<(), store::Error> {
+        match read::of_person(&self.shared.context.store, self.id, span).await {
+            Ok(routes) => {
+                if let Some(change) = self.queues.loaded(span.record, routes, now) {
+                    self.results.rows.insert(span.record, change);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.queues.unread(span.record, later(now, super::REST));
+                Err(error)
+            }
+        }
+    }
+}

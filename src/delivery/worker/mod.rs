@@ -1,0 +1,263 @@
+//! One consumer's worker: a task, a connection pool and limits of its own, so that a slow receiver costs no other.
+//!
+//! A step does all that can be done without waiting: take in what ended, read, send, hand results over. Between two steps
+//! the worker waits for an answer, a flush, a bell, or the instant at which something is due.
+
+mod configure;
+mod dispatch;
+mod intake;
+mod settle;
+mod upkeep;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::configure::Link;
+use super::Shared;
+use super::build::Ceiling;
+use super::circuit::Circuit;
+use super::flush::{Flushed, Results};
+use super::lanes::Lanes;
+use super::queue::{Key, Queues};
+use super::rate::Rate;
+use super::retry::between;
+use super::rotation::Signers;
+use super::send::Attempt;
+use super::state::Backlog;
+use super::verify::Verdict;
+use super::window::Window;
+use crate::domain::pairwise::ConsumerKey;
+use crate::store::attempt::AttemptOutcome;
+use crate::store::consumer::{ConsumerRow, ConsumerState};
+use crate::store::lane::Lane;
+use crate::store::route::Route;
+use crate::store::{self, ConsumerId};
+
+/// The longest wait between two looks at the database.
+const POLL: Duration = Duration::from_secs(1);
+/// How long to rest after the store failed.
+const REST: Duration = Duration::from_secs(1);
+
+/// A worker.
+pub struct Worker {
+    shared: Arc<Shared>,
+    id: ConsumerId,
+    row: Arc<ConsumerRow>,
+    key: ConsumerKey,
+    link: Option<Link>,
+    bell: Arc<Notify>,
+    lanes: Lanes,
+    queues: Queues,
+    known: HashMap<i64, (u32, Option<AttemptOutcome>)>,
+    /// Routes that were read and wait until it is durable that they may be sent.
+    fresh: Vec<Route>,
+    caught_up: bool,
+    /// Up to here it shall be durable that routes may be sent.
+    taken: Option<i64>,
+    /// Version of the configuration that was adopted last; none before the first.
+    version: Option<i64>,
+    /// The address has to prove itself again, whatever is stored.
+    proof_needed: bool,
+    measured: Option<Instant>,
+    counted: Instant,
+    circuit: Circuit,
+    window: Window,
+    rate: Rate,
+    signers: Signers,
+    /// The receiver asked not to be disturbed before.
+    not_before: Option<Timestamp>,
+    /// The generation for which the receiver said that it is gone.
+    gone: Option<i64>,
+    last_probe: Option<Key>,
+    last_class: String,
+    accepted: u64,
+    ceilings: HashMap<i64, Ceiling>,
+    results: Results,
+    flush: Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>,
+    in_flight: JoinSet<Done>,
+    sending: usize,
+    ended: Vec<Done>,
+    backlog: Backlog,
+    dead_letters: bool,
+    shown: Option<ConsumerState>,
+    rest_until: Option<Timestamp>,
+    draining: bool,
+    over: bool,
+}
+
+/// A request that has ended.
+enum Done {
+    Attempt(Box<Attempt>),
+    Challenge { of: String, signed_by: String, verdict: Verdict },
+}
+
+impl Worker {
+    /// Takes the consumer's lanes and remembers where they stood.
+    pub(super) async fn start(shared: Arc<Shared>, row: Arc<ConsumerRow>) -> Result<Self, store::Error> {
+        let (id, store) = (row.id, &shared.context.store);
+        let now = shared.context.clock.now();
+        let key = store.keys.consumer_key(id, now).await?;
+        let mut tx = store.main.begin().await?;
+        let lanes = Lanes::new(store::lane::take(&mut tx, id, &shared.name).await?);
+        let parked = store::parked::all(&mut tx, id).await?;
+        let known = store::attempt::above(&mut tx, id, lanes.position()).await?;
+        let dead_letters = store::dead_letter::count(&mut tx, id).await? > 0;
+        tx.commit().await?;
+        let queues = Queues::new(lanes.position(), parked, now);
+        let circuit = Circuit::new(shared.circuit_limits());
+        Ok(Self {
+            id,
+            row,
+            key,
+            link: None,
+            bell: Arc::new(Notify::new()),
+            lanes,
+            queues,
+            known,
+            fresh: Vec::new(),
+            caught_up: false,
+            taken: None,
+            version: None,
+            proof_needed: false,
+            measured: None,
+            counted: Instant::now(),
+            circuit,
+            window: Window::default(),
+            rate: Rate::default(),
+            signers: Signers::default(),
+            not_before: None,
+            gone: None,
+            last_probe: None,
+            last_class: String::new(),
+            accepted: 0,
+            ceilings: HashMap::new(),
+            results: Results::default(),
+            flush: None,
+            in_flight: JoinSet::new(),
+            sending: 0,
+            ended: Vec::new(),
+            backlog: Backlog::default(),
+            dead_letters,
+            shown: None,
+            rest_until: None,
+            draining: false,
+            over: false,
+            shared,
+        })
+    }
+
+    /// What wakes this worker.
+    pub(super) fn bell(&self) -> Arc<Notify> {
+        self.bell.clone()
+    }
+
+    /// Works until `stop`, then finishes what is under way and writes it; or until the consumer or its lanes are gone.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            self.draining |= stop.is_cancelled();
+            let progress = self.step().await;
+            if self.over || (self.draining && self.is_quiet()) {
+                break;
+            }
+            if !progress {
+                self.wait(&stop).await;
+            }
+        }
+        self.shared.context.metrics.forget(&self.row.key);
+    }
+
+    /// Works until nothing is under way and nothing is due now. Whether there was anything to do.
+    pub(super) async fn run_until_idle(&mut self) -> bool {
+        let mut worked = false;
+        self.caught_up = false;
+        loop {
+            let progress = self.step().await;
+            worked |= progress;
+            if self.over || (!progress && self.is_quiet()) {
+                return worked;
+            }
+            if !progress {
+                self.wait(&CancellationToken::new()).await;
+            }
+        }
+    }
+
+    /// Whether another holds the lanes, or the consumer is gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.in_flight.is_empty() && self.ended.is_empty() && self.flush.is_none() && self.results.is_empty()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.context.clock.now()
+    }
+
+    /// Whether it did anything.
+    async fn step(&mut self) -> bool {
+        let mut progress = self.take_flushed();
+        progress |= self.take_ended();
+        if self.over {
+            return progress;
+        }
+        if self.rest_until.is_none_or(|until| until <= self.now()) {
+            self.rest_until = None;
+            match self.work().await {
+                Ok(worked) => progress |= worked,
+                Err(error) => {
+                    tracing::error!(consumer = %self.row.key, %error, "delivery rests, for the store failed");
+                    self.rest_until = Some(super::retry::later(self.now(), REST));
+                }
+            }
+        }
+        self.show();
+        self.hand_over() || progress
+    }
+
+    async fn work(&mut self) -> Result<bool, store::Error> {
+        self.configure().await?;
+        self.count_dead_letters().await?;
+        if self.over || self.draining {
+            return Ok(false);
+        }
+        let read = self.read().await?;
+        let replayed = self.replay().await?;
+        Ok(self.dispatch().await? || read || replayed)
+    }
+
+    async fn wait(&mut self, stop: &CancellationToken) {
+        let pause = self.pause();
+        let bell = self.bell.clone();
+        tokio::select! {
+            Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => self.note(done),
+            flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
+            () = bell.notified() => self.caught_up = false,
+            () = stop.cancelled(), if !self.draining => {}
+            () = tokio::time::sleep(pause) => {
+                // Only looks that nobody rang for are a poll.
+                self.caught_up &= pause < POLL;
+            }
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let now = self.now();
+        let due = self.next_due(now).map_or(POLL, |at| between(now, at));
+        due.clamp(Duration::from_millis(1), POLL)
+    }
+}
+
+async fn flushed(flush: &mut Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>) -> Option<Flushed> {
+    match flush {
+        Some((receiver, _)) => receiver.await.ok(),
+        None => None,
+    }
+}

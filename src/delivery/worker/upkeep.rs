@@ -1,0 +1,122 @@
+//! Handing results over to the flusher, and what status and metrics show.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::Worker;
+use super::configure::Gate;
+use crate::delivery::flush::Flushed;
+use crate::delivery::metrics::Gauges;
+use crate::delivery::retry::between;
+use crate::delivery::state::sending;
+use crate::store::consumer::ConsumerState;
+use crate::store::{self, dead_letter};
+
+/// How often metrics are set, and dead letters counted while there are some.
+const MEASURED_EVERY: Duration = Duration::from_millis(100);
+const COUNTED_EVERY: Duration = Duration::from_secs(10);
+
+impl Worker {
+    /// Hands results over, if there are any and none are being written. Whether it did.
+    pub(super) fn hand_over(&mut self) -> bool {
+        let at_rest = self.queues.load().0 == 0 && self.in_flight.is_empty();
+        let is_due =
+            !self.results.is_empty() || self.taken.is_some() || (at_rest && self.lanes.has_moved(&self.queues));
+        if self.flush.is_some() || self.over || !is_due {
+            return false;
+        }
+        let rows = self.lanes.rows(&self.queues, self.taken.take());
+        self.lanes.handed_over();
+        let mut results = std::mem::take(&mut self.results);
+        results.lanes.clone_from(&rows);
+        results.urgent |= self.draining;
+        self.flush = Some((self.shared.inbox.hand_over(self.id, results), rows));
+        true
+    }
+
+    /// Takes in that results were written. Whether they were.
+    pub(super) fn take_flushed(&mut self) -> bool {
+        let Some((receiver, _)) = &mut self.flush else { return false };
+        match receiver.try_recv() {
+            Ok(end) => self.note_flushed(Some(end)),
+            Err(tokio::sync::oneshot::error::TryRecvError::Empty) => return false,
+            Err(tokio::sync::oneshot::error::TryRecvError::Closed) => self.note_flushed(None),
+        }
+        true
+    }
+
+    pub(super) fn note_flushed(&mut self, end: Option<Flushed>) {
+        let Some((_, rows)) = self.flush.take() else { return };
+        match end {
+            Some(Flushed::Written) => {
+                self.lanes.written(&rows);
+                self.offer_fresh();
+            }
+            Some(Flushed::Fenced) => {
+                tracing::error!(consumer = %self.row.key, "another process took this consumer's lanes: sending stops");
+                self.over = true;
+            }
+            None => self.over = true,
+        }
+    }
+
+    /// Counts dead letters again, for they go by other hands.
+    pub(super) async fn count_dead_letters(&mut self) -> Result<(), store::Error> {
+        if self.dead_letters && self.counted.elapsed() >= COUNTED_EVERY {
+            self.counted = Instant::now();
+            let mut conn = self.shared.context.store.main.read().await?;
+            self.dead_letters = dead_letter::count(&mut conn, self.id).await? > 0;
+        }
+        Ok(())
+    }
+
+    /// Shows how it stands, where that changed.
+    pub(super) fn show(&mut self) {
+        let now = self.now();
+        let lag = self.queues.oldest().map_or(Duration::ZERO, |at| between(at, now));
+        let is_behind = self.backlog.is_behind(lag, now);
+        if self.measured.is_none_or(|at| at.elapsed() >= MEASURED_EVERY) {
+            self.measured = Some(Instant::now());
+            self.shared.context.metrics.set(&self.row.key, &self.gauges(lag));
+        }
+        let Some(link) = self.link.as_ref().filter(|_| self.row.ended_at.is_none()) else { return };
+        let state = ConsumerState {
+            endpoint: Some(link.endpoint.found().clone()),
+            sending: Some(sending(self.obstacle(now).as_ref(), is_behind, now)),
+            dead_letters: self.dead_letters,
+            backlog_expiring: false,
+        };
+        if self.shown.as_ref() != Some(&state) {
+            self.shown = Some(state.clone());
+            self.results.state = Some(state);
+        }
+    }
+
+    fn gauges(&self, lag: Duration) -> Gauges {
+        Gauges {
+            lag,
+            waiting: self.queues.load().0,
+            parked: self.queues.parked(),
+            circuit_open: !self.circuit.is_closed(),
+            in_flight: self.sending,
+        }
+    }
+
+    /// When something is due, as far as that is known.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.rest_until.is_some() || self.draining {
+            return self.rest_until;
+        }
+        let sending = match self.gate(now) {
+            Gate::Shut(until) => until,
+            Gate::Open(_) | Gate::Withdrawing => self.queues.next_due(),
+            Gate::Probe => None,
+        };
+        let can_ask = self.gone.is_none() && !self.signers.is_empty();
+        let link = self.link.as_ref().filter(|link| can_ask && link.client.is_some());
+        let proof = link.and_then(|link| link.endpoint.next_at(self.signers.is_changing()));
+        // A proof that is overdue waits for something else than time.
+        [sending, proof.filter(|at| *at > now)].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,89 @@
+//! Fictitious persons for the tests of the rules.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::date::RegisterDate;
+use super::field_group::{FieldGroup, GroupSet};
+use super::identifier::{CprNumber, PersonId};
+use super::person::*;
+use super::status::StatusCode;
+
+/// A day written as `2026-11-01`.
+pub fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+/// A certain date of the register.
+pub fn on(text: &str) -> RegisterDate {
+    RegisterDate::certain(day(text))
+}
+
+/// The instant at which a day begins in UTC.
+pub fn at(text: &str) -> Timestamp {
+    format!("{text}T00:00:00Z").parse().unwrap()
+}
+
+/// A row of any state; an empty text is no date.
+pub fn row<T>(value: T, state: RowState, from: &str, until: &str) -> Row<T> {
+    let date = |text: &str| (!text.is_empty()).then(|| on(text));
+    Row { value, state, from: date(from), until: date(until), registered: None }
+}
+
+/// A current row.
+pub fn now<T>(value: T, from: &str) -> Row<T> {
+    row(value, RowState::Current, from, "")
+}
+
+/// A past row.
+pub fn was<T>(value: T, from: &str, until: &str) -> Row<T> {
+    row(value, RowState::Historical, from, until)
+}
+
+/// A number as a value.
+pub fn number(digits: &str) -> Number {
+    Number(CprNumber::parse(digits).unwrap())
+}
+
+/// A name of one first name and the last name Prøvesen.
+pub fn name(first: &str) -> Name {
+    Name { first: Some(first.into()), last: Some("Prøvesen".into()), ..Name::default() }
+}
+
+/// An address in a municipality, on the road 0111.
+pub fn address(municipality: &str, house: &str) -> Address {
+    Address {
+        municipality_code: Some(municipality.into()),
+        road_code: Some("0111".into()),
+        house_number: Some(house.into()),
+        ..Address::default()
+    }
+}
+
+/// A related person who is not protected, told apart by the last digit of the PersonID.
+pub fn relative(digit: u8) -> Related {
+    Related {
+        id: PersonId::parse(&format!("00000000-0000-4000-8000-00000000000{digit}")).ok(),
+        name: Some(format!("Slægtning {digit}")),
+        birth: Some(on("1970-01-01")),
+        protected: Some(false),
+        ..Related::default()
+    }
+}
+
+/// A resident of Aalborg of whom every group is held.
+pub fn resident() -> Person {
+    Person {
+        id: PersonId::parse("7f3b2c1e-5a64-4c0d-9e21-0d6a1b2c3d4e").ok(),
+        held: FieldGroup::ALL.into_iter().collect::<GroupSet>(),
+        status: StatusCode::Resident,
+        birth: Some(on("1980-01-01")),
+        sex: Sex::Female,
+        numbers: vec![now(number("6101800001"), "1980-01-01")],
+        names: vec![now(name("Alma"), "1980-02-01")],
+        addresses: vec![now(address("0851", "1"), "2015-06-01")],
+        protection_known: true,
+        ..Person::default()
+    }
+}

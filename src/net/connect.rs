@@ -1,0 +1,135 @@
+//! The connector: resolves a name, lets the guard judge each address, connects to one that it leaves, then TLS.
+
+use std::error::Error as StdError;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::Uri;
+use http::uri::Scheme;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tower::Service;
+
+use super::error::{Error, Stage, TlsClass};
+use super::guard::{Guard, Verdict};
+use super::tls;
+
+/// A guarded connector with TLS where the scheme asks for it.
+#[derive(Clone)]
+pub struct Connector {
+    inner: HttpsConnector<Tcp>,
+    limit: Duration,
+}
+
+impl Connector {
+    /// A connector whose every connection is judged by `guard` and ready, handshake included, within `limit`.
+    pub fn new(guard: Guard, config: Arc<ClientConfig>, limit: Duration) -> Self {
+        Self { inner: HttpsConnector::from((Tcp { guard: Arc::new(guard), limit }, config)), limit }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.inner.call(uri);
+        let limit = self.limit;
+        Box::pin(async move {
+            let connected = timeout(limit, connecting).await;
+            connected.map_err(|_| timed_out())?.map_err(|error| why(&*error))
+        })
+    }
+}
+
+/// Errors of ours come through as they are; what else fails in this place is the handshake.
+fn why(error: &(dyn StdError + Send + Sync + 'static)) -> Error {
+    match error.downcast_ref::<Error>() {
+        Some(ours) => *ours,
+        None => Error::Tls { class: tls::class_of(error).unwrap_or(TlsClass::Other), sent: false },
+    }
+}
+
+fn timed_out() -> Error {
+    Error::Timeout { stage: Stage::Connect, sent: false }
+}
+
+#[derive(Clone)]
+struct Tcp {
+    guard: Arc<Guard>,
+    limit: Duration,
+}
+
+impl Service<Uri> for Tcp {
+    type Response = TokioIo<TcpStream>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Tcp { guard, limit } = self.clone();
+        Box::pin(async move {
+            let deadline = Instant::now() + limit;
+            let addresses = timeout_at(deadline, resolve(&uri)).await.map_err(|_| timed_out())??;
+            let stream = connect(&judged(&guard, addresses)?, deadline).await?;
+            let _ = stream.set_nodelay(true);
+            Ok(TokioIo::new(stream))
+        })
+    }
+}
+
+async fn resolve(uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
+    let default_port = if uri.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 };
+    let port = uri.port_u16().unwrap_or(default_port);
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(|_| Error::Resolve)?.collect();
+    if found.is_empty() { Err(Error::Resolve) } else { Ok(found) }
+}
+
+/// The addresses that the guard lets through; an error when there is none.
+fn judged(guard: &Guard, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
+    let mut refused = None;
+    let mut open = Vec::new();
+    for address in addresses {
+        match guard.judge(address.ip()) {
+            Verdict::Open => open.push(address),
+            Verdict::Refused(range) => refused = refused.or(Some(range)),
+        }
+    }
+    match refused {
+        Some(range) if open.is_empty() => Err(Error::Refused { range }),
+        _ => Ok(open),
+    }
+}
+
+/// Tries the addresses in turn, each with an equal share of the time that is left.
+async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
+    let mut last = Error::Connect;
+    for (at, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(_)) => last = Error::Connect,
+            Err(_) => last = timed_out(),
+        }
+    }
+    Err(last)
+}
