@@ -115,7 +115,7 @@ fn is_missing_part(condition: &Condition) -> bool {
 }
 
 /// The value of the annotation that asks for a reconcile.
-fn asked_at(meta: &ObjectMeta) -> Option<String> {
+pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
     meta.annotations.as_ref()?.get(RECONCILE_AT).map(|value| value.chars().take(256).collect())
 }
 
@@ -312,4 +312,54 @@ statuses! {
     crate::api::source::CprSourceStatus, |s| { s.cursor = None; };
     crate::api::consumer::ConsumerSystemStatus, |s| { s.subscriptions = None; s.delivery = None; };
     crate::api::subscription::CprSubscriptionStatus, |s| { s.subjects = None; };
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::api::subscription::CprSubscriptionStatus;
+
+    fn status(subjects: i64, waiting: Option<&str>) -> CprSubscriptionStatus {
+        CprSubscriptionStatus {
+            subjects: Some(subjects),
+            waiting: waiting.map(str::to_owned),
+            ..CprSubscriptionStatus::default()
+        }
+    }
+
+    #[test]
+    fn news_is_written_at_once_and_counters_in_their_time() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let (interval, before) = (Duration::from_secs(600), now - SignedDuration::from_secs(60));
+        let due = before + SignedDuration::from_secs(600);
+        for (last, new, written_at, expected) in [
+            (status(1, None), status(1, None), None, Write::No),
+            (status(1, None), status(2, Some("Down")), Some(before), Write::Now),
+            (status(1, None), status(2, None), Some(before), Write::From(due)),
+            (status(1, None), status(2, None), None, Write::From(now)),
+        ] {
+            assert_eq!(decide(&last, &new, written_at, interval, now), expected);
+        }
+    }
+
+    #[test]
+    fn a_cache_that_lags_does_not_hide_what_was_written() {
+        let (desk, key) = (Desk::default(), ResourceKey::new("a", "b"));
+        let mut meta = ObjectMeta { resource_version: Some("1".to_owned()), ..ObjectMeta::default() };
+        desk.keep(&key, &meta, status(2, None), Timestamp::UNIX_EPOCH);
+        assert_eq!(desk.last(&key, &meta, Some(&status(1, None))).subjects, Some(2));
+        meta.resource_version = Some("2".to_owned());
+        assert_eq!(desk.last(&key, &meta, Some(&status(3, None))).subjects, Some(3));
+    }
+
+    #[test]
+    fn a_warning_does_not_keep_ready_from_holding() {
+        let mut draft = Draft::begin(&[], 1, Timestamp::UNIX_EPOCH);
+        draft.set(ConditionType::SecretsResolved, true, "Resolved", "");
+        draft.set(ConditionType::AccessExpiring, true, "EndsWithin7Days", "");
+        let (conditions, waiting) = draft.finish(None, false);
+        assert_eq!(conditions::get(&conditions, ConditionType::Ready).unwrap().status, "True");
+        assert_eq!(waiting.as_deref(), Some("EndsWithin7Days"));
+    }
 }

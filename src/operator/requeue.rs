@@ -8,6 +8,7 @@ use kube::runtime::controller::Action;
 
 use super::report;
 use super::secrets;
+use crate::audit;
 use crate::domain::resource::ResourceKey;
 use crate::store;
 
@@ -23,6 +24,9 @@ pub enum Error {
     /// The store did not take it.
     #[error("writing to the store: {0}")]
     Store(#[from] store::Error),
+    /// The audit record did not take it, so nothing was done.
+    #[error("writing the audit record: {0}")]
+    Record(#[from] audit::Error),
     /// The status could not be written.
     #[error("writing its status: {0}")]
     Report(#[from] report::Error),

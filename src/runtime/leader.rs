@@ -4,8 +4,10 @@
 //! fence: a leader that was paused may still act once, and what it does has to be safe to repeat.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
@@ -207,16 +209,14 @@ where
     F: Future<Output = ()>,
 {
     let end = stop.child_token();
-    let working = async {
-        work(end.clone()).await;
-        end.cancel();
+    let mut working = pin!(work(end.clone()).fuse());
+    let lost = tokio::select! {
+        () = &mut working => None,
+        lost = renew(election, &end) => lost,
     };
-    let renewing = async {
-        let lost = renew(election, &end).await;
-        end.cancel();
-        lost
-    };
-    let (_, lost) = tokio::join!(working, renewing);
+    end.cancel();
+    // What does not end in time is dropped where it stands, before another process may begin.
+    let _ = tokio::time::timeout(election.duration - election.deadline(), working).await;
     match lost {
         Some(change) => tell(change),
         // Ended on request, or the work ended by itself: the next need not wait.
@@ -255,4 +255,156 @@ fn change(attempt: Result<Standing, String>) -> Change {
 
 async fn wait(stop: &CancellationToken, time: Duration) {
     let _ = tokio::time::timeout(time, stop.cancelled()).await;
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http::{Method, Request, Response, StatusCode};
+    use http_body_util::BodyExt;
+    use kube::Client;
+    use kube::client::Body;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The one Lease of an API server, with its optimistic locking.
+    #[derive(Clone, Default)]
+    struct Server(Arc<Mutex<Stored>>);
+
+    #[derive(Default)]
+    struct Stored {
+        lease: Option<Value>,
+        version: u64,
+        down: bool,
+    }
+
+    impl Server {
+        fn election(&self, identity: &str, store: &str) -> Election {
+            let server = self.clone();
+            let service = tower::service_fn(move |request: Request<Body>| {
+                let server = server.clone();
+                async move { Ok::<_, Infallible>(server.answer(request).await) }
+            });
+            let api = Api::namespaced(Client::new(service, "default"), "default");
+            let store = StoreClaim { id: store.to_owned(), annotation: "store", adopt_annotation: "adopt-store" };
+            Election::new(api, "lease", identity, Duration::from_secs(15), store)
+        }
+
+        async fn answer(&self, request: Request<Body>) -> Response<Body> {
+            let method = request.method().clone();
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let mut stored = self.0.lock().unwrap();
+            if stored.down {
+                return status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
+            }
+            if method == Method::GET {
+                return stored.lease.as_ref().map_or(status(StatusCode::NOT_FOUND, "NotFound"), answer);
+            }
+            let mut sent: Value = serde_json::from_slice(&body).unwrap();
+            let current = stored.lease.as_ref().map(|l| l["metadata"]["resourceVersion"].clone());
+            if method == Method::POST && current.is_some() {
+                return status(StatusCode::CONFLICT, "AlreadyExists");
+            }
+            if method == Method::PUT && current != Some(sent["metadata"]["resourceVersion"].clone()) {
+                return status(StatusCode::CONFLICT, "Conflict");
+            }
+            stored.version += 1;
+            sent["metadata"]["resourceVersion"] = json!(stored.version.to_string());
+            stored.lease = Some(sent.clone());
+            answer(&sent)
+        }
+
+        fn annotate(&self, name: &str, value: &str) {
+            let mut stored = self.0.lock().unwrap();
+            stored.lease.as_mut().unwrap()["metadata"]["annotations"][name] = json!(value);
+        }
+
+        fn annotations(&self) -> Value {
+            self.0.lock().unwrap().lease.as_ref().unwrap()["metadata"]["annotations"].clone()
+        }
+
+        fn set_down(&self, down: bool) {
+            self.0.lock().unwrap().down = down;
+        }
+    }
+
+    fn answer(lease: &Value) -> Response<Body> {
+        Response::new(Body::from(lease.to_string().into_bytes()))
+    }
+
+    fn status(code: StatusCode, reason: &str) -> Response<Body> {
+        let body =
+            json!({ "kind": "Status", "status": "Failure", "reason": reason, "message": "m", "code": code.as_u16() });
+        Response::builder().status(code).body(Body::from(body.to_string().into_bytes())).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_leads_until_it_gives_back_or_falls_silent() {
+        let server = Server::default();
+        let (mut a, mut b) = (server.election("a", "s"), server.election("b", "s"));
+        assert_eq!(a.attempt().await.unwrap(), Standing::Leading);
+        assert_eq!(b.attempt().await.unwrap(), Standing::HeldElsewhere);
+        assert_eq!(a.attempt().await.unwrap(), Standing::Leading);
+        a.release().await.unwrap();
+        assert_eq!(b.attempt().await.unwrap(), Standing::Leading);
+        assert_eq!(a.attempt().await.unwrap(), Standing::HeldElsewhere);
+        tokio::time::advance(Duration::from_secs(14)).await;
+        assert_eq!(a.attempt().await.unwrap(), Standing::HeldElsewhere);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(a.attempt().await.unwrap(), Standing::Leading);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_store_leads_only_after_it_was_adopted() {
+        let server = Server::default();
+        let (mut a, mut b) = (server.election("a", "first"), server.election("b", "second"));
+        a.attempt().await.unwrap();
+        a.release().await.unwrap();
+        assert_eq!(b.attempt().await.unwrap(), Standing::OtherStore("first".to_owned()));
+        server.annotate("adopt-store", "second");
+        assert_eq!(b.attempt().await.unwrap(), Standing::Leading);
+        assert_eq!(server.annotations(), json!({ "store": "second" }));
+        assert_eq!(a.attempt().await.unwrap(), Standing::OtherStore("second".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_ends_the_work_and_its_return_begins_it_again() {
+        let server = Server::default();
+        let (stop, began, ended) = (CancellationToken::new(), Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        let work = {
+            let (began, ended) = (Arc::clone(&began), Arc::clone(&ended));
+            move |end: CancellationToken| {
+                let (began, ended) = (Arc::clone(&began), Arc::clone(&ended));
+                async move {
+                    *began.lock().unwrap() += 1;
+                    end.cancelled().await;
+                    *ended.lock().unwrap() += 1;
+                }
+            }
+        };
+        let running = tokio::spawn(run(server.election("a", "s"), stop.clone(), |_| {}, work));
+        let reached = |counter: Arc<Mutex<u32>>, target| async move {
+            let poll = async {
+                while *counter.lock().unwrap() < target {
+                    tokio::task::yield_now().await;
+                    tokio::time::advance(Duration::from_millis(100)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(60), poll).await.unwrap();
+        };
+        reached(Arc::clone(&began), 1).await;
+        server.set_down(true);
+        reached(Arc::clone(&ended), 1).await;
+        server.set_down(false);
+        reached(Arc::clone(&began), 2).await;
+        stop.cancel();
+        running.await.unwrap();
+        assert_eq!(*ended.lock().unwrap(), 2);
+        let holder = server.0.lock().unwrap().lease.as_ref().unwrap()["spec"]["holderIdentity"].clone();
+        assert_eq!(holder, "");
+    }
 }

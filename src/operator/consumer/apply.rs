@@ -90,8 +90,8 @@ async fn write(configured: &Configured, wanted: Option<&Wanted>, fleet: &Fleet) 
     let store = &fleet.context().store;
     let row = consumer::find(&mut *store.main.read().await?, &configured.key).await?;
     // Without a wanted form the last good one stays as it is, and what is not there, or has ended, is not begun.
-    let Some(wanted) = wanted else { return Ok(false) };
-    let wanted = (&configured.uid, configured.generation, Some(&wanted.compiled));
+    let Some(Wanted { compiled, given, .. }) = wanted else { return Ok(false) };
+    let wanted = (&configured.uid, configured.generation, Some(compiled));
     let present = row.as_ref().map(|row| (&row.uid, row.generation, row.compiled.as_ref()));
     if present == Some(wanted) && row.as_ref().is_some_and(|row| row.ended_at.is_none()) {
         return Ok(false);
@@ -101,7 +101,7 @@ async fn write(configured: &Configured, wanted: Option<&Wanted>, fleet: &Fleet) 
     let mut tx = store.main.begin().await?;
     consumer::upsert(&mut tx, &configured.key, uid, generation, compiled).await?;
     meta::raise_configuration(&mut tx).await?;
-    record::configuration(&mut tx, store, configured, fleet.now()).await?;
+    record::configuration(&mut tx, store, configured, given.clone(), fleet.now()).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -127,13 +127,15 @@ pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
 
 /// Ends a consumer that was deleted: its secrets go at once, its row and key after the grace.
 pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
-    let context = fleet.context();
+    let (context, now) = (fleet.context(), fleet.now());
+    record::prepare(&context.store, now).await?;
     let mut tx = context.store.main.begin().await?;
     // Asked again within the transaction: who was applied since then is in the view.
     let row = consumer::find(&mut tx, key).await?.filter(|_| !fleet.consumers.contains(key));
     if let Some(row) = row {
-        consumer::end(&mut tx, row.id, fleet.now()).await?;
+        consumer::end(&mut tx, row.id, now).await?;
         meta::raise_configuration(&mut tx).await?;
+        record::removed(&mut tx, &context.store, ("ConsumerSystem", key), (row.uid, row.generation), now).await?;
         tx.commit().await?;
         context.signing.set(key, None);
         context.bells.delivery.ring();

@@ -1,15 +1,19 @@
 //! The compiled form of a checked consumer.
 
+use super::rights::Rights;
 use super::validate::Checked;
 use crate::api::delivery;
 use crate::domain::compiled::{Consumer, Delivery, Verification};
+use crate::operator::record::Given;
 use crate::operator::refusal::Refusal;
 
 /// A compiled consumer, and what is said of it although it may receive.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     /// The form that delivery works from.
     pub compiled: Consumer,
+    /// What it gives, for the audit record.
+    pub given: Given,
     /// Something asked for that is not had.
     pub complaint: Option<Refusal>,
 }
@@ -17,6 +21,7 @@ pub struct Wanted {
 /// Builds the compiled form.
 pub fn build(checked: Checked) -> Wanted {
     let complaint = checked.networks.complaint.clone();
+    let given = build_given(&checked.rights);
     let compiled = Consumer {
         key: checked.key.clone(),
         display_name: checked.display_name.clone(),
@@ -29,7 +34,15 @@ pub fn build(checked: Checked) -> Wanted {
         suspended: checked.suspended,
         delivery: build_delivery(checked),
     };
-    Wanted { compiled, complaint }
+    Wanted { compiled, given, complaint }
+}
+
+fn build_given(rights: &Rights) -> Given {
+    Given {
+        purposes: rights.purposes.keys().cloned().collect(),
+        bases: rights.purposes.values().flat_map(|purpose| purpose.bases.clone()).collect(),
+        groups: rights.fields,
+    }
 }
 
 fn build_delivery(checked: Checked) -> Delivery {

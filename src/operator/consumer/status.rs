@@ -35,9 +35,11 @@ fn compute(
     set_sending(&mut draft, applied.state.sending.as_ref(), consumer.spec.suspend);
     set_warnings(&mut draft, &applied.state);
     let (conditions, waiting) = draft.finish(applied.refusal.as_ref(), consumer.spec.suspend);
-    let mut status = ConsumerSystemStatus::default();
-    status.delivery = Some(delivery(&applied.backlog, &applied.state));
-    status.subscriptions = Some(applied.subscriptions);
+    let status = ConsumerSystemStatus {
+        delivery: Some(delivery(&applied.backlog, &applied.state)),
+        subscriptions: Some(applied.subscriptions),
+        ..ConsumerSystemStatus::default()
+    };
     report::Status::with(status, conditions, waiting, &consumer.metadata)
 }
 
@@ -87,13 +89,14 @@ fn set_warnings(draft: &mut Draft, state: &ConsumerState) {
 fn delivery(backlog: &Backlog, state: &ConsumerState) -> DeliveryStatus {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let is_open = state.sending.as_ref().is_some_and(|s| matches!(s.reason.as_str(), "CircuitOpen" | "EndpointGone"));
-    let mut status = DeliveryStatus::default();
-    status.pending = number(backlog.pending);
-    status.parked = number(backlog.parked);
-    status.dead_lettered = number(backlog.dead_letters);
-    status.last_delivered_at = backlog.last_delivered_at.map(Time);
-    status.circuit = if is_open { Circuit::Open } else { Circuit::Closed };
-    status
+    DeliveryStatus {
+        pending: number(backlog.pending),
+        parked: number(backlog.parked),
+        dead_lettered: number(backlog.dead_letters),
+        last_delivered_at: backlog.last_delivered_at.map(Time),
+        circuit: if is_open { Circuit::Open } else { Circuit::Closed },
+        ..DeliveryStatus::default()
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::validate::ROOT_KEY_LOCAL;
 use crate::api::source::CprSource;
 use crate::domain::resource::ResourceKey;
 use crate::operator::fleet::{Fleet, Reference};
-use crate::operator::record::{self, Configured};
+use crate::operator::record::{self, Configured, Given};
 use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets;
@@ -86,7 +86,7 @@ async fn write(configured: &Configured, wanted: Result<&Wanted, &Refusal>, fleet
     let mut tx = store.main.begin().await?;
     source::upsert(&mut tx, &configured.key, uid, generation, compiled).await?;
     meta::raise_configuration(&mut tx).await?;
-    record::configuration(&mut tx, store, configured, fleet.now()).await?;
+    record::configuration(&mut tx, store, configured, Given::default(), fleet.now()).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -105,13 +105,15 @@ pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
 
 /// Ends a source that was deleted: its credentials go at once, its row after the grace.
 pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
-    let context = fleet.context();
+    let (context, now) = (fleet.context(), fleet.now());
+    record::prepare(&context.store, now).await?;
     let mut tx = context.store.main.begin().await?;
     // Asked again within the transaction: who was applied since then is in the view.
     let row = source::find(&mut tx, key).await?.filter(|_| !fleet.sources.contains(key));
     if let Some(row) = row {
-        source::end(&mut tx, row.id, fleet.now()).await?;
+        source::end(&mut tx, row.id, now).await?;
         meta::raise_configuration(&mut tx).await?;
+        record::removed(&mut tx, &context.store, ("CprSource", key), (row.uid, row.generation), now).await?;
         tx.commit().await?;
         context.credentials.set(key, None);
         context.bells.ingest.ring();

@@ -34,6 +34,7 @@ pub fn build(checked: Checked) -> Wanted {
             LoadingDays::Daily => Calendar::Daily,
         },
         suspended: checked.suspended,
+        asked_at: checked.asked_at,
     };
     Wanted { compiled, complaint: checked.networks.complaint }
 }

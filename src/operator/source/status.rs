@@ -36,9 +36,11 @@ fn compute(
     set_feed(&mut draft, &applied.state);
     let warn = set_access(&mut draft, source, now);
     let (conditions, waiting) = draft.finish(applied.refusal.as_ref(), source.spec.suspend);
-    let mut status = CprSourceStatus::default();
-    status.cursor = applied.state.import.map(|import| Cursor { import_sequence: i64::from(import) });
-    status.capabilities = capabilities(&applied.state);
+    let status = CprSourceStatus {
+        cursor: applied.state.import.map(|import| Cursor { import_sequence: i64::from(import) }),
+        capabilities: capabilities(&applied.state),
+        ..CprSourceStatus::default()
+    };
     (report::Status::with(status, conditions, waiting, &source.metadata), warn)
 }
 

@@ -12,6 +12,7 @@ use crate::domain::resource::{Environment, ResourceKey};
 use crate::operator::fleet::Fleet;
 use crate::operator::network::{self, Cut};
 use crate::operator::refusal::Refusal;
+use crate::operator::report;
 
 /// Reason of the refusal of a root key that is not kept apart.
 pub const ROOT_KEY_LOCAL: &str = "RootKeyLocal";
@@ -59,6 +60,8 @@ pub struct Checked {
     pub calendar: LoadingDays,
     /// Whether reading is suspended.
     pub suspended: bool,
+    /// The last wish that it be read now.
+    pub asked_at: Option<String>,
 }
 
 /// Checks a source.
@@ -80,6 +83,7 @@ pub fn validate(source: &CprSource, found: &Found, platform: &Platform) -> Resul
         poll_interval: poll_interval(spec)?,
         calendar: spec.events.calendar,
         suspended: spec.suspend,
+        asked_at: report::asked_at(&source.metadata),
     })
 }
 
@@ -95,7 +99,7 @@ fn root_key_local() -> Refusal {
 fn poll_interval(spec: &CprSourceSpec) -> Result<Duration, Refusal> {
     match spec.events.poll_interval.parse() {
         Ok(interval) if interval >= Duration::from_secs(1) => Ok(interval),
-        _ => Err(invalid("events.pollInterval must be a duration from 10s to 24h: correct it")),
+        _ => Err(invalid("events.pollInterval must be a duration from 1s to 24h: correct it")),
     }
 }
 

@@ -6,18 +6,22 @@ use super::build::Wanted;
 use super::dereference::{self, Found, SourceFound};
 use super::keep::keep;
 use super::life::Life;
+use crate::api::conditions::{self, ConditionType};
 use crate::api::subscription::CprSubscription;
 use crate::domain::compiled::{Selector, Subscription};
 use crate::domain::resource::ResourceKey;
 use crate::ingest::announce;
 use crate::operator::fleet::Fleet;
-use crate::operator::record::{self, Configured};
+use crate::operator::record::{self, Configured, Given};
 use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::store;
 use crate::store::source::SchemaState;
 use crate::store::subscription::{EndReason, SubscriptionRow};
 use crate::store::{ConsumerId, SourceId, meta, person, subscription};
+
+/// Reasons that refuse what a subscription may not have.
+pub const OF_RIGHTS: [&str; 4] = ["EnvironmentMismatch", "PurposeNotFound", "TypesNotGranted", "FieldsNotGranted"];
 
 /// What became of a subscription.
 #[derive(Clone, Debug)]
@@ -67,6 +71,9 @@ pub async fn apply(
             }
         }
     }
+    if let Err(refusal) = &wanted {
+        record_refusal(subscription, &configured, refusal, fleet).await?;
+    }
     Ok(Applied {
         refusal: wanted.err(),
         references: references(&found),
@@ -75,6 +82,23 @@ pub async fn apply(
         schema: found.source.as_ref().ok().and_then(|source| source.schema.clone()),
         subjects: subjects(&found.key, configured.generation, fleet).await?,
     })
+}
+
+/// Records a refusal of rights once for each generation: the status says whether it was told before.
+async fn record_refusal(
+    subscription: &CprSubscription,
+    configured: &Configured,
+    refusal: &Refusal,
+    fleet: &Fleet,
+) -> Result<(), Error> {
+    let last = fleet.subscriptions.desk.last(&configured.key, &subscription.metadata, subscription.status.as_ref());
+    let told = conditions::get(&last.conditions, ConditionType::ReferencesResolved).is_some_and(|condition| {
+        condition.reason == refusal.reason && condition.observed_generation == Some(configured.generation)
+    });
+    if told || !OF_RIGHTS.contains(&refusal.reason) {
+        return Ok(());
+    }
+    record::refused(&fleet.context().store, configured, refusal.reason, fleet.now()).await
 }
 
 fn references(found: &Found) -> Result<(), Refusal> {
@@ -120,8 +144,8 @@ async fn write(configured: &Configured, target: &Target, fleet: &Fleet) -> Resul
     let key = &configured.key;
     let (_, began) = subscription::upsert(&mut tx, key, uid, *generation, *source, *consumer, compiled, now).await?;
     meta::raise_configuration(&mut tx).await?;
-    record::configuration(&mut tx, store, configured, now).await?;
-    if began {
+    record::configuration(&mut tx, store, configured, Given::by(compiled), now).await?;
+    if let Some(compiled) = compiled.filter(|_| began) {
         record::started(&mut tx, store, configured, compiled, now).await?;
     }
     tx.commit().await?;
@@ -167,6 +191,7 @@ async fn end_as(key: &ResourceKey, ending: Ending, fleet: &Fleet) -> Result<(), 
     }
     tx.commit().await?;
     ring(fleet);
+    fleet.context().bells.routes.ring();
     Ok(())
 }
 

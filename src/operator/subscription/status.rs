@@ -2,20 +2,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::apply::Applied;
+use super::apply::{Applied, OF_RIGHTS};
 use super::life::Life;
 use super::validate::explicit_types;
 use crate::api::conditions::ConditionType;
 use crate::api::subscription::{CprSubscription, CprSubscriptionStatus};
 use crate::domain::event_type::EventType;
 use crate::operator::fleet::{Fleet, earlier, key_of};
+use crate::operator::refusal::Refusal;
 use crate::operator::report::{self, Draft, Holds};
 use crate::operator::requeue::Error;
 use crate::store::source::SchemaState;
 use crate::store::subscription::EndReason;
-
-/// Reasons that speak of what the subscription refers to.
-const OF_REFERENCES: [&str; 4] = ["EnvironmentMismatch", "PurposeNotFound", "TypesNotGranted", "FieldsNotGranted"];
 
 /// Writes the status if it says something new. Gives the time of the next look: by the clock, or for the count of persons.
 pub async fn report(
@@ -45,16 +43,14 @@ fn compute(
     draft.set(ConditionType::InitialLoadComplete, true, "OnFirstSight", first_sight);
     set_life(&mut draft, applied, now);
     // An end outweighs what is wrong besides: nothing of it takes effect any more.
-    let refusal = applied.refusal.as_ref().filter(|_| applied.ended.is_none());
-    let suspended = subscription.spec.suspend && applied.ended.is_none();
-    let (conditions, waiting) = draft.finish(refusal, suspended);
-    let mut status = CprSubscriptionStatus::default();
-    status.subjects = applied.subjects;
+    let ended = applied.ended.map(|reason| Refusal::by_author(end_name(reason), end_message(reason)));
+    let (conditions, waiting) = draft.finish(ended.as_ref().or(applied.refusal.as_ref()), subscription.spec.suspend);
+    let status = CprSubscriptionStatus { subjects: applied.subjects, ..CprSubscriptionStatus::default() };
     report::Status::with(status, conditions, waiting, &subscription.metadata)
 }
 
 fn set_references(draft: &mut Draft, applied: &Applied) {
-    let of_references = applied.refusal.as_ref().filter(|r| OF_REFERENCES.contains(&r.reason));
+    let of_references = applied.refusal.as_ref().filter(|r| OF_RIGHTS.contains(&r.reason));
     let result = match (&applied.references, of_references) {
         (Err(refusal), _) | (Ok(()), Some(refusal)) => Err(refusal),
         (Ok(()), None) => Ok(()),
@@ -93,19 +89,26 @@ fn set_life(draft: &mut Draft, applied: &Applied, now: Timestamp) {
     };
     set_review(draft, life, now);
     match applied.ended {
-        Some(EndReason::ReviewOverdue) => draft.set(
-            ConditionType::Expired,
-            true,
-            "ReviewOverdue",
-            "it ended because reviewBy passed thirty days ago: set a new reviewBy to take it up again",
-        ),
-        Some(_) => draft.set(
-            ConditionType::Expired,
-            true,
-            "Expired",
-            "it ended at expiresAt: set a later one to take it up again",
-        ),
+        Some(reason) => draft.set(ConditionType::Expired, true, end_name(reason), end_message(reason)),
         None => draft.set(ConditionType::Expired, false, "Active", "it has not ended"),
+    }
+}
+
+fn end_name(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Deleted => "Deleted",
+        EndReason::Expired => "Expired",
+        EndReason::ReviewOverdue => "ReviewOverdue",
+    }
+}
+
+fn end_message(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Deleted => "its resource was deleted",
+        EndReason::Expired => "it ended at expiresAt: set a later one to take it up again",
+        EndReason::ReviewOverdue => {
+            "it ended because reviewBy passed thirty days ago: set a new reviewBy to take it up again"
+        }
     }
 }
 
@@ -127,7 +130,6 @@ mod tests {
     use super::*;
     use crate::api::conditions;
     use crate::domain::field_group::{FieldGroup, GroupSet};
-    use crate::operator::refusal::Refusal;
     use crate::operator::subscription::life::life;
     use crate::operator::subscription::validate::tests::{NOW, subscription};
 
@@ -206,6 +208,7 @@ mod tests {
         let over = status_at(&of, &over, "2027-07-02T00:00:00Z");
         assert_eq!(shown(&over, ConditionType::Expired), "True ReviewOverdue");
         assert_eq!(shown(&over, ConditionType::Ready), "False ReviewOverdue");
+        assert_eq!(shown(&over, ConditionType::Stalled), "True ReviewOverdue");
     }
 
     #[test]

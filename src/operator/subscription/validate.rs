@@ -225,7 +225,7 @@ pub mod tests {
             (("/payload", json!({ "fields": ["Name"] })), "InvalidSpec"),
             (("/followInactive", json!("long")), "InvalidSpec"),
         ] {
-            assert_eq!(check(&[replaced.clone()], &found(&[])).unwrap_err().reason, reason, "{replaced:?}");
+            assert_eq!(check(std::slice::from_ref(&replaced), &found(&[])).unwrap_err().reason, reason, "{replaced:?}");
         }
     }
 

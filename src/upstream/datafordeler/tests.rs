@@ -160,6 +160,7 @@ fn source(base: url::Url) -> Source {
         poll_interval: Duration::from_secs(60),
         calendar: Calendar::Weekdays,
         suspended: false,
+        asked_at: None,
     }
 }
 
