@@ -90,6 +90,7 @@ pub fn source_form(name: &str) -> Source {
         municipality_codes: MunicipalityCodes::Both,
         poll_interval: Duration::from_secs(60),
         calendar: Calendar::Weekdays,
+        asked_at: None,
         suspended: false,
     }
 }
