@@ -3,4 +3,5 @@
 mod journeys;
 mod layers;
 mod published;
+mod store;
 mod support;
