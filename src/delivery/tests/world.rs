@@ -418,6 +418,7 @@ fn source() -> Source {
         poll_interval: 60 * SEC,
         calendar: Calendar::Weekdays,
         suspended: false,
+        asked_at: None,
     }
 }
 
