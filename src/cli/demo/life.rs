@@ -15,25 +15,39 @@ use crate::simulate::datafordeler::{Protection, Register};
 const OURS: &str = "0851";
 const OTHER: &str = "0461";
 
+/// Who the demo is about.
+pub struct Cast {
+    mover: String,
+    citizen: String,
+}
+
+impl Cast {
+    /// Settles them years ago, so that nothing about it is news.
+    pub fn settle(register: &Register) -> anyhow::Result<Self> {
+        let years_ago = Clock::system().today().saturating_sub(jiff::Span::new().years(6));
+        let cast = Self { mover: register.settle(OTHER, years_ago)?, citizen: register.settle(OURS, years_ago)? };
+        register.load();
+        Ok(cast)
+    }
+}
+
 /// Lets life happen, one import after another, and waits after each until its events have arrived. Gives the types that
 /// had to arrive, in no order.
 pub async fn live(
     register: &Register,
     consumer: &Consumer,
+    cast: &Cast,
     patience: Duration,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<&'static str>> {
     let today = Clock::system().today();
-    let years_ago = today.saturating_sub(jiff::Span::new().years(6));
-    let mover = register.settle(OTHER, years_ago)?;
-    let citizen = register.settle(OURS, years_ago)?;
     let mut expected = Vec::new();
     for (what, happens, types) in chapters() {
         if stop.is_cancelled() {
             break;
         }
-        say(&format!("            — {what}"));
-        happens(register, &mover, &citizen, today).with_context(|| what.to_owned())?;
+        say(&format!("— {what}"));
+        happens(register, &cast.mover, &cast.citizen, today).with_context(|| what.to_owned())?;
         register.load();
         expected.extend_from_slice(types);
         until_heard(consumer, &expected, patience).await.with_context(|| what.to_owned())?;

@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::say;
-use crate::runtime::clock::Clock;
+use crate::runtime::clock::{Clock, copenhagen};
 use crate::runtime::shutdown;
 use crate::simulate::consumer::{self, Consumer, Received};
 use crate::simulate::datafordeler::{self, Register};
@@ -51,6 +51,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 async fn show(folder: &Path, stays: bool, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
     let cluster = cluster::Cluster::prepare().await?;
     let register = register().await?;
+    let cast = life::Cast::settle(&register)?;
     let secret = cluster::signing_secret();
     let listen = "127.0.0.1:0".parse().context("an address")?;
     let consumer = Consumer::start(consumer::Options { listen, secrets: vec![secret] }).await.context("consumer")?;
@@ -61,9 +62,12 @@ async fn show(folder: &Path, stays: bool, stop: &CancellationToken) -> anyhow::R
     cluster.until_ready(PATIENCE, &mut operator).await?;
     say("The operator is ready: the register was read, the consumer's address has proved itself\n");
 
-    say(&format!("{:>10}  {:<26} {:<30} {:>8}  {}", "after", "type", "reference", "sequence", "signature"));
+    say(&format!(
+        "{:<13} {:>9}  {:<20} {:<30} {:>8}  signature",
+        "arrived", "committed", "type", "reference", "sequence"
+    ));
     let printing = tokio::spawn(print(consumer.subscribe()));
-    let expected = life::live(&register, &consumer, PATIENCE, stop).await?;
+    let expected = life::live(&register, &consumer, &cast, PATIENCE, stop).await?;
     if stays {
         stay(&cluster, stop).await;
     }
@@ -123,11 +127,12 @@ async fn print(mut arrivals: tokio::sync::broadcast::Receiver<Received>) {
         if one.kind == "endpoint.verify" {
             continue;
         }
-        let after = verdict::lateness(&one).map(|late| format!("{:.2} s", late.as_secs_f64())).unwrap_or_default();
+        let after = verdict::lateness(&one).map(|late| format!("-{:.2} s", late.as_secs_f64())).unwrap_or_default();
+        let at = one.at.to_zoned(copenhagen()).strftime("%H:%M:%S%.3f").to_string();
         let reference = one.reference.as_deref().unwrap_or("-");
         let sequence = one.sequence.map(|number| number.to_string()).unwrap_or_default();
         let signature = if one.signature_valid { "valid" } else { "INVALID" };
-        say(&format!("{after:>10}  {:<26} {reference:<30} {sequence:>8}  {signature}", one.kind));
+        say(&format!("{at:<13} {after:>9}  {:<20} {reference:<30} {sequence:>8}  {signature}", one.kind));
     }
 }
 
