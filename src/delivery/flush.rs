@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::RowChange;
-use super::record::{Record, record};
+use crate::audit;
 use crate::domain::pairwise::RecordId;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
@@ -27,6 +27,17 @@ const LAST_TRIES: u32 = 3;
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// Why a flush failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The audit record could not be written, so nothing is.
+    #[error("audit record: {0}")]
+    Record(#[from] audit::Error),
+}
+
 /// What one worker has to write.
 #[derive(Debug, Default)]
 pub struct Results {
@@ -39,7 +50,7 @@ pub struct Results {
     /// Events given up.
     pub dead: Vec<Dead>,
     /// Entries of the audit record.
-    pub records: Vec<Record>,
+    pub records: Vec<audit::Entry>,
     /// Fingerprint of an address that proved itself.
     pub verified: Option<String>,
     /// What status shows, where it changed.
@@ -170,7 +181,7 @@ impl Flusher {
     }
 
     /// Whose lanes are not theirs any more is left out; the transaction begins anew without them.
-    async fn transaction(&self, group: &[Handover]) -> Result<Vec<Flushed>, store::Error> {
+    async fn transaction(&self, group: &[Handover]) -> Result<Vec<Flushed>, Error> {
         self.store.keys.ensure_period(self.clock.now()).await?;
         let mut ends = vec![Flushed::Written; group.len()];
         while let Some(fenced) = self.try_transaction(group, &ends).await? {
@@ -180,7 +191,7 @@ impl Flusher {
     }
 
     /// The first whose lanes are another's; then nothing was written.
-    async fn try_transaction(&self, group: &[Handover], ends: &[Flushed]) -> Result<Option<usize>, store::Error> {
+    async fn try_transaction(&self, group: &[Handover], ends: &[Flushed]) -> Result<Option<usize>, Error> {
         let (began, now) = (Instant::now(), self.clock.now());
         let mut tx = self.store.main.begin().await?;
         let (mut shown, mut records) = (false, Vec::new());
@@ -191,7 +202,7 @@ impl Flusher {
             shown |= write_one(&mut tx, one, now).await?;
             records.extend_from_slice(&one.results.records);
         }
-        record(&mut tx, &self.store.keys, &records).await?;
+        audit::record(&mut tx, &self.store.keys, &records).await?;
         tx.commit().await?;
         if shown {
             self.bells.status.ring();

@@ -8,4 +8,4 @@ mod restart;
 mod rights;
 mod running;
 mod verification;
-mod world;
+pub(crate) mod world;

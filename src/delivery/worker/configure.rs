@@ -60,7 +60,9 @@ impl Worker {
 
     fn adopt(&mut self, row: std::sync::Arc<store::consumer::ConsumerRow>, now: Timestamp) {
         if self.row.generation != row.generation {
+            // Somebody looked after it: what waits for the consumer need not wait longer.
             self.not_before = None;
+            self.queues.release(false, now);
         }
         if self.gone.is_some_and(|generation| generation != row.generation) {
             self.gone = None;
