@@ -112,7 +112,7 @@ impl Case {
 
     fn delivery(&self) -> Delivery {
         match self.built() {
-            Built::Delivery(delivery) => delivery,
+            Built::Delivery(delivery) => *delivery,
             other => panic!("{:?}: {other:?}", self.type_),
         }
     }
@@ -153,7 +153,7 @@ fn a_whole_event_reads_as_the_contract_shows_it() {
             r#""dataschema":"https://cpr-operator.dev/schemas/v1/address.changed.json","partitionkey":"{who}","#,
             r#""sequence":"00000000000000042117","data":{{"#,
             r#""grounds":[{{"subscription":"acadre-clients","purpose":"case-work","groups":["Address","Name"]}}],"#,
-            r#""effectiveFrom":{{"date":"2026-11-15","uncertain":false}},"registeredAt":"2026-11-21T22:04:00.000Z","#,
+            r#""effectiveFrom":{{"date":"2026-11-15","uncertain":false}},"registeredAt":"2026-11-21T22:04:00Z","#,
             r#""correction":false,"derivedFrom":"Comparison","changed":["Address"],"#,
             r#""protection":{{"nameAndAddress":false}},"withheld":[],"fields":{{"#
         ),

@@ -224,3 +224,46 @@ async fn an_address_that_turned_private_after_its_proof_gets_nothing() {
     assert_eq!(world.parked(consumer).await[0].class, "AddressRefused");
     assert!(world.audited("disclosure").await.is_empty(), "nothing left");
 }
+
+#[tokio::test]
+async fn too_many_parked_persons_are_the_consumers_fault() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    world.context.settings.max_parked = 3;
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let people = world.people(9, consumer).await;
+    receiver.answer(|_| Answer::Status(422));
+    for person in &people {
+        world.happen(*person, TYPE, &[(consumer, &[subscription])]).await;
+    }
+    world.deliver().await;
+    assert_eq!(world.sending(consumer).await, "CircuitOpen");
+    assert!(world.parked(consumer).await.iter().all(|row| row.state == ParkedState::Outage));
+}
+
+#[tokio::test]
+async fn no_more_than_its_rate_is_sent() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) =
+        world.consumer("acadre", &receiver, |form| form.delivery.rate_per_second = Some(2)).await;
+    let people = world.people(6, consumer).await;
+    for person in &people {
+        world.happen(*person, TYPE, &[(consumer, &[subscription])]).await;
+    }
+    world.deliver().await;
+    for expected in 1..=6 {
+        assert_eq!(receiver.events().len(), expected);
+        world.after(super::world::MS * 501).await;
+    }
+}
+
+#[tokio::test]
+async fn no_number_or_name_of_a_person_is_in_the_store_in_the_clear_or_in_status() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let person = world.person(1, &[consumer]).await;
+    world.happen(person, TYPE, &[(consumer, &[subscription])]).await;
+    receiver.answer(|_| Answer::With(500, "x-note", "6101800001 Testine".into()));
+    world.deliver().await;
+    let shown = format!("{:?}{:?}", world.state(consumer).await, world.parked(consumer).await);
+    assert!(!shown.contains("610180") && !shown.contains("Testine"), "{shown}");
+}

@@ -154,3 +154,18 @@ async fn a_person_without_a_claim_is_withdrawn_as_erased() {
     assert!(receiver.all().is_empty());
     assert_eq!(world.audited("event.withdrawn").await[0]["class"], "Erased");
 }
+
+#[tokio::test]
+async fn events_that_wait_for_half_of_their_retention_are_warned_of() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |form| form.suspended = true).await;
+    let person = world.person(1, &[consumer]).await;
+    world.happen(person, TYPE, &[(consumer, &[subscription])]).await;
+    world.after(359 * 3600 * SEC).await;
+    assert!(!world.state(consumer).await.backlog_expiring);
+    world.after(3601 * SEC).await;
+    assert!(world.state(consumer).await.backlog_expiring);
+    world.change_consumer(consumer, |form| form.suspended = false).await;
+    world.deliver().await;
+    assert!(!world.state(consumer).await.backlog_expiring);
+}

@@ -66,6 +66,10 @@ pub struct Worker {
     proof_needed: bool,
     measured: Option<Instant>,
     counted: Instant,
+    /// When the oldest event that waits was committed, and when that was looked for.
+    oldest: Option<Timestamp>,
+    looked_at: Option<Timestamp>,
+    all_moved: Instant,
     circuit: Circuit,
     window: Window,
     rate: Rate,
@@ -127,6 +131,9 @@ impl Worker {
             proof_needed: false,
             measured: None,
             counted: Instant::now(),
+            oldest: None,
+            looked_at: None,
+            all_moved: Instant::now(),
             circuit,
             window: Window::default(),
             rate: Rate::default(),
@@ -225,6 +232,7 @@ impl Worker {
     async fn work(&mut self) -> Result<bool, store::Error> {
         self.configure().await?;
         self.count_dead_letters().await?;
+        self.look_for_oldest(self.now()).await?;
         if self.over || self.draining {
             return Ok(false);
         }
