@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod faults;
+mod lives;
 mod order;
 mod receiver;
 mod restart;
