@@ -120,9 +120,12 @@ async fn insert_further(conn: &mut Conn, entries: &[NewEntry], first: i64) -> Re
     Ok(())
 }
 
+/// Position, id, public part, private part, row of its key.
+type Row = (i64, Vec<u8>, Vec<u8>, Vec<u8>, i64);
+
 /// Entries after a position, in order, at most `limit`.
 pub async fn read(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
-    let rows: Vec<(i64, Vec<u8>, Vec<u8>, Vec<u8>, i64)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT position, id, public, private, private_key FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
     )
     .bind(after)

@@ -90,7 +90,7 @@ impl TryFrom<Row> for ConsumerRow {
             key: ResourceKey::new(row.namespace, row.name),
             uid: row.uid,
             generation: row.generation,
-            compiled: COMPILED.from_optional_json(row.compiled.as_deref())?,
+            compiled: COMPILED.optional_json(row.compiled.as_deref())?,
             ended_at: ENDED_AT.optional_time(row.ended_at)?,
             verified: row.verified,
             verified_at: VERIFIED_AT.optional_time(row.verified_at)?,
@@ -187,7 +187,7 @@ pub async fn write_state(conn: &mut Conn, id: ConsumerId, state: &ConsumerState)
 pub async fn state(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerState>, Error> {
     let text: Option<String> =
         sqlx::query_scalar("SELECT state FROM consumer_state WHERE consumer = ?").bind(id).fetch_optional(conn).await?;
-    STATE.from_optional_json(text.as_deref())
+    STATE.optional_json(text.as_deref())
 }
 
 /// Keys of consumers whose state has a revision above `after`, with the highest revision.

@@ -31,7 +31,7 @@ pub async fn read(conn: &mut Conn, source: SourceId) -> Result<Option<Cursor>, E
         sqlx::query_as("SELECT import, imports FROM cursor WHERE source = ?").bind(source).fetch_optional(conn).await?;
     row.map(|(import, imports)| {
         let import = Column("cursor", "import").number(import)?;
-        Ok(Cursor { import, imports: Column("cursor", "imports").from_json(&imports)? })
+        Ok(Cursor { import, imports: Column("cursor", "imports").json(&imports)? })
     })
     .transpose()
 }

@@ -7,7 +7,7 @@ use crate::domain::pairwise::RecordId;
 const RECORD: Column = Column("person", "record");
 
 /// Marks persons as leaving, but for those of whom something is still to be told: an undelivered route, a parked delivery,
-/// an open request, an import that could not be read, a statement that may yet be undone, or a change that a suspended
+/// a dead letter that may yet be sent, an open request, an import that could not be read, a statement that may yet be undone, or a change that a suspended
 /// subscription missed. The records that were marked.
 pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
     let marked: Vec<Vec<u8>> = sqlx::query_scalar(
@@ -20,6 +20,7 @@ pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId
            AND NOT EXISTS (
                SELECT 1 FROM consumer c CROSS JOIN parked p ON p.consumer = c.id AND p.record = person.record
                WHERE p.state <> 'GapOnly')
+           AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.record = person.record AND d.snapshot IS NOT NULL)
            AND NOT EXISTS (SELECT 1 FROM request q WHERE q.record = person.record)
            AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = person.record)
            AND NOT EXISTS (SELECT 1 FROM told t WHERE t.record = person.record)

@@ -28,8 +28,8 @@ const MADE_AT: &str = "root_key_made_at";
 /// What is wrong, and what to do.
 const KEYS_ARE_LOST: &str = "the key store keys.db is missing. Restore it from its backup: without it nothing that main.db \
      holds of persons can be read. To begin anew, move main.db away too";
-const MAIN_IS_NEW: &str = "main.db is new, but keys.db belongs to a store that was in use. Restore main.db from its backup, \
-     or move keys.db away to begin anew";
+const MAIN_IS_LOST: &str = "main.db is missing or new, but keys.db belongs to a store that was in use. Restore main.db from \
+     its backup; to begin anew, move keys.db away too";
 const FROM_TWO_STORES: &str = "main.db and keys.db come from two different stores. Restore the one that was exchanged";
 
 /// Where everything lies.
@@ -51,8 +51,17 @@ pub async fn open(settings: &StoreSettings, now: Timestamp) -> Result<Store, Err
     paths.refuse_lost_keys()?;
     let (root, made) = root_key(&paths)?;
     let keys = Database::open(&paths.keys, &schema::KEYS, settings.readers).await?;
+    paths.refuse_lost_main(&keys).await?;
     let main = Database::open(&paths.main, &schema::MAIN, settings.readers).await?;
-    let id = introduce(&paths, &keys, &main, &root, made).await?;
+    let id = match introduce(&paths, &keys, &main, &root, made).await {
+        Ok(id) => id,
+        Err(error) => {
+            // No write-ahead log of ours may lie beside a file that somebody restores.
+            keys.close().await;
+            main.close().await;
+            return Err(error);
+        }
+    };
     let root_key_is_local = is_local(&paths, &keys).await?;
     let keys = Arc::new(Keys::open(keys, root, now).await?);
     Ok(Store { main, keys, id, root_key_is_local, _lock: Arc::new(lock) })
@@ -72,6 +81,13 @@ impl Paths {
     /// The key store is made before the main database: one without the other was lost.
     fn refuse_lost_keys(&self) -> Result<(), Error> {
         if self.main.exists() && !self.keys.exists() { Err(self.apart(KEYS_ARE_LOST)) } else { Ok(()) }
+    }
+
+    /// A key store that is past its making has a main database; where that is gone no new one is put in its place.
+    async fn refuse_lost_main(&self, keys: &Database) -> Result<(), Error> {
+        let mut conn = keys.read().await?;
+        let in_use = meta::get(&mut conn, STORE).await?.is_some() && meta::get(&mut conn, MAKING).await?.is_none();
+        if !self.main.exists() && in_use { Err(self.apart(MAIN_IS_LOST)) } else { Ok(()) }
     }
 
     fn apart(&self, problem: &'static str) -> Error {
@@ -110,7 +126,7 @@ async fn introduce(
         (None, None) => begin(paths, keys, root, made).await?,
         (Some(id), None) if making => id,
         (Some(id), Some(other)) if id == other => id,
-        (Some(_), None) => return Err(paths.apart(MAIN_IS_NEW)),
+        (Some(_), None) => return Err(paths.apart(MAIN_IS_LOST)),
         _ => return Err(paths.apart(FROM_TWO_STORES)),
     };
     verify(paths, keys, root, &id).await?;

@@ -85,7 +85,7 @@ impl TryFrom<Row> for PersonRow {
             },
             next_due: row.next_due.as_deref().map(|date| Column("person", "next_due").date(date)).transpose()?,
             as_of: Column("person", "as_of").date(&row.as_of)?,
-            held: Column("person", "held").from_json(&row.held)?,
+            held: Column("person", "held").json(&row.held)?,
             settled: row.settled,
             leaving: row.leaving,
             refetch: row.refetch,

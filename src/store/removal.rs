@@ -69,6 +69,7 @@ async fn without_row(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<Record
         "SELECT unhex(j.value) FROM json_each(?) j
          WHERE NOT EXISTS (SELECT 1 FROM person p WHERE p.record = unhex(j.value))
            AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = unhex(j.value))
+           AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.record = unhex(j.value) AND d.snapshot IS NOT NULL)
            AND NOT EXISTS (
                SELECT 1 FROM consumer c CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value)
                LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard

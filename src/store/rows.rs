@@ -25,13 +25,13 @@ impl Column {
     }
 
     /// A value from JSON text.
-    pub(super) fn from_json<T: DeserializeOwned>(self, text: &str) -> Result<T, Error> {
+    pub(super) fn json<T: DeserializeOwned>(self, text: &str) -> Result<T, Error> {
         serde_json::from_str(text).map_err(|_| self.unreadable())
     }
 
     /// An optional value from JSON text.
-    pub(super) fn from_optional_json<T: DeserializeOwned>(self, text: Option<&str>) -> Result<Option<T>, Error> {
-        text.map(|text| self.from_json(text)).transpose()
+    pub(super) fn optional_json<T: DeserializeOwned>(self, text: Option<&str>) -> Result<Option<T>, Error> {
+        text.map(|text| self.json(text)).transpose()
     }
 
     /// A variant from its name as stored by [`name_of`].

@@ -101,7 +101,7 @@ impl TryFrom<Row> for SourceRow {
             key: ResourceKey::new(row.namespace, row.name),
             uid: row.uid,
             generation: row.generation,
-            compiled: COMPILED.from_optional_json(row.compiled.as_deref())?,
+            compiled: COMPILED.optional_json(row.compiled.as_deref())?,
             ended_at: ENDED_AT.optional_time(row.ended_at)?,
         })
     }
@@ -185,7 +185,7 @@ pub async fn write_state(conn: &mut Conn, id: SourceId, state: &SourceState) -> 
 pub async fn state(conn: &mut Conn, id: SourceId) -> Result<Option<SourceState>, Error> {
     let text: Option<String> =
         sqlx::query_scalar("SELECT state FROM source_state WHERE source = ?").bind(id).fetch_optional(conn).await?;
-    STATE.from_optional_json(text.as_deref())
+    STATE.optional_json(text.as_deref())
 }
 
 /// Keys of sources whose state has a revision above `after`, with the highest revision.

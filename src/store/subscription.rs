@@ -79,7 +79,7 @@ impl TryFrom<Row> for SubscriptionRow {
             generation: row.generation,
             source: row.source,
             consumer: row.consumer,
-            compiled: COMPILED.from_optional_json(row.compiled.as_deref())?,
+            compiled: COMPILED.optional_json(row.compiled.as_deref())?,
             began_at: BEGAN_AT.time(row.began_at)?,
             ended_at: ENDED_AT.optional_time(row.ended_at)?,
             end_reason: row.end_reason.as_deref().map(|name| END_REASON.variant(name)).transpose()?,

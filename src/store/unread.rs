@@ -74,9 +74,12 @@ pub async fn write(conn: &mut Conn, source: SourceId, rows: &[Unread]) -> Result
     Ok(())
 }
 
+/// Record, import, attempts, next try, PersonID.
+type Row = (Vec<u8>, i64, i64, i64, Vec<u8>);
+
 /// Rows due at `now`, at most `limit`.
 pub async fn due(conn: &mut Conn, source: SourceId, now: Timestamp, limit: u32) -> Result<Vec<Unread>, Error> {
-    let rows: Vec<(Vec<u8>, i64, i64, i64, Vec<u8>)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "SELECT record, import, attempts, next_try, person_id FROM unread
          WHERE source = ? AND next_try <= ? ORDER BY next_try LIMIT ?",
     )

@@ -178,6 +178,7 @@ CREATE TABLE dead_letter (
     snapshot BLOB
 ) STRICT;
 CREATE INDEX dead_letter_consumer ON dead_letter (consumer, seq);
+CREATE INDEX dead_letter_record ON dead_letter (record) WHERE record IS NOT NULL;
 
 CREATE TABLE attempt (
     consumer INTEGER NOT NULL,
