@@ -2,7 +2,7 @@
 //!
 //! Order within it: lanes first, for they carry the fence; a worker that lost its lanes writes nothing at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ pub struct Results {
     pub rows: HashMap<RecordId, RowChange>,
     /// Events given up.
     pub dead: Vec<Dead>,
+    /// Events that were not taken for as long as they are kept.
+    pub expired: Option<Expired>,
     /// Entries of the audit record.
     pub records: Vec<audit::Entry>,
     /// Fingerprint of an address that proved itself.
@@ -68,6 +70,31 @@ pub struct Dead {
     pub attempts: u32,
     /// Class of the last error.
     pub class: String,
+}
+
+/// Events that were not taken for as long as they are kept: one visible range.
+#[derive(Debug)]
+pub struct Expired {
+    from: i64,
+    to: i64,
+    count: u64,
+    oldest: jiff::Timestamp,
+    persons: HashSet<RecordId>,
+}
+
+impl Expired {
+    /// A range that is to hold this event.
+    pub fn starting(route: &Route) -> Self {
+        Self { from: route.seq, to: route.seq, count: 0, oldest: route.at, persons: HashSet::new() }
+    }
+
+    /// Puts an event in.
+    pub fn add(&mut self, route: &Route) {
+        (self.from, self.to) = (self.from.min(route.seq), self.to.max(route.seq));
+        self.count += 1;
+        self.oldest = self.oldest.min(route.at);
+        self.persons.extend(route.record);
+    }
 }
 
 impl Results {
@@ -237,6 +264,12 @@ async fn write_one(tx: &mut Tx, one: &Handover, now: jiff::Timestamp) -> Result<
         let letters: Vec<GivenUp<'_>> = results.dead.iter().map(given_up).collect();
         store::dead_letter::insert(tx, &letters, now).await?;
         let of: Vec<RecordId> = results.dead.iter().filter_map(|dead| dead.route.record).collect();
+        store::request::ask(tx, consumer, &of, now).await?;
+    }
+    if let Some(range) = &results.expired {
+        let (span, oldest) = ((range.from, range.to), range.oldest);
+        store::dead_letter::insert_range(tx, consumer, span, range.count, oldest, now).await?;
+        let of: Vec<RecordId> = range.persons.iter().copied().collect();
         store::request::ask(tx, consumer, &of, now).await?;
     }
     if let Some(fingerprint) = &results.verified {

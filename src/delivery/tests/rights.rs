@@ -169,3 +169,31 @@ async fn events_that_wait_for_half_of_their_retention_are_warned_of() {
     world.deliver().await;
     assert!(!world.state(consumer).await.backlog_expiring);
 }
+
+#[tokio::test]
+async fn what_a_silent_consumer_did_not_take_in_time_is_one_visible_range_and_a_gap_for_each_person() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let to: &[(i64, &[i64])] = &[(consumer, &[subscription])];
+    let people = world.people(30, consumer).await;
+    receiver.answer(|_| Answer::Status(500));
+    for person in &people {
+        world.happen(*person, TYPE, to).await;
+        world.happen(*person, TYPE, to).await;
+    }
+    world.deliver().await;
+    world.after(719 * 3600 * SEC).await;
+    assert_eq!(world.dead_letters(consumer).await, 0);
+    let late = world.happen(people[3], EventType::Died, to).await;
+    world.after(3700 * SEC).await;
+    assert_eq!(world.dead_letters(consumer).await, 60);
+    assert_eq!(world.asked_snapshots().await.len(), 30);
+    let expired = world.audited("event.withdrawn").await;
+    assert!(expired.len() == 60 && expired.iter().all(|entry| entry["class"] == "Expired"));
+    receiver.forget();
+    receiver.answer(|_| Answer::Status(204));
+    world.after(3600 * SEC).await;
+    assert_eq!(receiver.sequences(), [late]);
+    assert_eq!(receiver.events()[0].json["gapbefore"], true);
+    assert!(!world.state(consumer).await.backlog_expiring);
+}

@@ -5,6 +5,7 @@
 
 mod configure;
 mod dispatch;
+mod expire;
 mod intake;
 mod settle;
 mod upkeep;
@@ -69,6 +70,8 @@ pub struct Worker {
     /// When the oldest event that waits was committed, and when that was looked for.
     oldest: Option<Timestamp>,
     looked_at: Option<Timestamp>,
+    /// Those that are still to be read to find what has expired.
+    sweep: Option<Vec<Key>>,
     all_moved: Instant,
     circuit: Circuit,
     window: Window,
@@ -133,6 +136,7 @@ impl Worker {
             counted: Instant::now(),
             oldest: None,
             looked_at: None,
+            sweep: None,
             all_moved: Instant::now(),
             circuit,
             window: Window::default(),
@@ -238,7 +242,8 @@ impl Worker {
         }
         let read = self.read().await?;
         let replayed = self.replay().await?;
-        Ok(self.dispatch().await? || read || replayed)
+        let expired = self.expire(self.now()).await?;
+        Ok(self.dispatch().await? || read || replayed || expired)
     }
 
     async fn wait(&mut self, stop: &CancellationToken) {

@@ -254,7 +254,7 @@ impl Worker {
         self.finish(turn, Ending::Withdrawn, now);
     }
 
-    fn finish(&mut self, turn: &Turn, ending: Ending, now: Timestamp) {
+    pub(super) fn finish(&mut self, turn: &Turn, ending: Ending, now: Timestamp) {
         let route = &turn.route;
         self.lanes.touch(route.shard);
         self.ceilings.remove(&route.seq);
