@@ -1,1 +1,73 @@
-//! cli
+//! The command line: one file per subcommand, and the only place that builds pools, clients and servers.
+
+mod all;
+mod crds;
+mod demo;
+mod settings;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Supplies Danish civil-registration data from Kubernetes manifests: registers in, signed webhooks out.
+#[derive(Debug, Parser)]
+#[command(name = "cpr-operator", version = VERSION, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Version and commit.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CPR_OPERATOR_COMMIT"), ")");
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every role in one process on SQLite: reconcile, read registers, deliver.
+    All(all::AllArgs),
+    /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
+    Crds(crds::CrdsArgs),
+    /// Print every setting with its default and what it means.
+    Settings,
+    /// Run a stand-in for a register or for a consumer.
+    Simulate(simulate::SimulateArgs),
+    /// Show the product at work on this machine, against the cluster of KUBECONFIG.
+    Demo(demo::DemoArgs),
+}
+
+/// Runs the program with the process's arguments; an error is told on standard error with its causes.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(arguments.command)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Settings => {
+            say(settings::DEFAULTS.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Simulate(args) => simulate::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => demo::run(args).await,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the command line speaks to people")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("cpr-operator: {error:#}");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+fn say(line: &str) {
+    println!("{line}");
+}

@@ -38,7 +38,8 @@ impl Signers {
         self.changed_at.is_some()
     }
 
-    /// The receiver accepted a challenge signed with the set of this fingerprint and those before it.
+    /// The receiver accepted a challenge signed with the set of this fingerprint alone. One signed with the old secrets too
+    /// would prove nothing: a receiver that knows only those accepts it.
     pub fn accepted(&mut self, fingerprint: &str) {
         if self.fingerprint() == fingerprint {
             self.forget_old();
@@ -66,6 +67,11 @@ impl Signers {
     pub fn secrets(&self) -> Vec<SigningSecret> {
         let Some(present) = &self.present else { return Vec::new() };
         present.secrets.iter().chain(&self.old).cloned().collect()
+    }
+
+    /// The present secrets alone, to ask the receiver whether it knows them.
+    pub fn present(&self) -> Vec<SigningSecret> {
+        self.present.as_ref().map(|keys| keys.secrets.clone()).unwrap_or_default()
     }
 
     fn forget_old(&mut self) {

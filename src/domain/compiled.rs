@@ -36,6 +36,9 @@ pub struct Source {
     pub calendar: Calendar,
     /// Whether reading is suspended.
     pub suspended: bool,
+    /// The last wish that it be read now, as the resource's annotation says it.
+    #[serde(default)]
+    pub asked_at: Option<String>,
 }
 
 /// Which form of municipality code a service expects in filters.

@@ -151,12 +151,12 @@ pub fn present<T>(rows: &[Row<T>], on: Date) -> Option<&Row<T>> {
     in_force(rows, on).into_iter().next()
 }
 
-/// What was valid once and is not on the day, newest first: past rows, and current ones whose end has come. Rows that were
-/// taken back or corrected are not among them, nor is a state that we do not know.
+/// What was valid once and is not on the day, newest first: past rows, and current or technically replaced ones whose end
+/// has come. Rows that were taken back or corrected are not among them, nor is a state that we do not know.
 pub fn past<T>(rows: &[Row<T>], on: Date) -> Vec<&Row<T>> {
     let was_valid = |row: &&Row<T>| match row.state {
-        RowState::Current => row.until.is_some_and(|until| until.date <= on),
-        RowState::Historical | RowState::Technical => true,
+        RowState::Current | RowState::Technical => row.until.is_some_and(|until| until.date <= on),
+        RowState::Historical => true,
         RowState::Undone | RowState::Corrected | RowState::Other(_) => false,
     };
     let mut found: Vec<&Row<T>> = rows.iter().filter(was_valid).collect();
@@ -253,6 +253,16 @@ impl Address {
     /// The real municipality that the address lies in; none for administrative codes.
     pub fn municipality(&self) -> Option<Municipality> {
         self.municipality_code.as_deref().and_then(|code| Municipality::parse(code).ok())
+    }
+
+    /// The municipality as registered, without the rest.
+    #[must_use]
+    pub fn only_municipality(&self) -> Address {
+        Address {
+            municipality_code: self.municipality_code.clone(),
+            municipality_name: self.municipality_name.clone(),
+            ..Address::default()
+        }
     }
 
     /// What makes it another place: municipality, road, house, floor, door and building.
@@ -487,9 +497,19 @@ impl Person {
     /// The earliest day after `on` from which the rows say something else: a beginning or end of protection, address or
     /// status.
     pub fn next_due(&self, on: Date) -> Option<Date> {
-        let protections = self.protections.iter().flat_map(|row| bounds(row));
-        let addresses = self.addresses.iter().flat_map(|row| bounds(row));
+        let protections = self.protections.iter().flat_map(bounds);
+        let addresses = self.addresses.iter().flat_map(bounds);
         protections.chain(addresses).chain(self.status_since.map(|since| since.date)).filter(|date| *date > on).min()
+    }
+
+    /// Visits every other person that the rows name.
+    pub fn for_each_related(&mut self, visit: &mut dyn FnMut(&mut Related)) {
+        self.civil_statuses.iter_mut().filter_map(|row| row.value.spouse.as_mut()).for_each(&mut *visit);
+        self.parents.iter_mut().for_each(|row| visit(&mut row.value.person));
+        self.children.iter_mut().for_each(|row| visit(&mut row.value));
+        self.custody_holders.iter_mut().for_each(|row| visit(&mut row.value.person));
+        self.custody_over.iter_mut().for_each(|row| visit(&mut row.value));
+        self.guardianships.iter_mut().filter_map(|row| row.value.guardian.as_mut()).for_each(visit);
     }
 
     /// The person with only the groups in `keep`, and only the rows that these groups show: history where a history
@@ -517,7 +537,7 @@ impl Person {
         keep_rows(&mut self.names, rows(Name), rows(NameHistory));
         keep_rows(&mut self.addresses, rows(Address) || rows(Municipality), rows(AddressHistory));
         if !rows(Address) && !rows(AddressHistory) {
-            self.addresses.iter_mut().for_each(|row| row.value = only_municipality(&row.value));
+            self.addresses.iter_mut().for_each(|row| row.value = row.value.only_municipality());
         }
         keep_rows(&mut self.supplementary_addresses, rows(SupplementaryAddress), false);
         keep_rows(&mut self.contact_addresses, rows(ContactAddress), false);
@@ -551,14 +571,6 @@ fn keep_rows<T>(rows: &mut Vec<Row<T>>, current: bool, history: bool) {
         RowState::Current => current || history,
         _ => history,
     });
-}
-
-fn only_municipality(address: &Address) -> Address {
-    Address {
-        municipality_code: address.municipality_code.clone(),
-        municipality_name: address.municipality_name.clone(),
-        ..Address::default()
-    }
 }
 
 impl fmt::Debug for Person {

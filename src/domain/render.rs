@@ -1,5 +1,7 @@
 //! The content of each field group as JSON: what events, lookups and the audit record say of a person.
 
+mod words;
+
 use jiff::civil::{Date, date};
 use serde_json::{Map, Value, json};
 
@@ -8,11 +10,11 @@ use super::field_group::FieldGroup;
 use super::municipality::Municipality;
 use super::person::{
     Address, Church, Citizenship, CivilStatus, CustodyHolder, Guardianship, Lines, MunicipalCondition, MunicipalNote,
-    Name, Number, Parent, ParentRole, Person, Protection, Related, Residence, ResidenceKind, Row, RowState, Sex,
-    in_force, past, present,
+    Name, Number, Parent, Person, Protection, Related, Residence, Row, RowState, in_force, past, present,
 };
 use super::protection::{self, Shown};
 use super::status::StatusCode;
+use words::{church_text, civil_status_words, protection_kind, residence_kind, role, sex};
 
 /// Says who a related person is; usually [`related`] with the reference that the consumer knows them by.
 pub type SayRelated<'a> = dyn FnMut(&Related) -> Value + 'a;
@@ -111,13 +113,13 @@ fn or_null(value: Option<Value>) -> Value {
 }
 
 /// The row in force; an object without members says nothing and counts as none.
-fn one<T>(rows: &[Row<T>], on: Date, mut say: impl FnMut(&Row<T>) -> Value) -> Value {
-    let said = present(rows, on).map(|row| say(row));
+fn one<T>(rows: &[Row<T>], on: Date, say: impl FnMut(&Row<T>) -> Value) -> Value {
+    let said = present(rows, on).map(say);
     or_null(said.filter(|value| value.as_object().is_some_and(|members| !members.is_empty())))
 }
 
-fn list<T>(rows: Vec<&Row<T>>, mut say: impl FnMut(&Row<T>) -> Value) -> Option<Value> {
-    let said: Vec<Value> = rows.into_iter().map(|row| say(row)).collect();
+fn list<T>(rows: Vec<&Row<T>>, say: impl FnMut(&Row<T>) -> Value) -> Option<Value> {
+    let said: Vec<Value> = rows.into_iter().map(say).collect();
     if said.is_empty() { None } else { Some(Value::Array(said)) }
 }
 
@@ -153,14 +155,6 @@ fn status(person: &Person) -> Value {
         .text("text", Some(person.status.text()))
         .date("since", person.status_since)
         .value()
-}
-
-fn sex(sex: Sex) -> &'static str {
-    match sex {
-        Sex::Female => "Female",
-        Sex::Male => "Male",
-        Sex::Unknown => "Unknown",
-    }
 }
 
 fn name(name: &Name) -> Value {
@@ -234,22 +228,6 @@ fn civil_status(row: &Row<CivilStatus>, related: &mut SayRelated<'_>) -> Value {
         .value()
 }
 
-/// The register's letter and an English text; of a kind that we do not know only its own text.
-fn civil_status_words(kind: &str) -> (Option<&str>, &str) {
-    let known = match kind {
-        "ugift" => ("U", "Unmarried"),
-        "gift" => ("G", "Married"),
-        "fraskilt" => ("F", "Divorced"),
-        "enke_enkemand" => ("E", "Widowed"),
-        "doed" => ("D", "Dead"),
-        "registreret_partnerskab" => ("P", "Registered partnership"),
-        "ophoert_partnerskab" => ("O", "Partnership dissolved"),
-        "laengstlevende_partner" => ("L", "Surviving partner"),
-        other => return (None, other),
-    };
-    (Some(known.0), known.1)
-}
-
 /// Records dated on the day when the register was moved to its present system do not know better.
 const MIGRATION_DAY: Date = date(1991, 9, 23);
 
@@ -257,14 +235,6 @@ fn citizenship(row: &Row<Citizenship>) -> Value {
     let doubted = |from: RegisterDate| RegisterDate { uncertain: from.uncertain || from.date == MIGRATION_DAY, ..from };
     let country = row.value.country.as_deref().or(row.value.country_code.as_deref());
     Members::new().text("country", country).date("since", row.from.map(doubted)).value()
-}
-
-fn role(role: &ParentRole) -> &'static str {
-    match role {
-        ParentRole::Mother => "Mother",
-        ParentRole::FatherOrCoMother => "FatherOrCoMother",
-        ParentRole::Other => "Other",
-    }
 }
 
 fn parent(row: &Row<Parent>, related: &mut SayRelated<'_>) -> Value {
@@ -317,24 +287,9 @@ fn protection(row: &Row<Protection>) -> Value {
         .value()
 }
 
-fn protection_kind(protection: &Protection) -> &'static str {
-    match protection {
-        Protection::NameAndAddress | Protection::Other(_) => "NameAndAddress",
-        Protection::LocalDirectory => "LocalDirectory",
-        Protection::Marketing => "Marketing",
-        Protection::CreditWarning => "CreditWarning",
-        Protection::Research => "Research",
-    }
-}
-
 fn residence(row: &Row<Residence>) -> Value {
-    let kind = match row.value.kind {
-        ResidenceKind::Emigrated => "Emigrated",
-        ResidenceKind::Immigrated => "Immigrated",
-        ResidenceKind::Disappeared => "Disappeared",
-    };
     Members::new()
-        .text("kind", Some(kind))
+        .text("kind", Some(residence_kind(row.value.kind)))
         .text("country", row.value.country.as_deref())
         .date("since", row.from)
         .date("until", row.until)
@@ -344,15 +299,6 @@ fn residence(row: &Row<Residence>) -> Value {
 fn church(row: &Row<Church>) -> Value {
     let kind = row.value.kind.as_str();
     Members::new().text("code", Some(kind)).text("text", Some(church_text(kind))).date("since", row.from).value()
-}
-
-/// An English text; of a kind that we do not know its own.
-fn church_text(kind: &str) -> &str {
-    match kind {
-        "medlem_af_folkekirken" => "Member of the national church",
-        "ikke_medlem_af_folkekirken" => "Not a member of the national church",
-        other => other,
-    }
 }
 
 fn condition(row: &Row<MunicipalCondition>) -> Value {

@@ -30,6 +30,8 @@ pub struct Bells {
     pub ingest: Bell,
     /// The compiled configuration or a credential changed, for delivery.
     pub delivery: Bell,
+    /// Delivery asks something of ingest.
+    pub requests: Bell,
     /// A stage found something that status should show.
     pub status: Bell,
 }

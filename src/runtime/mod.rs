@@ -2,3 +2,7 @@
 
 pub mod bell;
 pub mod clock;
+pub mod leader;
+pub mod probes;
+pub mod shutdown;
+pub mod telemetry;

@@ -13,7 +13,7 @@ pub struct IngestSettings {
     /// Persons in one transaction.
     pub batch: u32,
     /// How far back a person's own rows may explain a first sight, in days.
-    pub history_days: u16,
+    pub history_days: i32,
     /// An import that is unfinished for so long is a condition.
     #[serde(deserialize_with = "duration")]
     pub unfinished_after: Duration,

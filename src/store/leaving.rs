@@ -60,8 +60,8 @@ pub async fn delete_partly(conn: &mut Conn) -> Result<u64, Error> {
     Ok(deleted.rows_affected())
 }
 
-/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, requests, what is parked, and
-/// the copies of sealed content in dead letters. How many person rows.
+/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, requests, what is parked, routes
+/// and events, and the copies of sealed content in dead letters. How many person rows.
 pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error> {
     let list = hexes(records);
     for statement in [
@@ -70,6 +70,10 @@ pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error>
         "DELETE FROM unread WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM request WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM parked WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM route WHERE seq IN (
+             SELECT r.seq FROM json_each(?) j CROSS JOIN consumer c
+             CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value))",
+        "DELETE FROM event WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "UPDATE dead_letter SET snapshot = NULL WHERE record IN (SELECT unhex(value) FROM json_each(?))",
     ] {
         sqlx::query(statement).bind(&list).execute(&mut *conn).await?;

@@ -12,6 +12,16 @@ pub async fn raise_configuration(conn: &mut Conn) -> Result<i64, Error> {
     raise(conn, "configuration").await
 }
 
+/// The version of the selections; every change of a compiled subscription raises it in its own transaction.
+pub async fn selectors(conn: &mut Conn) -> Result<i64, Error> {
+    number(conn, "selectors").await
+}
+
+/// Raises the version of the selections and gives the new one.
+pub(super) async fn raise_selectors(conn: &mut Conn) -> Result<i64, Error> {
+    raise(conn, "selectors").await
+}
+
 /// Raises the revision of what the stages found and gives the new one.
 pub(super) async fn raise_revision(conn: &mut Conn) -> Result<i64, Error> {
     raise(conn, "revision").await

@@ -1,7 +1,7 @@
 //! What a suspended subscription missed, to be told when it goes on.
 
 use super::rows::{Column, batch, hexes};
-use super::{Conn, Error, SubscriptionId};
+use super::{Conn, Error, SourceId, SubscriptionId};
 use crate::domain::pairwise::RecordId;
 
 /// Remembers, at a person's first change, whether the suspended subscription covered them before it.
@@ -22,6 +22,18 @@ pub async fn write(conn: &mut Conn, missed: &[(SubscriptionId, RecordId, bool)])
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// A subscription of a source that missed something and is suspended no more.
+pub async fn next_resumed(conn: &mut Conn, source: SourceId) -> Result<Option<SubscriptionId>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT s.id FROM subscription s WHERE s.source = ? AND s.ended_at IS NULL
+         AND json_extract(s.compiled, '$.suspended') = 0
+         AND EXISTS (SELECT 1 FROM missed m WHERE m.subscription = s.id) LIMIT 1",
+    )
+    .bind(source)
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// Persons that a subscription missed and whether it covered them, at most `limit`.

@@ -32,6 +32,7 @@ pub mod route;
 mod rows;
 pub mod schema;
 pub mod seal;
+pub mod selection;
 pub mod source;
 pub mod subscription;
 pub mod told;

@@ -37,8 +37,12 @@ pub struct PersonRow {
     pub leaving: bool,
     /// Whether a widened grant asks for a fetch, without events.
     pub refetch: bool,
+    /// Since when no live subscription covers the person; none while one does.
+    pub uncovered_since: Option<Timestamp>,
     /// Sealed content.
     pub content: Vec<u8>,
+    /// When the row was last written.
+    pub updated_at: Timestamp,
 }
 
 impl PersonRow {
@@ -67,7 +71,9 @@ struct Row {
     settled: i64,
     leaving: bool,
     refetch: bool,
+    uncovered_since: Option<i64>,
     content: Vec<u8>,
+    updated_at: i64,
 }
 
 impl TryFrom<Row> for PersonRow {
@@ -89,7 +95,9 @@ impl TryFrom<Row> for PersonRow {
             settled: row.settled,
             leaving: row.leaving,
             refetch: row.refetch,
+            uncovered_since: Column("person", "uncovered_since").optional_time(row.uncovered_since)?,
             content: row.content,
+            updated_at: Column("person", "updated_at").time(row.updated_at)?,
         })
     }
 }
@@ -135,14 +143,16 @@ pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Resul
     let values: Vec<_> = rows.iter().filter(|row| !leaving.contains(&row.record)).map(value).collect();
     sqlx::query(
         "INSERT INTO person (record, source, municipality, status, inactive_since, protected, next_due, as_of, held,
-                             settled, refetch, content, updated_at)
+                             settled, refetch, content, uncovered_since, updated_at)
          SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, unhex(value ->> 11), ?
+                value ->> 7, value ->> 8, value ->> 9, value ->> 10, unhex(value ->> 11), value ->> 12, ?
          FROM json_each(?) WHERE true
          ON CONFLICT (record, source) DO UPDATE
          SET municipality = excluded.municipality, status = excluded.status, inactive_since = excluded.inactive_since,
              protected = excluded.protected, next_due = excluded.next_due, as_of = excluded.as_of, held = excluded.held,
              settled = excluded.settled, refetch = excluded.refetch, content = excluded.content,
+             uncovered_since = iif(excluded.uncovered_since IS NULL, NULL,
+                                   coalesce(person.uncovered_since, excluded.uncovered_since)),
              updated_at = excluded.updated_at",
     )
     .bind(now.as_millisecond())
@@ -153,8 +163,21 @@ pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Resul
 }
 
 /// A row as an element of the batch.
-type Value<'a> =
-    (String, SourceId, Option<u16>, Option<u8>, Option<i64>, i64, Option<String>, String, String, i64, i64, String);
+type Value<'a> = (
+    String,
+    SourceId,
+    Option<u16>,
+    Option<u8>,
+    Option<i64>,
+    i64,
+    Option<String>,
+    String,
+    String,
+    i64,
+    i64,
+    String,
+    Option<i64>,
+);
 
 fn value(row: &PersonRow) -> Value<'_> {
     let standing = &row.standing;
@@ -171,6 +194,7 @@ fn value(row: &PersonRow) -> Value<'_> {
         row.settled,
         i64::from(row.refetch),
         hex::encode(&row.content),
+        row.uncovered_since.map(Timestamp::as_millisecond),
     )
 }
 
@@ -197,30 +221,79 @@ pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<HashMap<
     found.into_iter().map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected))).collect()
 }
 
-/// Persons whose `next_due` has come, or whose refetch is asked for, or who became inactive before `inactive_before`, at
-/// most `limit`; none who is leaving.
-pub async fn due(
-    conn: &mut Conn,
-    source: SourceId,
-    today: Date,
-    inactive_before: Option<Timestamp>,
-    limit: u32,
-) -> Result<Vec<PersonRow>, Error> {
+/// Persons whose `next_due` has come, or whose refetch is asked for, at most `limit`; none who is leaving.
+pub async fn due(conn: &mut Conn, source: SourceId, today: Date, limit: u32) -> Result<Vec<PersonRow>, Error> {
     let found: Vec<Row> = sqlx::query_as(
         "SELECT * FROM person WHERE leaving = 0 AND (record, source) IN (
              SELECT record, source FROM person WHERE source = ?1 AND next_due IS NOT NULL AND next_due <= ?2
-             UNION SELECT record, source FROM person WHERE source = ?1 AND refetch = 1
-             UNION SELECT record, source FROM person
-                   WHERE source = ?1 AND inactive_since IS NOT NULL AND inactive_since < ?3)
-         ORDER BY record LIMIT ?4",
+             UNION SELECT record, source FROM person WHERE source = ?1 AND refetch = 1)
+         ORDER BY record LIMIT ?3",
     )
     .bind(source)
     .bind(today.to_string())
-    .bind(inactive_before.map(Timestamp::as_millisecond))
     .bind(limit)
     .fetch_all(conn)
     .await?;
     rows(found)
+}
+
+/// Asks for a fetch of these persons, without events.
+pub async fn ask_refetch(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<(), Error> {
+    sqlx::query("UPDATE person SET refetch = 1 WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?")
+        .bind(hexes(records))
+        .bind(source)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Leaves these persons alone until the day after `today`: the register does not know them now.
+pub async fn postpone(conn: &mut Conn, source: SourceId, records: &[RecordId], today: Date) -> Result<(), Error> {
+    let tomorrow = today.tomorrow().unwrap_or(today);
+    sqlx::query(
+        "UPDATE person SET refetch = 0, next_due = ?
+         WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?",
+    )
+    .bind(tomorrow.to_string())
+    .bind(hexes(records))
+    .bind(source)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Marks persons as leaving whom nobody has covered since before `grace`, as far as nothing of them is still to be told. At
+/// most `limit` are looked at. How many were marked.
+pub async fn mark_uncovered(conn: &mut Conn, grace: Timestamp, limit: u32) -> Result<u64, Error> {
+    let found: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+        "SELECT record, source FROM person WHERE uncovered_since <= ? AND leaving = 0 ORDER BY random() LIMIT ?",
+    )
+    .bind(grace.as_millisecond())
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut by_source: HashMap<SourceId, Vec<RecordId>> = HashMap::new();
+    for (record, source) in found {
+        by_source.entry(source).or_default().push(Column("person", "record").record(&record)?);
+    }
+    let mut marked = 0;
+    for (source, records) in by_source {
+        marked += mark_leaving(&mut *conn, source, &records).await?.len() as u64;
+    }
+    Ok(marked)
+}
+
+/// Lets all persons of a source that has ended go. Whether none is left.
+pub async fn release_source(conn: &mut Conn, source: SourceId) -> Result<bool, Error> {
+    sqlx::query("UPDATE person SET uncovered_since = 0 WHERE source = ? AND uncovered_since IS NULL")
+        .bind(source)
+        .execute(&mut *conn)
+        .await?;
+    let left: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM person WHERE source = ?)")
+        .bind(source)
+        .fetch_one(conn)
+        .await?;
+    Ok(left == 0)
 }
 
 /// Persons whose coverage was settled for an older version of the configuration, at most `limit`; none who is leaving.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::rows::{Column, batch, hexes};
-use super::{Conn, ConsumerId, Error};
+use super::{Conn, ConsumerId, Error, SourceId};
 use crate::domain::pairwise::RecordId;
 
 /// A request.
@@ -37,14 +37,17 @@ pub async fn ask(conn: &mut Conn, consumer: ConsumerId, records: &[RecordId], no
     Ok(())
 }
 
-/// Open requests, oldest first, at most `limit`.
-pub async fn read(conn: &mut Conn, limit: u32) -> Result<Vec<Request>, Error> {
-    let rows: Vec<(i64, i64, Vec<u8>)> =
-        sqlx::query_as("SELECT id, consumer, record FROM request WHERE kind = ? ORDER BY id LIMIT ?")
-            .bind(SNAPSHOT)
-            .bind(limit)
-            .fetch_all(conn)
-            .await?;
+/// Open requests about persons of a source, oldest first, at most `limit`.
+pub async fn read(conn: &mut Conn, source: SourceId, limit: u32) -> Result<Vec<Request>, Error> {
+    let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT q.id, q.consumer, q.record FROM request q JOIN person p ON p.record = q.record AND p.source = ?
+         WHERE q.kind = ? ORDER BY q.id LIMIT ?",
+    )
+    .bind(source)
+    .bind(SNAPSHOT)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
     rows.into_iter()
         .map(|(id, consumer, record)| {
             Ok(Request { id, consumer, record: Column("request", "record").record(&record)? })

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Column, name_of};
-use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
+use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, selection};
 use crate::domain::compiled::Subscription;
 use crate::domain::resource::ResourceKey;
 
@@ -88,7 +88,8 @@ impl TryFrom<Row> for SubscriptionRow {
     }
 }
 
-/// Writes a compiled form and the generation that it comes from, and gives its id and whether a life began with it: it was
+/// Writes a compiled form and the generation that it comes from, remembers what it selected before if it selects anew, and
+/// gives its id and whether a life began with it: it was
 /// new, or had ended and is taken up again. One that had ended is taken up only by a form whose own end has not passed. The
 /// caller raises the configuration's version.
 #[expect(clippy::too_many_arguments, reason = "one for each column that a compiled subscription fills")]
@@ -104,7 +105,9 @@ pub async fn upsert(
 ) -> Result<(SubscriptionId, bool), Error> {
     let known = find(&mut *conn, key).await?;
     let lasts = compiled.is_some_and(|form| form.ends_at.is_none_or(|end| end > now));
-    let begins = known.is_none_or(|row| row.ended_at.is_some() && lasts);
+    let begins = known.as_ref().is_none_or(|row| row.ended_at.is_some() && lasts);
+    let live = known.as_ref().filter(|row| row.ended_at.is_none()).and_then(|row| row.compiled.as_ref());
+    let selects_anew = live != compiled.filter(|_| begins || live.is_some());
     let form = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
     let id = sqlx::query_scalar(
         "INSERT INTO subscription (namespace, name, uid, generation, source, consumer, compiled, began_at)
@@ -124,19 +127,29 @@ pub async fn upsert(
     .bind(form)
     .bind(now.as_millisecond())
     .bind(begins)
-    .fetch_one(conn)
+    .fetch_one(&mut *conn)
     .await?;
+    if selects_anew {
+        selection::supersede(conn, id, consumer, live).await?;
+    }
     Ok((id, begins))
 }
 
 /// Ends a live subscription. Whether it was live. With [`EndReason::Deleted`] the deletion is remembered in any case.
 pub async fn end(conn: &mut Conn, id: SubscriptionId, reason: EndReason, now: Timestamp) -> Result<bool, Error> {
-    let ended = sqlx::query("UPDATE subscription SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL")
-        .bind(now.as_millisecond())
-        .bind(name_of(&reason, END_REASON)?)
-        .bind(id)
-        .execute(&mut *conn)
-        .await?;
+    let ended: Option<(i64, Option<String>)> = sqlx::query_as(
+        "UPDATE subscription SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL
+         RETURNING consumer, compiled",
+    )
+    .bind(now.as_millisecond())
+    .bind(name_of(&reason, END_REASON)?)
+    .bind(id)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some((consumer, form)) = &ended {
+        let form: Option<Subscription> = COMPILED.from_optional_json(form.as_deref())?;
+        selection::supersede(&mut *conn, id, *consumer, form.as_ref()).await?;
+    }
     if reason == EndReason::Deleted {
         sqlx::query("UPDATE subscription SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
             .bind(now.as_millisecond())
@@ -144,7 +157,7 @@ pub async fn end(conn: &mut Conn, id: SubscriptionId, reason: EndReason, now: Ti
             .execute(conn)
             .await?;
     }
-    Ok(ended.rows_affected() > 0)
+    Ok(ended.is_some())
 }
 
 /// One subscription by its key.

@@ -1,1 +1,7 @@
+//! Everything that needs more than one module: one binary, each test with files, ports and a namespace of its own.
+
+mod journeys;
+mod layers;
+mod published;
 mod store;
+mod support;

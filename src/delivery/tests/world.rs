@@ -281,7 +281,9 @@ impl World {
             settled: 1,
             leaving: false,
             refetch: false,
+            uncovered_since: None,
             content: store::person::seal(key, self.source, &known).unwrap(),
+            updated_at: self.clock.now(),
         };
         let mut tx = self.store.main.begin().await.unwrap();
         store::person::write(&mut tx, &[row], self.clock.now()).await.unwrap();
@@ -374,7 +376,8 @@ impl World {
     }
 
     pub async fn asked_snapshots(&self) -> Vec<RecordId> {
-        let requests = store::request::read(&mut self.store.main.read().await.unwrap(), 100).await.unwrap();
+        let requests =
+            store::request::read(&mut self.store.main.read().await.unwrap(), self.source, 100).await.unwrap();
         requests.into_iter().map(|request| request.record).collect()
     }
 
@@ -416,6 +419,7 @@ fn source() -> Source {
         poll_interval: 60 * SEC,
         calendar: Calendar::Weekdays,
         suspended: false,
+        asked_at: None,
     }
 }
 

@@ -119,14 +119,18 @@ impl Worker {
         if is_suspended || self.row.ended_at.is_some() || self.gone.is_some() {
             return false;
         }
-        let (secrets, changing) = (self.signers.secrets(), self.signers.is_changing());
+        let changing = self.signers.is_changing();
         let Some(link) = self.link.as_mut().filter(|link| link.endpoint.wants(changing, now)) else { return false };
         let Some(client) = link.client.clone() else { return false };
+        // Where the address is proved, what is asked is whether the receiver knows the new secrets: they sign alone.
+        let proves_secrets = changing && link.endpoint.is_verified();
+        let secrets = if proves_secrets { self.signers.present() } else { self.signers.secrets() };
         let challenge = challenge(&self.row.key, now);
         let Some(request) = sign(&link.url, &challenge.id, challenge.body, &secrets, now) else { return false };
         link.endpoint.asked();
         let (timeout, by) = (link.timeout, link.verification);
-        let (of, signed_by) = (link.endpoint.fingerprint.clone(), self.signers.fingerprint().to_owned());
+        let of = link.endpoint.fingerprint.clone();
+        let signed_by = proves_secrets.then(|| self.signers.fingerprint().to_owned());
         self.in_flight.spawn(async move {
             let answer = post(&client, request, timeout).await.map(|answer| (answer.status, answer.body));
             Done::Challenge { of, signed_by, verdict: verify::judge(answer, &challenge.text, by) }

@@ -101,7 +101,7 @@ pub struct Worker {
 /// A request that has ended.
 enum Done {
     Attempt(Box<Attempt>),
-    Challenge { of: String, signed_by: String, verdict: Verdict },
+    Challenge { of: String, signed_by: Option<String>, verdict: Verdict },
 }
 
 impl Worker {

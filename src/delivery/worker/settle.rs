@@ -28,7 +28,7 @@ impl Worker {
         for done in ended {
             match done {
                 Done::Attempt(attempt) => self.settle(*attempt),
-                Done::Challenge { of, signed_by, verdict } => self.proved(&of, &signed_by, &verdict),
+                Done::Challenge { of, signed_by, verdict } => self.proved(&of, signed_by.as_deref(), &verdict),
             }
         }
         any
@@ -276,7 +276,7 @@ impl Worker {
         });
     }
 
-    fn proved(&mut self, of: &str, signed_by: &str, verdict: &Verdict) {
+    fn proved(&mut self, of: &str, signed_by: Option<&str>, verdict: &Verdict) {
         let now = self.now();
         let context = &self.shared.context;
         let Some(link) = self.link.as_mut().filter(|link| link.endpoint.fingerprint == of) else { return };
@@ -286,7 +286,7 @@ impl Worker {
             self.proof_needed = false;
         }
         match verdict {
-            Verdict::Proved => self.signers.accepted(signed_by),
+            Verdict::Proved => signed_by.into_iter().for_each(|present| self.signers.accepted(present)),
             Verdict::Gone => self.say_gone(now),
             Verdict::NotProved(..) => {}
         }

@@ -45,7 +45,7 @@ fn differs(group: FieldGroup, sides: &Sides<'_>) -> bool {
             a.protection_known != b.protection_known || all(sides, |p, on| p.protections_in_force(on), value_and_both)
         }
         G::ProtectionHistory => all(sides, |p, on| p.past_protections(on), value_and_both),
-        G::Residence => all(sides, |p, on| residences(p, on), value_and_both),
+        G::Residence => all(sides, residences, value_and_both),
         G::Church => now(sides, |p| &p.church, value_and_beginning),
         G::ChurchHistory => once(sides, |p| &p.church, value_and_both),
         G::MunicipalConditions => all(sides, |p, on| in_force(&p.municipal_conditions, on), value_and_beginning),

@@ -1,23 +1,26 @@
 //! Changes of residence: another place, or the same place described otherwise.
 
+use std::borrow::Cow;
+
 use super::fate::{Fate, Step, fate};
 use super::{Open, Sides};
 use crate::domain::change::Change;
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::FieldGroup;
-use crate::domain::person::{Address, Row};
+use crate::domain::person::{Address, Person, Row, present};
 use crate::domain::status::{Presence, StatusCode};
 
-/// `address.changed` or `address.technical`, if the residence differs. The loss of the address by death is no change of
-/// residence; it belongs to the death.
+/// `address.changed` or `address.technical`, if the residence differs. An address that is lost or regained with the status
+/// is no change of residence.
 pub(super) fn derive(sides: &Sides<'_>, open: &mut Open) -> Option<Change> {
+    let (earlier, rows) = (compared(sides, sides.before), compared(sides, sides.after));
     let step = Step {
-        before: sides.before.address(sides.before_on).into_iter().collect(),
-        after: sides.after.address(sides.after_on).into_iter().collect(),
-        rows: &sides.after.addresses,
+        before: present(&earlier, sides.before_on).into_iter().collect(),
+        after: present(&rows, sides.after_on).into_iter().collect(),
+        rows: &rows,
     };
     let (before, after) = (step.before.first().copied(), step.after.first().copied());
-    if after.is_none() && sides.after.status == StatusCode::Dead {
+    if open.has(FieldGroup::Status) && goes_with_status(sides) {
         return None;
     }
     let kind = if sides.both_hold(FieldGroup::Address) {
@@ -33,6 +36,23 @@ pub(super) fn derive(sides: &Sides<'_>, open: &mut Open) -> Option<Change> {
     let left = after.is_none().then_some(sides.after.status_since).flatten();
     let effective_from = change.effective_from.or(left);
     Some(Change { changed, effective_from, correction: change.correction || kind.was_wrong, ..change })
+}
+
+/// Whether the address is lost by a death or a cancelled number, or regained when that is undone.
+pub(super) fn goes_with_status(sides: &Sides<'_>) -> bool {
+    let ends = |status: &StatusCode| matches!(status, StatusCode::Dead | StatusCode::Cancelled);
+    let (before, after) = (sides.before, sides.after);
+    (ends(&after.status) && after.address(sides.after_on).is_none())
+        || (ends(&before.status) && before.address(sides.before_on).is_none())
+}
+
+/// The addresses as far as both sides hold them.
+fn compared<'a>(sides: &Sides<'_>, person: &'a Person) -> Cow<'a, [Row<Address>]> {
+    if sides.both_hold(FieldGroup::Address) {
+        return Cow::Borrowed(&person.addresses);
+    }
+    let cut = |row: &Row<Address>| Row { value: row.value.only_municipality(), ..row.clone() };
+    person.addresses.iter().map(cut).collect()
 }
 
 struct Kind {

@@ -58,9 +58,10 @@ pub(super) fn step_back<T>(rows: &mut Vec<Row<T>>, window: Window, first: First)
 /// Takes back the steps, within the window, of a fact of which several rows are in force: those that began are left out,
 /// those that ended are current again.
 pub(super) fn steps_back<T>(rows: &mut Vec<Row<T>>, window: Window) {
-    rows.retain(|row| row.state != RowState::Current || !window.has(row.from));
+    let valid = |row: &Row<T>| matches!(row.state, RowState::Current | RowState::Historical);
+    rows.retain(|row| !(valid(row) && window.has(row.from)));
     let ended = |row: &&mut Row<T>| row.state == RowState::Historical && window.has(row.until);
-    rows.iter_mut().filter(ended).filter(|row| !window.has(row.from)).for_each(reinstate);
+    rows.iter_mut().filter(ended).for_each(reinstate);
 }
 
 fn reinstate<T>(row: &mut Row<T>) {

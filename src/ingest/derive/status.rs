@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use super::fate::{Fate, fate};
+use super::residence::goes_with_status;
 use super::{Open, Sides};
 use crate::domain::change::Change;
 use crate::domain::date::RegisterDate;
 use crate::domain::event_type::EventType;
-use crate::domain::field_group::FieldGroup;
-use crate::domain::person::{Residence, ResidenceKind, Row};
+use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::person::{Person, Residence, ResidenceKind, Row};
 use crate::domain::render::residences;
 use crate::domain::status::{Presence, StatusCode};
 
@@ -22,17 +23,27 @@ pub(super) fn derive(sides: &Sides<'_>, open: &mut Open) -> Vec<Change> {
     if types.is_empty() {
         return Vec::new();
     }
-    let mut changed = open.take(&[FieldGroup::Status, FieldGroup::Residence]);
-    if sides.after.status == StatusCode::Dead && sides.after.address(sides.after_on).is_none() {
-        changed =
-            changed.union(open.take(&[FieldGroup::Address, FieldGroup::AddressHistory, FieldGroup::Municipality]));
-    }
+    let changed = taken(sides, open);
     let dated = |type_| {
         let (effective_from, registered_at) = effect(sides, type_);
         let correction = restated || was_wrong(sides, type_);
         Change { changed, effective_from, registered_at, correction, ..sides.change(type_) }
     };
     types.into_iter().map(dated).collect()
+}
+
+/// The groups that differ by the change of status: with an address lost or regained, and with a number cancelled or restored.
+fn taken(sides: &Sides<'_>, open: &mut Open) -> GroupSet {
+    use FieldGroup::{Address, AddressHistory, Municipality, Number, Residence, Status};
+    let mut changed = open.take(&[Status, Residence]);
+    if goes_with_status(sides) {
+        changed = changed.union(open.take(&[Address, AddressHistory, Municipality]));
+    }
+    let cancelled = |person: &Person, on| person.status == StatusCode::Cancelled && person.number(on).is_none();
+    if cancelled(sides.before, sides.before_on) || cancelled(sides.after, sides.after_on) {
+        changed = changed.union(open.take(&[Number]));
+    }
+    changed
 }
 
 /// The undoing of the status before, where the status after undoes it, and the statement of the status after.

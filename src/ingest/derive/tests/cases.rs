@@ -97,6 +97,23 @@ fn residence() {
             vec![happened(T::AddressTechnical, &[G::Address, G::AddressHistory], "2026-11-20")],
         ),
         (
+            "away and back since we looked",
+            &|p: &mut Person| {
+                moves_to(p, address("0101", "9"), "2026-11-10");
+                moves_to(p, address("0851", "1"), "2026-11-20");
+            },
+            vec![happened(T::AddressChanged, &[G::Address, G::AddressHistory], "2026-11-20")],
+        ),
+        (
+            "the road has a new name",
+            &|p: &mut Person| {
+                p.addresses[0].state = Technical;
+                p.addresses
+                    .push(now(Address { road_name: Some("Ny Vej".into()), ..address("0851", "1") }, "2015-06-01"));
+            },
+            vec![happened(T::AddressTechnical, &[G::Address], "2015-06-01")],
+        ),
+        (
             "only an earlier address was corrected",
             &|p: &mut Person| p.addresses.push(was(address("0851", "7"), "2010-01-01", "2015-06-01")),
             vec![happened(T::Changed, &[G::AddressHistory], "")],
@@ -142,6 +159,13 @@ fn where_only_the_municipality_is_held_a_later_row_is_a_move_within_it() {
     let only = |p: &mut Person| p.held = GroupSet::of(&[G::Municipality]);
     let within = |p: &mut Person| moves_to(p, address("0851", "9"), "2026-11-20");
     assert_eq!(between(only, within), [happened(T::AddressChanged, &[], "2026-11-20")]);
+    let stored = resident().cut_to(GroupSet::of(&[G::Municipality]));
+    let mut fetched = resident();
+    let told = |fetched: &Person| seen(&compare((&stored, TODAY), (fetched, TODAY), DerivedFrom::Comparison));
+    assert_eq!(told(&fetched), []);
+    (fetched.addresses[0].state, fetched.addresses[0].until) = (Technical, Some(on("2026-11-20")));
+    fetched.addresses.push(now(address("0851", "1B"), "2026-11-20"));
+    assert_eq!(told(&fetched), []);
     let to_another = |p: &mut Person| moves_to(p, address("0101", "9"), "2026-11-20");
     assert_eq!(between(only, to_another), [happened(T::AddressChanged, &[G::Municipality], "2026-11-20")]);
 }
@@ -213,6 +237,27 @@ fn the_address_lost_by_death_belongs_to_the_death() {
     });
     let changed = [G::Status, G::Address, G::AddressHistory, G::Municipality];
     assert_eq!(told, [happened(T::Died, &changed, "2026-11-20")]);
+}
+
+#[test]
+fn what_is_regained_with_the_status_belongs_to_its_undoing() {
+    let lost = |code: StatusCode| {
+        move |p: &mut Person| {
+            status(code.clone(), "2026-11-20")(p);
+            p.addresses.clear();
+            if code == StatusCode::Cancelled {
+                p.numbers.clear();
+            }
+        }
+    };
+    let regained = |p: &mut Person| *p = resident();
+    assert_eq!(
+        between(lost(StatusCode::Dead), regained),
+        [corrected(T::DeathAnnulled, &[G::Status, G::Address, G::Municipality], "")]
+    );
+    let all = [G::Number, G::Status, G::Address, G::Municipality];
+    assert_eq!(between(lost(StatusCode::Cancelled), regained), [happened(T::NumberRestored, &all, "")]);
+    assert_eq!(between(as_is, lost(StatusCode::Cancelled)), [happened(T::NumberCancelled, &all, "2026-11-20")]);
 }
 
 fn leaves(p: &mut Person) {

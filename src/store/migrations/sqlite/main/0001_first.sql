@@ -46,6 +46,15 @@ CREATE TABLE subscription (
     UNIQUE (namespace, name)
 ) STRICT;
 
+-- What a subscription selected until a version of the selections, for persons not yet settled for what it selects now.
+CREATE TABLE selection (
+    subscription INTEGER NOT NULL REFERENCES subscription (id) ON DELETE CASCADE,
+    until INTEGER NOT NULL,
+    consumer INTEGER NOT NULL,
+    compiled TEXT,
+    PRIMARY KEY (subscription, until)
+) STRICT, WITHOUT ROWID;
+
 -- What ingest last found at a source, and delivery at a consumer; revision is one counter over both.
 CREATE TABLE source_state (
     source INTEGER PRIMARY KEY REFERENCES source (id) ON DELETE CASCADE,
@@ -72,6 +81,7 @@ CREATE TABLE person (
     settled INTEGER NOT NULL,
     leaving INTEGER NOT NULL DEFAULT 0,
     refetch INTEGER NOT NULL DEFAULT 0,
+    uncovered_since INTEGER,
     content BLOB NOT NULL,
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (record, source)
@@ -81,7 +91,7 @@ CREATE INDEX person_due ON person (source, next_due) WHERE next_due IS NOT NULL;
 CREATE INDEX person_settled ON person (source, settled);
 CREATE INDEX person_refetch ON person (source) WHERE refetch = 1;
 CREATE INDEX person_leaving ON person (record) WHERE leaving = 1;
-CREATE INDEX person_inactive ON person (source, inactive_since) WHERE inactive_since IS NOT NULL;
+CREATE INDEX person_uncovered ON person (uncovered_since) WHERE uncovered_since IS NOT NULL;
 
 CREATE TABLE cursor (
     source INTEGER PRIMARY KEY REFERENCES source (id),
@@ -120,6 +130,7 @@ CREATE TABLE event (
     audit_number BLOB
 ) STRICT;
 CREATE INDEX event_at ON event (at);
+CREATE INDEX event_record ON event (record) WHERE record IS NOT NULL;
 
 CREATE TABLE route (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,215 @@
+//! `CprSubscription`: whose events go to one consumer, for one purpose, until when.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::common::{ResourceRef, conditions_schema, duration_between};
+use super::text::{DayOrInstant, GoDuration, Instant, MunicipalityCode, PurposeId};
+use crate::domain::event_type::EventType;
+use crate::domain::field_group::FieldGroup;
+
+/// What a user says of a subscription.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "cpr-operator.dev",
+    version = "v1alpha1",
+    kind = "CprSubscription",
+    plural = "cprsubscriptions",
+    singular = "cprsubscription",
+    shortname = "cprsub",
+    category = "cpr",
+    namespaced,
+    status = "CprSubscriptionStatus",
+    derive = "PartialEq",
+    doc = "CprSubscription says whose events go to one consumer, for one purpose, until when.",
+    selectable = ".spec.sourceRef.name",
+    selectable = ".spec.consumerRef.name",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether events are routed to the consumer"
+    ),
+    printcolumn(
+        name = "Waiting",
+        type_ = "string",
+        json_path = ".status.waiting",
+        description = "What it waits for; empty when all is well"
+    ),
+    printcolumn(
+        name = "Consumer",
+        type_ = "string",
+        json_path = ".spec.consumerRef.name",
+        description = "Consumer that hears"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Source", type_ = "string", json_path = ".spec.sourceRef.name", priority = "1"),
+    printcolumn(name = "Purpose", type_ = "string", json_path = ".spec.purpose", priority = "1"),
+    printcolumn(
+        name = "Subjects",
+        type_ = "integer",
+        json_path = ".status.subjects",
+        description = "Known persons covered",
+        priority = "1"
+    ),
+    printcolumn(name = "Review", type_ = "string", json_path = ".spec.reviewBy", priority = "1"),
+    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", priority = "1")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct CprSubscriptionSpec {
+    /// Source in this namespace whose events are heard; cannot be changed.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("cannot be changed: make another subscription").reason(Reason::FieldValueForbidden))]
+    pub source_ref: ResourceRef,
+
+    /// Consumer in this namespace that hears them; cannot be changed.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("cannot be changed: make another subscription").reason(Reason::FieldValueForbidden))]
+    pub consumer_ref: ResourceRef,
+
+    /// Id of one of the consumer's purposes.
+    pub purpose: PurposeId,
+
+    /// Who is covered. At least one selector; none of them ever means everyone.
+    pub select: Select,
+
+    /// Which events are heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<SubscribedEvents>,
+
+    /// How much a delivery says.
+    #[serde(default)]
+    pub payload: Payload,
+
+    /// When somebody has to decide anew whether this is still needed: a date such as `2027-06-01`, at most two years ahead. Afterwards
+    /// the condition `ReviewDue` is True; 30 days later the subscription stops.
+    pub review_by: DayOrInstant,
+
+    /// When the subscription ends by itself, such as `2028-01-01T00:00:00Z`. Absent: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Instant>,
+
+    /// How long those who died, emigrated or disappeared stay covered by their last municipality, up to `17520h`.
+    #[serde(default = "CprSubscriptionSpec::default_follow_inactive")]
+    #[x_kube(validation = duration_between("0s", "17520h"))]
+    pub follow_inactive: GoDuration,
+
+    /// `true`: nothing is routed. On resuming, one snapshot is sent for each person who changed meanwhile.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+impl CprSubscriptionSpec {
+    fn default_follow_inactive() -> GoDuration {
+        "2160h".into()
+    }
+}
+
+/// Who is covered by a subscription.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(
+    validation = Rule::new("self.everyone || has(self.municipalities)")
+        .message("must have at least one selector: list municipalities, or write everyone: true"),
+    validation = Rule::new("!self.everyone || !has(self.municipalities)")
+        .message("everyone must stand alone: remove municipalities, or everyone"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Select {
+    /// Four-digit codes of municipalities, such as `0851`: who lives there, who moves in, and who moves out (once).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(length(min = 1, max = 128))]
+    pub municipalities: Option<Vec<MunicipalityCode>>,
+
+    /// `true`: everyone whom the register tells of. It has to be written out, and stands alone.
+    #[serde(default)]
+    pub everyone: bool,
+}
+
+/// Which events a subscription hears.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SubscribedEvents {
+    /// Types of event, such as `address.changed`. Absent: all whose field group the purpose has, but `address.technical` and
+    /// `church.changed`, which have to be named. Events about the subscription itself (`scope.entered`, `protection.started`, …)
+    /// come in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "event_types_schema")]
+    pub types: Option<Vec<EventType>>,
+}
+
+/// The schema of a list of event types that may be asked for.
+fn event_types_schema(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<_> = EventType::selectable().map(EventType::name).collect();
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 64,
+        "x-kubernetes-list-type": "set",
+        "items": { "type": "string", "enum": names }
+    })
+}
+
+/// How much a delivery says.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[x_kube(
+    validation = Rule::new("self.level != 'Fields' || has(self.fields)")
+        .message("level Fields needs fields: name the field groups that a delivery shall hold")
+        .field_path(".fields"),
+    validation = Rule::new("self.level == 'Fields' || !has(self.fields)")
+        .message("fields need level Fields: set it, or remove fields")
+        .field_path(".fields"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Payload {
+    /// `Reference`: that it happened, and to whom. `ChangedGroups`: and which field groups changed. `Fields`: and what the field
+    /// groups of `fields` hold now.
+    #[serde(default)]
+    pub level: Level,
+
+    /// Field groups that a delivery holds at level `Fields`. They must lie within the purpose's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(length(min = 1, max = 64))]
+    pub fields: Option<Vec<FieldGroup>>,
+}
+
+/// How much a delivery says.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// That it happened, and to whom.
+    #[default]
+    Reference,
+    /// And which field groups changed.
+    ChangedGroups,
+    /// And what they hold now.
+    Fields,
+}
+
+/// What the operator says of a subscription.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CprSubscriptionStatus {
+    /// Generation of the spec that the status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Value of the annotation `cpr-operator.dev/reconcile-at` that was last acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile_at: Option<String>,
+
+    /// Reason of the first condition that is not as it should be. Absent when all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub waiting: Option<String>,
+
+    /// Number of known persons covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subjects: Option<i64>,
+
+    /// How it stands, point by point. `Ready` sums up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions_schema")]
+    pub conditions: Vec<Condition>,
+}

@@ -1,0 +1,151 @@
+//! `all`: every role in one process on one SQLite folder.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use prometheus_client::registry::Registry;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::VERSION;
+use super::settings::{self, SettingsArgs};
+use crate::delivery::credentials::SigningBook;
+use crate::ingest::credentials::CredentialBook;
+use crate::operator::connect::ClusterConfig;
+use crate::runtime::bell::Bells;
+use crate::runtime::clock::Clock;
+use crate::runtime::probes::{self, Health};
+use crate::runtime::{shutdown, telemetry};
+use crate::settings::Settings;
+use crate::store::{self, Store};
+use crate::{delivery, ingest, operator};
+
+/// Where settings come from.
+#[derive(Debug, Args)]
+pub struct AllArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// How long the supervisor of sources may be silent before `/livez` fails.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// Everything that the roles share.
+struct Process {
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    bells: Bells,
+    signing: SigningBook,
+    credentials: CredentialBook,
+    registry: Registry,
+    health: Health,
+    stop: CancellationToken,
+}
+
+/// Runs until told to stop; what is in flight is finished and written before it ends.
+pub async fn run(args: AllArgs) -> anyhow::Result<()> {
+    let settings = settings::load(&args.settings)?;
+    telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
+    let stop = shutdown::on_signal()?;
+    let clock = Clock::system();
+    let store = store::open(&settings.store, clock.now()).await?;
+    tracing::info!(version = VERSION, store = %store.id, path = %settings.store.path.display(), "starting");
+    let mut process = Process {
+        settings,
+        store: store.clone(),
+        clock,
+        bells: Bells::default(),
+        signing: SigningBook::default(),
+        credentials: CredentialBook::default(),
+        registry: Registry::default(),
+        health: Health::default(),
+        stop,
+    };
+    let roles = [process.ingest(), process.deliver(), process.reconcile()];
+    process.serve().await?;
+    for role in roles.into_iter().flatten() {
+        role.await.context("a role of the process ended by a fault of its own")?;
+    }
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+impl Process {
+    fn ingest(&mut self) -> Option<JoinHandle<()>> {
+        let metrics = ingest::metrics::Metrics::default();
+        metrics.register(&mut self.registry);
+        let context = ingest::supervisor::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            credentials: self.credentials.clone(),
+            bells: self.bells.clone(),
+            settings: self.settings.ingest.clone(),
+            register: self.settings.register.clone(),
+            network: self.settings.network.clone(),
+            retention: self.settings.retention.clone(),
+            metrics,
+        };
+        let pulse = self.health.watch("ingest", STUCK);
+        Some(self.spawn(ingest::supervisor::run(context, self.stop.clone(), pulse)))
+    }
+
+    fn deliver(&mut self) -> Option<JoinHandle<()>> {
+        let metrics = delivery::metrics::Metrics::default();
+        metrics.register(&mut self.registry);
+        let context = delivery::supervisor::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            signing: self.signing.clone(),
+            bells: self.bells.clone(),
+            settings: self.settings.delivery.clone(),
+            network: self.settings.network.clone(),
+            undelivered: self.settings.retention.undelivered,
+            metrics,
+            chance: delivery::chance::Chance::system(),
+        };
+        Some(self.spawn(delivery::supervisor::run(context, self.stop.clone())))
+    }
+
+    fn reconcile(&mut self) -> Option<JoinHandle<()>> {
+        if !self.settings.operator.enabled {
+            return None;
+        }
+        let metrics = operator::metrics::Metrics::register(&mut self.registry);
+        let context = operator::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            signing: self.signing.clone(),
+            credentials: self.credentials.clone(),
+            bells: self.bells.clone(),
+            settings: self.settings.operator.clone(),
+            network: self.settings.network.clone(),
+            accept_local_root_key: self.settings.store.accept_local_root_key,
+            metrics,
+        };
+        Some(self.spawn(operator::run(context, ClusterConfig::Inferred, self.stop.clone())))
+    }
+
+    /// A role that ends before it was told to takes the process with it: a supervisor starts it again as a whole.
+    fn spawn(&self, role: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let ended = self.stop.clone();
+        tokio::spawn(async move {
+            let _ends_all = ended.drop_guard();
+            role.await;
+        })
+    }
+
+    /// Serves probes and metrics until told to stop.
+    async fn serve(self) -> anyhow::Result<()> {
+        let listen = self.settings.http.listen;
+        let registry = Arc::new(self.registry);
+        let served = probes::serve(listen, self.health.clone(), registry, self.stop.clone()).await;
+        let (address, serving) = served.with_context(|| format!("http.listen {listen}"))?;
+        tracing::info!(%address, "probes and metrics");
+        self.health.set_ready();
+        serving.await.context("serving probes and metrics")
+    }
+}

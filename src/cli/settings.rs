@@ -1,0 +1,75 @@
+//! Settings from their four places: the built-in defaults, a file, the environment, flags.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+
+use crate::settings::Settings;
+
+/// Where settings come from beside the defaults.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SettingsArgs {
+    /// TOML file with settings that differ from the defaults (`cpr-operator settings` prints those).
+    #[arg(long, env = "CPR_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One setting, such as `delivery.flush_interval=200ms`. May be repeated; wins over file and environment.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// The defaults, with every key explained.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Reads all settings. A misspelt key or a wrong value is an error that names it and where it stands.
+pub fn load(args: &SettingsArgs) -> anyhow::Result<Settings> {
+    let mut figment = Figment::from(Toml::string(DEFAULTS));
+    if let Some(path) = &args.config {
+        if !path.is_file() {
+            bail!("settings file {} does not exist", path.display());
+        }
+        figment = figment.merge(Toml::file_exact(path));
+    }
+    figment = figment.merge(Env::prefixed("CPR_").filter(|key| key.as_str().contains("__")).split("__"));
+    for pair in &args.set {
+        figment = figment.merge(Toml::string(&as_toml(pair)?));
+    }
+    figment.extract().context("settings")
+}
+
+/// One `KEY=VALUE` as TOML; what is no TOML value by itself is taken as text.
+fn as_toml(pair: &str) -> anyhow::Result<String> {
+    let Some((key, value)) = pair.split_once('=') else { bail!("--set {pair}: write it as KEY=VALUE") };
+    let plain = value.parse::<i64>().is_ok() || value == "true" || value == "false" || value.starts_with('[');
+    let value = if plain { value.to_owned() } else { serde_json::to_string(value)? };
+    Ok(format!("{key} = {value}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn with(set: &[&str]) -> anyhow::Result<Settings> {
+        load(&SettingsArgs { config: None, set: set.iter().map(|s| (*s).to_owned()).collect() })
+    }
+
+    #[test]
+    fn the_defaults_are_complete_and_flags_override_them() {
+        let settings = with(&["delivery.flush_interval=250ms", "network.allowed_networks=[\"127.0.0.0/8\"]"]).unwrap();
+        assert_eq!(settings.delivery.flush_interval.as_millis(), 250);
+        assert_eq!(settings.network.allowed_networks.len(), 1);
+        assert_eq!(settings.delivery.flush_results, 500);
+    }
+
+    #[test]
+    fn a_misspelt_key_and_a_wrong_value_are_named() {
+        for (bad, named) in [("delivery.flush_intervall=1s", "flush_intervall"), ("retention.undoing=soon", "soon")] {
+            let error = format!("{:#}", with(&[bad]).unwrap_err());
+            assert!(error.contains(named), "{error}");
+        }
+        assert!(with(&["delivery"]).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! Events that no register tells: a snapshot that delivery asks for, what a suspended subscription missed, a
+//! subscription's end.
+
+use jiff::Timestamp;
+
+use super::matching;
+use super::settle::{about, routes};
+use super::source::Source;
+use crate::domain::change::{Change, DerivedFrom, ScopeReason};
+use crate::domain::event_type::EventType;
+use crate::domain::pairwise::{EventId, RecordId};
+use crate::store::event::{Detail, NewEvent, NewRoute};
+use crate::store::subscription::{EndReason, SubscriptionRow};
+use crate::store::{self, Conn, event, missed, person, request};
+
+/// Persons in one transaction.
+const BATCH: u32 = 200;
+
+/// Meets the next requests for snapshots. How many.
+pub async fn snapshots(source: &Source) -> Result<usize, store::Error> {
+    let requests = request::read(&mut *source.store.main.read().await?, source.id, BATCH).await?;
+    if requests.is_empty() {
+        return Ok(0);
+    }
+    let selections = source.selections().await?;
+    let now = source.clock.now();
+    let records: Vec<RecordId> = requests.iter().map(|request| request.record).collect();
+    let rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
+    let keys = source.store.keys.person_keys(&records).await?;
+    source.store.keys.ensure_period(now).await?;
+    let mut events = Vec::new();
+    for asked in &requests {
+        let (Some(row), Some(key)) = (rows.get(&asked.record), keys.get(&asked.record)) else { continue };
+        let covering = matching::covering(&selections.now, &source.key, &row.standing, now);
+        let theirs = covering.iter().filter(|covering| covering.consumer == asked.consumer).map(|covering| covering.id);
+        let routes = routes(&selections, EventType::Snapshot, theirs);
+        if !routes.is_empty() {
+            let change = Change::new(EventType::Snapshot, DerivedFrom::Notice);
+            events.push(about(source, &selections, row, key, change, routes)?);
+        }
+    }
+    let met: Vec<i64> = requests.iter().map(|request| request.id).collect();
+    let mut tx = source.store.main.begin().await?;
+    event::append(&mut tx, &events, now).await?;
+    request::delete(&mut tx, &met).await?;
+    tx.commit().await?;
+    source.bells.routes.ring();
+    Ok(met.len())
+}
+
+/// Tells a subscription that goes on what it missed: a snapshot, or that somebody came or went. How many persons.
+pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
+    let selections = source.selections().await?;
+    let Some(id) = missed::next_resumed(&mut *source.store.main.read().await?, source.id).await? else { return Ok(0) };
+    if selections.now.get(id).is_none_or(|entry| entry.subscription.suspended) {
+        return Ok(0);
+    }
+    let now = source.clock.now();
+    let waiting = missed::read(&mut *source.store.main.read().await?, id, BATCH).await?;
+    let records: Vec<RecordId> = waiting.iter().map(|(record, _)| *record).collect();
+    let rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
+    let keys = source.store.keys.person_keys(&records).await?;
+    source.store.keys.ensure_period(now).await?;
+    let (mut events, mut claims) = (Vec::new(), Vec::new());
+    for (record, was_covered) in &waiting {
+        let (Some(row), Some(key)) = (rows.get(record), keys.get(record)) else { continue };
+        let is_covered =
+            matching::covering(&selections.now, &source.key, &row.standing, now).iter().any(|c| c.id == id);
+        let (type_, scope) = match (was_covered, is_covered) {
+            (true, true) => (EventType::Snapshot, None),
+            (false, true) => (EventType::ScopeEntered, Some(ScopeReason::SubscriptionChanged)),
+            (true, false) => (EventType::ScopeLeft, Some(ScopeReason::SubscriptionChanged)),
+            (false, false) => continue,
+        };
+        let routes = routes(&selections, type_, std::iter::once(id));
+        claims.extend(routes.iter().map(|route| (route.consumer, *record)));
+        let change = Change { scope, ..Change::new(type_, DerivedFrom::Notice) };
+        events.push(about(source, &selections, row, key, change, routes)?);
+    }
+    source.store.keys.ensure_claims(&claims, now).await?;
+    let mut tx = source.store.main.begin().await?;
+    event::append(&mut tx, &events, now).await?;
+    missed::delete(&mut tx, id, &records).await?;
+    tx.commit().await?;
+    source.bells.routes.ring();
+    Ok(records.len())
+}
+
+/// Appends `subscription.ended` for a subscription that ends now, in the caller's transaction.
+pub async fn ended(
+    conn: &mut Conn,
+    subscription: &SubscriptionRow,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let purpose = subscription.compiled.as_ref().map(|form| form.purpose.clone()).unwrap_or_default();
+    let route = NewRoute {
+        consumer: subscription.consumer,
+        type_: EventType::SubscriptionEnded,
+        subscriptions: vec![subscription.id],
+    };
+    let event = NewEvent {
+        id: EventId::random(),
+        record: None,
+        source: subscription.source,
+        type_: EventType::SubscriptionEnded,
+        snapshot: None,
+        detail: Some(Detail::SubscriptionEnded { subscription: subscription.key.name.clone(), purpose, reason }),
+        audit: None,
+        routes: vec![route],
+    };
+    event::append(conn, &[event], now).await.map(|_| ())
+}

@@ -1,0 +1,116 @@
+//! What goes when its time has come: persons nobody covers any more, ended resources after their grace, settled events.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::settings::retention::RetentionSettings;
+use crate::store::{self, Store, consumer, person, removal, retention, selection, source, subscription, told};
+
+/// Persons that are removed in one round.
+const BATCH: u32 = 500;
+
+/// What one round removed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Persons.
+    pub persons: u64,
+    /// Rows of ended resources.
+    pub resources: u64,
+    /// Routes, events, attempts and dead letters past their time.
+    pub rows: u64,
+}
+
+impl Removed {
+    /// Whether there was anything.
+    pub fn any(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// Does one round.
+pub async fn run_once(store: &Store, settings: &RetentionSettings, now: Timestamp) -> Result<Removed, store::Error> {
+    let mut removed = Removed::default();
+    let grace = before(now, settings.after_deletion);
+    removed.resources += end_subscriptions(store, grace).await?;
+    removed.resources += end_consumers(store, grace).await?;
+    removed.resources += end_sources(store, grace).await?;
+    mark_uncovered(store, grace).await?;
+    removed.persons += remove_leaving(store).await?;
+    removed.rows += prune(store, settings, now).await?;
+    Ok(removed)
+}
+
+/// Removes persons that are marked: key store first, rows after. How many.
+pub async fn remove_leaving(store: &Store) -> Result<u64, store::Error> {
+    removal::run_once(store).await
+}
+
+fn before(now: Timestamp, span: Duration) -> Timestamp {
+    SignedDuration::try_from(span).ok().and_then(|span| now.checked_sub(span).ok()).unwrap_or(Timestamp::MIN)
+}
+
+/// Marks persons whom nobody has covered since before `grace`, and of whom nothing is still to be delivered.
+async fn mark_uncovered(store: &Store, grace: Timestamp) -> Result<(), store::Error> {
+    let mut tx = store.main.begin().await?;
+    person::mark_uncovered(&mut tx, grace, BATCH).await?;
+    tx.commit().await
+}
+
+async fn end_subscriptions(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
+    let mut tx = store.main.begin().await?;
+    let rows = subscription::all(&mut tx).await?;
+    let mut count = 0;
+    for row in rows.iter().filter(|row| row.deleted_at.is_some_and(|at| at <= grace)) {
+        retention::delete_subscription(&mut tx, row.id).await?;
+        count += 1;
+    }
+    selection::forget_settled(&mut tx).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+/// A consumer goes when no subscription names it any more: its key first, its rows after.
+async fn end_consumers(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
+    let mut conn = store.main.read().await?;
+    let live: Vec<_> = subscription::all(&mut conn).await?.iter().map(|row| row.consumer).collect();
+    let ended = consumer::all(&mut conn).await?;
+    drop(conn);
+    let mut count = 0;
+    for row in ended.iter().filter(|row| row.ended_at.is_some_and(|at| at <= grace) && !live.contains(&row.id)) {
+        store.keys.forget_consumer(row.id).await?;
+        let mut tx = store.main.begin().await?;
+        retention::delete_consumer(&mut tx, row.id).await?;
+        tx.commit().await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// A source goes when no subscription names it and its persons are gone.
+async fn end_sources(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
+    let mut tx = store.main.begin().await?;
+    let named: Vec<_> = subscription::all(&mut tx).await?.iter().map(|row| row.source).collect();
+    let mut count = 0;
+    for row in source::all(&mut tx).await? {
+        let over = row.ended_at.is_some_and(|at| at <= grace) && !named.contains(&row.id);
+        if over && person::release_source(&mut tx, row.id).await? {
+            retention::delete_source(&mut tx, row.id).await?;
+            count += 1;
+        }
+    }
+    tx.commit().await?;
+    Ok(count)
+}
+
+async fn prune(store: &Store, settings: &RetentionSettings, now: Timestamp) -> Result<u64, store::Error> {
+    let delivered = before(now, settings.delivered);
+    let mut tx = store.main.begin().await?;
+    let mut rows = retention::delete_routes(&mut tx, delivered).await?;
+    rows += retention::delete_events(&mut tx, delivered).await?;
+    rows += retention::delete_attempts(&mut tx, delivered).await?;
+    rows += retention::delete_dead_letters(&mut tx, before(now, settings.dead_letters)).await?;
+    rows += told::expire(&mut tx, before(now, settings.undoing), 1000).await?;
+    tx.commit().await?;
+    Ok(rows)
+}

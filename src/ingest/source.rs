@@ -1,0 +1,81 @@
+//! One source as ingest works on it: who it is, the store, and the selections in force.
+
+use std::sync::{Arc, Mutex};
+
+use super::selections::Selections;
+use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::resource::ResourceKey;
+use crate::runtime::bell::Bells;
+use crate::runtime::clock::Clock;
+use crate::settings::ingest::IngestSettings;
+use crate::store::keys::Realm;
+use crate::store::{self, SourceId, Store, meta};
+
+/// One source. One task works on it, so that no two writers meet on its persons.
+pub struct Source {
+    /// Row.
+    pub id: SourceId,
+    /// Namespace and name.
+    pub key: ResourceKey,
+    /// Authority and environment.
+    pub realm: Realm,
+    /// Both databases.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Who is woken.
+    pub bells: Bells,
+    /// How sources are read.
+    pub settings: IngestSettings,
+    cached: Mutex<Option<Selections>>,
+    offered: Mutex<GroupSet>,
+}
+
+impl Source {
+    /// A source with nothing read yet.
+    pub fn new(
+        id: SourceId,
+        key: ResourceKey,
+        realm: Realm,
+        store: Store,
+        clock: Clock,
+        bells: Bells,
+        settings: IngestSettings,
+    ) -> Arc<Self> {
+        let all = FieldGroup::ALL.into_iter().collect();
+        Arc::new(Self {
+            id,
+            key,
+            realm,
+            store,
+            clock,
+            bells,
+            settings,
+            cached: Mutex::new(None),
+            offered: Mutex::new(all),
+        })
+    }
+
+    /// The selections in force, read again when their version has moved.
+    pub async fn selections(&self) -> Result<Selections, store::Error> {
+        let mut conn = self.store.main.read().await?;
+        let version = meta::selectors(&mut conn).await?;
+        let known = self.cached.lock().expect("no holder panics").clone();
+        if let Some(known) = known.filter(|known| known.version == version) {
+            return Ok(known);
+        }
+        let loaded = Selections::load(&mut conn).await?;
+        *self.cached.lock().expect("no holder panics") = Some(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// The groups that the register's schema has; all, until it was read.
+    pub fn offered(&self) -> GroupSet {
+        *self.offered.lock().expect("no holder panics")
+    }
+
+    /// Takes note of what the register's schema has.
+    pub fn set_offered(&self, offered: GroupSet) {
+        *self.offered.lock().expect("no holder panics") = offered;
+    }
+}

@@ -1,0 +1,193 @@
+//! The supervisor: a task for every live source, made anew when its form or its credentials change; and the janitor.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::credentials::CredentialBook;
+use super::janitor;
+use super::metrics::Metrics;
+use super::source::Source;
+use super::task::{Basis, Round, Task};
+use crate::domain::compiled;
+use crate::net;
+use crate::net::guard::Guard;
+use crate::runtime::bell::Bells;
+use crate::runtime::clock::Clock;
+use crate::runtime::probes::Pulse;
+use crate::settings::ingest::IngestSettings;
+use crate::settings::network::NetworkSettings;
+use crate::settings::register::RegisterSettings;
+use crate::settings::retention::RetentionSettings;
+use crate::store::keys::Realm;
+use crate::store::source::SourceRow;
+use crate::store::{self, SourceId, Store};
+use crate::upstream::datafordeler::{Client, Credentials, Settings};
+
+/// What ingest works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Both databases.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Credentials of the registers.
+    pub credentials: CredentialBook,
+    /// Who wakes us and whom we wake.
+    pub bells: Bells,
+    /// How sources are read.
+    pub settings: IngestSettings,
+    /// How registers are spoken to.
+    pub register: RegisterSettings,
+    /// Which private addresses may be reached.
+    pub network: NetworkSettings,
+    /// How long things are kept.
+    pub retention: RetentionSettings,
+    /// What is measured.
+    pub metrics: Metrics,
+}
+
+/// How long a loop rests at most.
+const REST: Duration = Duration::from_secs(1);
+/// How often what has had its time is looked for.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// Runs until told to stop.
+pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
+    let janitor = tokio::spawn(sweep(context.clone(), stop.clone()));
+    let mut tasks: HashMap<SourceId, (Basis, CancellationToken, JoinHandle<()>)> = HashMap::new();
+    while !stop.is_cancelled() {
+        pulse.beat();
+        match live(&context).await {
+            Ok(sources) => arrange(&context, &mut tasks, sources, &stop).await,
+            Err(error) => tracing::warn!(%error, "sources could not be read from the store"),
+        }
+        tokio::select! { () = context.bells.ingest.wait(REST) => {}, () = stop.cancelled() => {} }
+    }
+    for (_, (_, stop, task)) in tasks {
+        stop.cancel();
+        let _ = task.await;
+    }
+    let _ = janitor.await;
+}
+
+async fn live(context: &Context) -> Result<Vec<SourceRow>, store::Error> {
+    let rows = store::source::all(&mut *context.store.main.read().await?).await?;
+    Ok(rows.into_iter().filter(|row| row.ended_at.is_none() && row.compiled.is_some()).collect())
+}
+
+/// Stops the tasks of sources that are gone or changed, and starts those that are missing or have ended.
+async fn arrange(
+    context: &Context,
+    tasks: &mut HashMap<SourceId, (Basis, CancellationToken, JoinHandle<()>)>,
+    sources: Vec<SourceRow>,
+    stop: &CancellationToken,
+) {
+    let wanted: HashMap<SourceId, Basis> = sources
+        .into_iter()
+        .filter_map(|row| {
+            let credentials = context.credentials.get(&row.key);
+            row.compiled.map(|form| (row.id, Basis { form, credentials }))
+        })
+        .collect();
+    let stale: Vec<SourceId> = tasks
+        .iter()
+        .filter(|(id, (basis, _, task))| wanted.get(id) != Some(basis) || task.is_finished())
+        .map(|(id, _)| *id)
+        .collect();
+    for id in stale {
+        if let Some((_, stop, task)) = tasks.remove(&id) {
+            stop.cancel();
+            let _ = task.await;
+        }
+    }
+    for (id, basis) in wanted {
+        tasks.entry(id).or_insert_with(|| {
+            let stop = stop.child_token();
+            let task =
+                tokio::spawn(work(task(context, id, &basis), basis.form.clone(), context.bells.clone(), stop.clone()));
+            (basis, stop, task)
+        });
+    }
+}
+
+/// A task for a source; without credentials, or with an address that cannot be used, it has no client.
+pub fn task(context: &Context, id: SourceId, basis: &Basis) -> Task {
+    let form = &basis.form;
+    let realm = Realm { authority: form.key.namespace.clone(), environment: form.environment };
+    let source = Source::new(
+        id,
+        form.key.clone(),
+        realm,
+        context.store.clone(),
+        context.clock.clone(),
+        context.bells.clone(),
+        context.settings.clone(),
+    );
+    let client = basis.credentials.as_ref().and_then(|credentials| {
+        let built = client(context, form, credentials);
+        built.inspect_err(|error| tracing::warn!(source = %form.key, %error, "no client for this source")).ok()
+    });
+    Task::new(source, form.clone(), client, context.metrics.clone())
+}
+
+fn client(
+    context: &Context,
+    form: &compiled::Source,
+    credentials: &super::credentials::SourceCredentials,
+) -> anyhow::Result<Client> {
+    let guard = Guard::new(context.network.allowed_networks.clone(), form.allowed_networks.clone());
+    let http = net::client::Client::new(guard, form.ca_bundle.as_deref(), &net::Settings::default())?;
+    let credentials = Credentials {
+        client_id: credentials.client_id.clone(),
+        client_secret: credentials.client_secret.clone(),
+        schema_api_key: credentials.schema_api_key.clone(),
+    };
+    Ok(Client::new(form, credentials, &settings(&context.register), http)?)
+}
+
+fn settings(register: &RegisterSettings) -> Settings {
+    Settings {
+        requests_per_second: register.requests_per_second,
+        timeout: register.timeout,
+        page_size: register.page_size,
+        batch_size: register.batch,
+        schema_max_age: register.schema_max_age,
+        circuit_failures: register.circuit_failures,
+        circuit_max: register.circuit_max,
+        ..Settings::default()
+    }
+}
+
+async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let rest = match task.run_once().await {
+            Ok(Round::Worked) => continue,
+            Ok(Round::Idle(rest)) => rest.max(Duration::from_millis(20)),
+            Err(error) => {
+                tracing::warn!(source = %form.key, %error, "the store failed; trying again");
+                REST
+            }
+        };
+        tokio::select! { () = bells.requests.wait(rest) => {}, () = stop.cancelled() => {} }
+    }
+}
+
+async fn sweep(context: Context, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let rest = match janitor::run_once(&context.store, &context.retention, context.clock.now()).await {
+            Ok(removed) if removed.any() => {
+                tracing::debug!(persons = removed.persons, resources = removed.resources, rows = removed.rows, "swept");
+                Duration::from_millis(50)
+            }
+            Ok(_) => SWEEP,
+            Err(error) => {
+                tracing::warn!(%error, "sweeping failed; trying again");
+                SWEEP
+            }
+        };
+        tokio::select! { () = tokio::time::sleep(rest) => {}, () = stop.cancelled() => {} }
+    }
+}

@@ -1,0 +1,181 @@
+//! The task of one source: one unit of work after another, and what it found told to status.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::credentials::SourceCredentials;
+use super::metrics::Metrics;
+use super::reader::Reader;
+use super::source::Source;
+use super::{announce, due, feed, settle, state};
+use crate::domain::compiled;
+use crate::store::source::SourceState;
+use crate::store::{self, cursor, unread};
+use crate::upstream::datafordeler::{Client, Retry};
+
+/// The task's memory.
+pub struct Task {
+    source: Arc<Source>,
+    form: compiled::Source,
+    reader: Reader,
+    client: Option<Client>,
+    metrics: Metrics,
+    state: SourceState,
+    /// When the register may be asked again.
+    next_reading: Instant,
+    failures: u32,
+}
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Something: go on at once.
+    Worked,
+    /// Nothing: wait this long, or for a bell.
+    Idle(Duration),
+}
+
+impl Task {
+    /// A task for a source as it is compiled now; without a client it reads nothing.
+    pub fn new(source: Arc<Source>, form: compiled::Source, client: Option<Client>, metrics: Metrics) -> Self {
+        let reader = Reader::new(source.clone(), metrics.clone());
+        Self {
+            source,
+            form,
+            reader,
+            client,
+            metrics,
+            state: SourceState::default(),
+            next_reading: Instant::now(),
+            failures: 0,
+        }
+    }
+
+    /// Does one round.
+    pub async fn run_once(&mut self) -> Result<Round, Error> {
+        let worked = settle::run_once(&self.source).await?
+            + announce::resumed(&self.source).await?
+            + announce::snapshots(&self.source).await?;
+        let due = Instant::now() >= self.next_reading;
+        let read = match due && !self.form.suspended {
+            true => self.read().await?,
+            false => false,
+        };
+        if due {
+            self.tell().await?;
+        }
+        Ok(match worked > 0 || read {
+            true => Round::Worked,
+            false => {
+                Round::Idle(self.next_reading.saturating_duration_since(Instant::now()).min(Duration::from_secs(1)))
+            }
+        })
+    }
+
+    /// Asks the register. Whether anything came of it.
+    async fn read(&mut self) -> Result<bool, Error> {
+        let Some(client) = self.client.clone() else {
+            self.state.contact = Some(state::without_credentials());
+            let worked = self.due(None).await?;
+            self.next_reading = Instant::now() + self.form.poll_interval;
+            return Ok(worked);
+        };
+        let began = Instant::now();
+        match self.converse(&client).await {
+            Ok(events) => {
+                self.failures = 0;
+                self.state.contact = Some(state::succeeded());
+                self.metrics.reading(&self.source.key, "success", events);
+                tracing::debug!(source = %self.source.key, events, millis = began.elapsed().as_millis() as u64, "register read");
+                self.next_reading = Instant::now() + self.form.poll_interval;
+                Ok(events > 0)
+            }
+            Err(Error::Register(error)) => {
+                self.failures += 1;
+                let wait = wait(&error.retry(), self.failures, self.form.poll_interval);
+                self.metrics.reading(&self.source.key, "failure", 0);
+                tracing::warn!(source = %self.source.key, %error, again_in = ?wait, "register not read");
+                self.next_reading = Instant::now() + wait;
+                if let Some(contact) = state::failed(&error) {
+                    self.state.contact = Some(contact);
+                }
+                self.due(None).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn converse(&mut self, client: &Client) -> Result<u64, Error> {
+        let understanding = client.learn().await?;
+        self.source.set_offered(understanding.offered);
+        self.state.schema = Some(state::schema(&understanding));
+        self.state.lookup_by_person_id = Some(understanding.lookup_by_id.is_some());
+        let progress = self.reader.run_once(client).await?;
+        let again = self.reader.read_again(client).await?;
+        let due = due::run_once(&self.source, Some(client)).await?;
+        Ok(progress.events + u64::from(progress.imports) + (again + due) as u64)
+    }
+
+    /// Dates come whether or not the register answers.
+    async fn due(&self, client: Option<&Client>) -> Result<bool, Error> {
+        match due::run_once(&self.source, client).await {
+            Ok(count) => Ok(count > 0),
+            Err(Error::Register(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells status what was found, if it differs from what was told.
+    async fn tell(&mut self) -> Result<(), store::Error> {
+        let mut conn = self.source.store.main.read().await?;
+        let read = cursor::read(&mut conn, self.source.id).await?;
+        self.state.unread = unread::count(&mut conn, self.source.id).await?;
+        drop(conn);
+        self.state.import = read.as_ref().map(|cursor| cursor.import);
+        self.state.feed = read.map(|cursor| {
+            let settings = &self.source.settings;
+            let now = self.source.clock.now();
+            let watch = &self.reader.watch;
+            feed::judge(&cursor, watch, self.state.unread, self.form.calendar, settings.unfinished_after, now)
+        });
+        let healthy = self.state.feed.as_ref().is_some_and(|feed| feed.reason == "Healthy");
+        self.metrics.feed(&self.source.key, healthy, self.reader.watch.changed_at);
+        let mut tx = self.source.store.main.begin().await?;
+        let changed = store::source::write_state(&mut tx, self.source.id, &self.state).await?;
+        tx.commit().await?;
+        if changed {
+            self.source.bells.status.ring();
+        }
+        Ok(())
+    }
+}
+
+/// How long to leave the register alone after an error, with jitter upwards.
+fn wait(retry: &Retry, failures: u32, poll: Duration) -> Duration {
+    let base = match retry {
+        Retry::After(wait) => *wait,
+        Retry::Backoff => Duration::from_secs(1 << failures.min(8)).min(poll.max(Duration::from_secs(1)) * 5),
+        Retry::EveryFiveMinutes => Duration::from_secs(300),
+        Retry::Hourly => Duration::from_secs(3600),
+    };
+    let mut byte = [0];
+    let chance = aws_lc_rs::rand::fill(&mut byte).map_or(0, |()| byte[0]);
+    base + base.mul_f64(f64::from(chance) / 1280.0)
+}
+
+/// What a client is built from; a change of any of it builds another.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// The source as compiled.
+    pub form: compiled::Source,
+    /// Its credentials, if they are there.
+    pub credentials: Option<SourceCredentials>,
+}
+
+impl PartialEq for Basis {
+    fn eq(&self, other: &Self) -> bool {
+        let print = |basis: &Self| basis.credentials.as_ref().map(|c| c.fingerprint.clone());
+        self.form == other.form && print(self) == print(other)
+    }
+}

@@ -1,0 +1,132 @@
+//! Weighing one person: what changed, where they stand now, and who is to hear of it. Pure.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::derive;
+use super::matching::{self, Before, Matching, Selectors, Sight};
+use crate::domain::change::{Change, DerivedFrom};
+use crate::domain::event_type::{EventType, TypeSet};
+use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::pairwise::RecordId;
+use crate::domain::person::Person;
+use crate::domain::resource::ResourceKey;
+use crate::domain::standing::Standing;
+use crate::store::ConsumerId;
+
+/// A stored person, opened.
+pub struct Stored {
+    /// The content.
+    pub person: Person,
+    /// The day for which it was last weighed.
+    pub as_of: Date,
+    /// Where they stood.
+    pub standing: Standing,
+}
+
+/// What is needed beside the person.
+pub struct Scales<'a> {
+    /// Live subscriptions.
+    pub selectors: &'a Selectors,
+    /// The source that tells.
+    pub source: &'a ResourceKey,
+    /// How far back a first sight may be explained.
+    pub history_days: i32,
+    /// How changes come to be known.
+    pub derived_from: DerivedFrom,
+    /// The present time.
+    pub now: Timestamp,
+    /// The present date in Denmark.
+    pub today: Date,
+}
+
+/// A person, weighed.
+pub struct Weighed {
+    /// As fetched.
+    pub person: Person,
+    /// Our record, if they were known.
+    pub record: Option<RecordId>,
+    /// The state before: stored, or rebuilt from their own rows.
+    pub before: Option<(Person, Date)>,
+    /// Where they stand now.
+    pub standing: Standing,
+    /// Who hears what, in commit order, and who missed it.
+    pub outcome: Matching,
+    /// Whether a live subscription covers them now.
+    pub covered: bool,
+    /// What is kept of them.
+    pub keep: GroupSet,
+}
+
+impl Weighed {
+    /// Whether there is anything to store: they are covered, somebody hears of them, or they were stored before.
+    pub fn is_ours(&self, was_stored: bool) -> bool {
+        was_stored || self.covered || !self.outcome.matched.is_empty()
+    }
+}
+
+impl Scales<'_> {
+    /// Weighs a fetched person against the stored one.
+    pub fn weigh(
+        &self,
+        record: Option<RecordId>,
+        stored: Option<Stored>,
+        fetched: Person,
+        told: &[(ConsumerId, TypeSet)],
+    ) -> Weighed {
+        match stored {
+            Some(stored) => self.weigh_known(record, stored, fetched, told),
+            None => self.weigh_first(record, fetched, told),
+        }
+    }
+
+    fn weigh_known(
+        &self,
+        record: Option<RecordId>,
+        stored: Stored,
+        fetched: Person,
+        told: &[(ConsumerId, TypeSet)],
+    ) -> Weighed {
+        let standing = Standing::of(&fetched, self.today, Some(&stored.standing), self.now);
+        let changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
+        let sight = Sight { before: Before::Stored(&stored.standing), after: &standing, told, now: self.now };
+        let outcome = matching::match_person(self.selectors, self.source, &sight, changes);
+        self.weighed(fetched, record, Some((stored.person, stored.as_of)), standing, outcome)
+    }
+
+    fn weigh_first(&self, record: Option<RecordId>, fetched: Person, told: &[(ConsumerId, TypeSet)]) -> Weighed {
+        let first = derive::first_sight(&fetched, self.today, self.history_days);
+        let rebuilt = Standing::of(&first.before, first.before_on, None, self.now);
+        let standing = Standing::of(&fetched, self.today, Some(&rebuilt), self.now);
+        let sight = Sight { before: Before::Rebuilt(&rebuilt), after: &standing, told, now: self.now };
+        let outcome = matching::match_person(self.selectors, self.source, &sight, first.changes);
+        self.weighed(fetched, record, Some((first.before, first.before_on)), standing, outcome)
+    }
+
+    fn weighed(
+        &self,
+        person: Person,
+        record: Option<RecordId>,
+        before: Option<(Person, Date)>,
+        standing: Standing,
+        outcome: Matching,
+    ) -> Weighed {
+        let covering = matching::covering(self.selectors, self.source, &standing, self.now);
+        let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
+        Weighed { person, record, before, standing, outcome, covered, keep }
+    }
+}
+
+/// Of the state before an event, what its payloads may need: number, address and municipality, where the event tells of
+/// their change.
+pub fn previous(change: &Change, before: &Person, tellable: GroupSet) -> Option<Person> {
+    let wanted = match change.type_ {
+        EventType::AddressChanged | EventType::MovedIn | EventType::MovedOut | EventType::MovedWithin => {
+            GroupSet::of(&[FieldGroup::Address, FieldGroup::Municipality])
+        }
+        EventType::NumberChanged | EventType::PersonMerged => GroupSet::of(&[FieldGroup::Number]),
+        _ => return None,
+    };
+    let kept = wanted.intersection(tellable);
+    if kept.is_empty() { None } else { Some(before.clone().cut_to(kept)) }
+}

@@ -1,0 +1,145 @@
+//! Makes the store and the signing secrets in memory as a consumer wants them.
+
+use super::build::Wanted;
+use super::dereference::Found;
+use crate::api::consumer::ConsumerSystem;
+use crate::domain::resource::ResourceKey;
+use crate::operator::fleet::{Fleet, Reference};
+use crate::operator::record::{self, Configured};
+use crate::operator::refusal::Refusal;
+use crate::operator::requeue::Error;
+use crate::operator::secrets;
+use crate::store;
+use crate::store::consumer::{Backlog, ConsumerState};
+use crate::store::{consumer, meta, subscription};
+
+/// What became of a consumer.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Why it is not compiled, or what it asked for and did not get.
+    pub refusal: Option<Refusal>,
+    /// Whether its Secrets and ConfigMaps could be used.
+    pub secrets: Result<(), Refusal>,
+    /// What delivery last found there.
+    pub state: ConsumerState,
+    /// What waits for it.
+    pub backlog: Backlog,
+    /// Live subscriptions that deliver to it.
+    pub subscriptions: i64,
+}
+
+/// Applies what was built; a consumer that was refused keeps its last good form, of which its subscriptions give only what
+/// they may.
+pub async fn apply(
+    consumer: &ConsumerSystem,
+    found: &Found,
+    wanted: Result<Wanted, Refusal>,
+    fleet: &Fleet,
+) -> Result<Applied, Error> {
+    let secrets = hand_over(found, fleet);
+    let configured = Configured::new("ConsumerSystem", &found.key, &consumer.metadata, &consumer.spec);
+    if write(&configured, wanted.as_ref().ok(), fleet).await? {
+        fleet.context().bells.delivery.ring();
+        fleet.context().bells.ingest.ring();
+        fleet.wake_subscriptions(Reference::Consumer, &found.key);
+    }
+    let refusal = match wanted {
+        Ok(wanted) => wanted.complaint,
+        Err(refusal) => Some(refusal),
+    };
+    observe(&found.key, Applied { refusal, secrets, ..Applied::unobserved() }, fleet).await
+}
+
+impl Applied {
+    /// Nothing applied and nothing found.
+    pub fn unobserved() -> Self {
+        Self {
+            refusal: None,
+            secrets: Ok(()),
+            state: ConsumerState::default(),
+            backlog: Backlog::default(),
+            subscriptions: 0,
+        }
+    }
+}
+
+/// Hands the secrets to delivery. A Secret that is gone or no longer meant for signing takes them away; one that is spoilt
+/// leaves the last good set.
+fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
+    let book = &fleet.context().signing;
+    let present = book.get(&found.key).map(|keys| keys.fingerprint);
+    match &found.signing {
+        Ok(keys) if present.as_ref() == Some(&keys.fingerprint) => {}
+        Ok(keys) => {
+            book.set(&found.key, Some(keys.clone()));
+            fleet.context().bells.delivery.ring();
+        }
+        Err(refusal) if present.is_some() && secrets::withdraws(refusal) => {
+            book.set(&found.key, None);
+            fleet.context().bells.delivery.ring();
+        }
+        Err(_) => {}
+    }
+    found.signing.as_ref().map(drop).map_err(Clone::clone)?;
+    found.ca_bundle.as_ref().map(drop).map_err(Clone::clone)
+}
+
+/// Writes the row if it differs; whether it did. The compiled form, its generation, the configuration's version and the audit
+/// entry are one transaction.
+async fn write(configured: &Configured, wanted: Option<&Wanted>, fleet: &Fleet) -> Result<bool, Error> {
+    let store = &fleet.context().store;
+    let row = consumer::find(&mut *store.main.read().await?, &configured.key).await?;
+    // Without a wanted form the last good one stays as it is, and what is not there, or has ended, is not begun.
+    let Some(Wanted { compiled, given, .. }) = wanted else { return Ok(false) };
+    let wanted = (&configured.uid, configured.generation, Some(compiled));
+    let present = row.as_ref().map(|row| (&row.uid, row.generation, row.compiled.as_ref()));
+    if present == Some(wanted) && row.as_ref().is_some_and(|row| row.ended_at.is_none()) {
+        return Ok(false);
+    }
+    let (uid, generation, compiled) = wanted;
+    record::prepare(store, fleet.now()).await?;
+    let mut tx = store.main.begin().await?;
+    consumer::upsert(&mut tx, &configured.key, uid, generation, compiled).await?;
+    meta::raise_configuration(&mut tx).await?;
+    record::configuration(&mut tx, store, configured, given.clone(), fleet.now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn observe(key: &ResourceKey, applied: Applied, fleet: &Fleet) -> Result<Applied, Error> {
+    let mut conn = fleet.context().store.main.read().await?;
+    let Some(row) = consumer::find(&mut conn, key).await? else { return Ok(applied) };
+    let subscriptions = subscription::all(&mut conn).await?;
+    let live = subscriptions.iter().filter(|s| s.consumer == row.id && s.ended_at.is_none()).count();
+    Ok(Applied {
+        state: consumer::state(&mut conn, row.id).await?.unwrap_or_default(),
+        backlog: consumer::backlog(&mut conn, row.id).await?,
+        subscriptions: i64::try_from(live).unwrap_or(i64::MAX),
+        ..applied
+    })
+}
+
+/// The consumers that the store has and does not know to be deleted.
+pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
+    let rows = consumer::all(&mut *fleet.context().store.main.read().await?).await?;
+    Ok(rows.into_iter().filter(|row| row.ended_at.is_none()).map(|row| row.key).collect())
+}
+
+/// Ends a consumer that was deleted: its secrets go at once, its row and key after the grace.
+pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+    let (context, now) = (fleet.context(), fleet.now());
+    record::prepare(&context.store, now).await?;
+    let mut tx = context.store.main.begin().await?;
+    // Asked again within the transaction: who was applied since then is in the view.
+    let row = consumer::find(&mut tx, key).await?.filter(|_| !fleet.consumers.contains(key));
+    if let Some(row) = row {
+        consumer::end(&mut tx, row.id, now).await?;
+        meta::raise_configuration(&mut tx).await?;
+        record::removed(&mut tx, &context.store, ("ConsumerSystem", key), (row.uid, row.generation), now).await?;
+        tx.commit().await?;
+        context.signing.set(key, None);
+        context.bells.delivery.ring();
+        fleet.wake_subscriptions(Reference::Consumer, key);
+    }
+    Ok(())
+}

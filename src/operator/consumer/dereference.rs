@@ -1,0 +1,105 @@
+//! Reads what a consumer refers to: the secrets that sign its deliveries, its certificates.
+
+use secrecy::ExposeSecret;
+
+use crate::api::consumer::{ConsumerSystem, ConsumerSystemSpec};
+use crate::api::names::USE_SIGNING;
+use crate::delivery::credentials::SigningKeys;
+use crate::domain::resource::ResourceKey;
+use crate::domain::signing::SigningSecret;
+use crate::operator::fleet::{Fleet, key_of};
+use crate::operator::refusal::Refusal;
+use crate::operator::requeue::Error;
+use crate::operator::secrets::{self, Data, Fingerprints};
+use crate::operator::watch::Uses;
+
+/// The most keys that may sign at the same time.
+const MOST_KEYS: usize = 4;
+
+/// What a consumer refers to.
+pub struct Found {
+    /// Namespace and name of the consumer.
+    pub key: ResourceKey,
+    /// What its deliveries are signed with.
+    pub signing: Result<SigningKeys, Refusal>,
+    /// Certificates to trust beside the system's.
+    pub ca_bundle: Result<Option<String>, Refusal>,
+}
+
+/// Reads what a consumer refers to.
+pub async fn dereference(consumer: &ConsumerSystem, fleet: &Fleet) -> Result<Found, Error> {
+    let key = key_of(consumer);
+    let delivery = &consumer.spec.delivery;
+    let name = delivery.signing_secret_ref.name.as_str();
+    let data = secrets::read_secret(&fleet.client, &key.namespace, name, USE_SIGNING).await?;
+    let signing = data.and_then(|data| signing_keys(name, &data, &fleet.process.fingerprints));
+    let ca_bundle = match &delivery.ca_bundle_ref {
+        Some(from) => secrets::read_ca_bundle(&fleet.client, &key.namespace, from).await?.map(Some),
+        None => Ok(None),
+    };
+    Ok(Found { key, signing, ca_bundle })
+}
+
+/// The secrets of all keys, in the order of the keys. One that is malformed refuses all, so that the last good set stays.
+fn signing_keys(name: &str, data: &Data, fingerprints: &Fingerprints) -> Result<SigningKeys, Refusal> {
+    if data.is_empty() {
+        let message = format!("Secret {name} has no keys: add one that holds whsec_ and the base64 of 24 to 64 bytes");
+        return Err(Refusal::by_others("KeyMissing", message));
+    }
+    if data.len() > MOST_KEYS {
+        let message =
+            format!("Secret {name} has more than {MOST_KEYS} keys: remove those that the receiver no longer needs");
+        return Err(Refusal::by_others("TooManyKeys", message));
+    }
+    let mut texts = Vec::new();
+    let mut parsed = Vec::new();
+    for key in data.keys() {
+        let text = secrets::text(data, name, key)?;
+        parsed.push(SigningSecret::parse(text.expose_secret()).map_err(|why| {
+            Refusal::by_others("KeyMalformed", format!("key {key} of Secret {name} {why}: correct it"))
+        })?);
+        texts.push(text);
+    }
+    let fingerprint = fingerprints.of(texts.iter().map(|t| t.expose_secret().as_bytes()));
+    Ok(SigningKeys { secrets: parsed, fingerprint })
+}
+
+/// Names of the Secrets or ConfigMaps that a consumer refers to.
+pub fn names(spec: &ConsumerSystemSpec, uses: Uses) -> Vec<&str> {
+    match uses {
+        Uses::Secret => vec![spec.delivery.signing_secret_ref.name.as_str()],
+        Uses::ConfigMap => spec.delivery.ca_bundle_ref.iter().map(|r| r.name.as_str()).collect(),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use k8s_openapi::ByteString;
+
+    use super::*;
+
+    fn secret(byte: u8) -> String {
+        format!("whsec_{}", BASE64_STANDARD.encode([byte; 32]))
+    }
+
+    fn read(keys: &[(&str, &str)]) -> Result<SigningKeys, Refusal> {
+        let data = keys.iter().map(|(k, v)| ((*k).to_owned(), ByteString(v.as_bytes().to_vec()))).collect();
+        signing_keys("signing", &data, &Fingerprints::new())
+    }
+
+    #[test]
+    fn every_key_signs_and_one_bad_key_is_named_without_its_value() {
+        let (a, b) = (secret(1), secret(2));
+        assert_eq!(read(&[("old", &a), ("new", &b)]).unwrap().secrets.len(), 2);
+        let refusal = read(&[("old", &a), ("new", "whsec_canary")]).unwrap_err();
+        assert_eq!(refusal.reason, "KeyMalformed");
+        assert!(refusal.message.contains("key new") && !refusal.message.contains("canary"));
+        assert_eq!(read(&[("old", "")]).unwrap_err().reason, "KeyEmpty");
+        assert_eq!(read(&[]).unwrap_err().reason, "KeyMissing");
+        let many = ["a", "b", "c", "d", "e"].map(|key| (key, a.as_str()));
+        assert_eq!(read(&many).unwrap_err().reason, "TooManyKeys");
+    }
+}

@@ -1,0 +1,195 @@
+//! The status of a consumer, from what was applied and what delivery found.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::apply::Applied;
+use crate::api::conditions::ConditionType;
+use crate::api::consumer::{ConsumerSystem, ConsumerSystemStatus};
+use crate::api::delivery::{Circuit, DeliveryStatus};
+use crate::operator::fleet::{Fleet, earlier, key_of};
+use crate::operator::report::{self, Draft, Holds};
+use crate::operator::requeue::Error;
+use crate::store::consumer::{Backlog, ConsumerState, EndpointState, SendingState};
+
+/// Writes the status if it says something new. Gives the time of the next look, at which counters may have moved.
+pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet) -> Result<Option<Timestamp>, Error> {
+    let key = key_of(consumer);
+    let last = fleet.consumers.desk.last(&key, &consumer.metadata, consumer.status.as_ref());
+    let new = compute(consumer, applied, &last, fleet.now());
+    let refresh = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
+    let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
+    Ok(earlier(refresh, fleet.now().checked_add(interval).ok()))
+}
+
+fn compute(
+    consumer: &ConsumerSystem,
+    applied: &Applied,
+    last: &ConsumerSystemStatus,
+    now: Timestamp,
+) -> ConsumerSystemStatus {
+    let mut draft = Draft::begin(&last.conditions, consumer.metadata.generation.unwrap_or_default(), now);
+    let fine = "its Secrets and ConfigMaps hold what they should";
+    draft.set_by(ConditionType::SecretsResolved, applied.secrets.as_ref(), "Resolved", fine);
+    set_endpoint(&mut draft, applied.state.endpoint.as_ref());
+    set_sending(&mut draft, applied.state.sending.as_ref(), consumer.spec.suspend);
+    set_warnings(&mut draft, &applied.state);
+    let (conditions, waiting) = draft.finish(applied.refusal.as_ref(), consumer.spec.suspend);
+    let status = ConsumerSystemStatus {
+        delivery: Some(delivery(&applied.backlog, &applied.state)),
+        subscriptions: Some(applied.subscriptions),
+        ..ConsumerSystemStatus::default()
+    };
+    report::Status::with(status, conditions, waiting, &consumer.metadata)
+}
+
+fn set_endpoint(draft: &mut Draft, endpoint: Option<&EndpointState>) {
+    let type_ = ConditionType::EndpointVerified;
+    match endpoint {
+        None => draft.set(type_, Holds::Unknown, "Pending", "the address was not asked to prove itself yet"),
+        Some(state) if !state.verified && state.reason == "Pending" => {
+            draft.set(type_, Holds::Unknown, &state.reason, &state.message);
+        }
+        Some(state) => draft.set(type_, state.verified, &state.reason, &state.message),
+    }
+}
+
+fn set_sending(draft: &mut Draft, sending: Option<&SendingState>, suspended: bool) {
+    let type_ = ConditionType::Delivering;
+    match sending {
+        _ if suspended => {
+            draft.set(type_, false, "Suspended", "suspended: events are kept; set spec.suspend to false to send them");
+        }
+        None => draft.set(type_, Holds::Unknown, "NotStarted", "delivery has not taken it up yet"),
+        Some(state) => draft.set(type_, state.reason == "Delivering", &state.reason, &state.message),
+    }
+}
+
+fn set_warnings(draft: &mut Draft, state: &ConsumerState) {
+    match state.backlog_expiring {
+        true => draft.set(
+            ConditionType::BacklogExpiring,
+            true,
+            "NearRetention",
+            "undelivered events will soon be dropped for their age: repair the receiver, or raise retention.undelivered",
+        ),
+        false => draft.set(ConditionType::BacklogExpiring, false, "NoneNearRetention", "no undelivered event is near the end of its retention"),
+    }
+    match state.dead_letters {
+        true => draft.set(
+            ConditionType::DeadLettersPresent,
+            true,
+            "GivenUp",
+            "the receiver refused some events until they were given up: repair the receiver; status.delivery.deadLettered counts them",
+        ),
+        false => draft.set(ConditionType::DeadLettersPresent, false, "None", "no event was given up"),
+    }
+}
+
+fn delivery(backlog: &Backlog, state: &ConsumerState) -> DeliveryStatus {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let is_open = state.sending.as_ref().is_some_and(|s| matches!(s.reason.as_str(), "CircuitOpen" | "EndpointGone"));
+    DeliveryStatus {
+        pending: number(backlog.pending),
+        parked: number(backlog.parked),
+        dead_lettered: number(backlog.dead_letters),
+        last_delivered_at: backlog.last_delivered_at.map(Time),
+        circuit: if is_open { Circuit::Open } else { Circuit::Closed },
+        ..DeliveryStatus::default()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::conditions;
+    use crate::operator::consumer::validate::tests::consumer;
+    use crate::operator::refusal::Refusal;
+    use crate::operator::report::Status;
+
+    fn working() -> Applied {
+        Applied {
+            refusal: None,
+            secrets: Ok(()),
+            state: ConsumerState {
+                endpoint: Some(EndpointState { verified: true, reason: "Verified".into(), message: String::new() }),
+                sending: Some(SendingState { reason: "Delivering".into(), message: String::new() }),
+                dead_letters: false,
+                backlog_expiring: false,
+            },
+            backlog: Backlog { pending: 12, ..Backlog::default() },
+            subscriptions: 2,
+        }
+    }
+
+    fn status_of(applied: &Applied) -> ConsumerSystemStatus {
+        compute(&consumer(&[]), applied, &ConsumerSystemStatus::default(), Timestamp::UNIX_EPOCH)
+    }
+
+    fn shown(status: &ConsumerSystemStatus, type_: ConditionType) -> String {
+        let condition = conditions::get(&status.conditions, type_).unwrap();
+        format!("{} {}", condition.status, condition.reason)
+    }
+
+    #[test]
+    fn what_delivery_found_becomes_conditions() {
+        use ConditionType::{
+            BacklogExpiring, DeadLettersPresent, Delivering, EndpointVerified, Ready, SecretsResolved,
+        };
+        let endpoint = |verified, reason: &str| {
+            let mut applied = working();
+            applied.state.endpoint = Some(EndpointState { verified, reason: reason.into(), message: "m".into() });
+            applied
+        };
+        let sending = |reason: &str| {
+            let mut applied = working();
+            applied.state.sending = Some(SendingState { reason: reason.into(), message: "m".into() });
+            applied
+        };
+        let mut warned = working();
+        (warned.state.dead_letters, warned.state.backlog_expiring) = (true, true);
+        let unsigned = Applied { secrets: Err(Refusal::by_others("KeyMalformed", "m")), ..working() };
+        for (applied, type_, expected, ready) in [
+            (working(), Ready, "True Succeeded", "True Succeeded"),
+            (endpoint(false, "Pending"), EndpointVerified, "Unknown Pending", "Unknown Pending"),
+            (endpoint(false, "WrongAnswer"), EndpointVerified, "False WrongAnswer", "False WrongAnswer"),
+            (sending("CircuitOpen"), Delivering, "False CircuitOpen", "False CircuitOpen"),
+            (warned.clone(), DeadLettersPresent, "True GivenUp", "True Succeeded"),
+            (warned, BacklogExpiring, "True NearRetention", "True Succeeded"),
+            (unsigned, SecretsResolved, "False KeyMalformed", "False KeyMalformed"),
+        ] {
+            let status = status_of(&applied);
+            assert_eq!(shown(&status, type_), expected);
+            assert_eq!(shown(&status, Ready), ready);
+        }
+    }
+
+    #[test]
+    fn all_conditions_are_there_from_the_first_visit() {
+        let status = status_of(&Applied::unobserved());
+        for type_ in conditions::OF_CONSUMER {
+            assert!(conditions::get(&status.conditions, *type_).is_some(), "{type_:?}");
+        }
+        assert_eq!(status.waiting.as_deref(), Some("Pending"));
+    }
+
+    #[test]
+    fn counters_alone_do_not_count_as_news() {
+        let (few, many) = (working(), Applied { backlog: Backlog { pending: 99, ..Backlog::default() }, ..working() });
+        let (few, many) = (status_of(&few), status_of(&many));
+        assert_ne!(few, many);
+        assert_eq!(few.settled(), many.settled());
+    }
+
+    #[test]
+    fn a_suspended_consumer_says_so() {
+        let suspended = consumer(&[("/suspend", json!(true))]);
+        let status = compute(&suspended, &working(), &ConsumerSystemStatus::default(), Timestamp::UNIX_EPOCH);
+        assert_eq!(shown(&status, ConditionType::Ready), "False Suspended");
+        assert_eq!(status.waiting.as_deref(), Some("Suspended"));
+        assert!(conditions::get(&status.conditions, ConditionType::Reconciling).is_none());
+    }
+}

@@ -1,0 +1,107 @@
+//! Kubernetes Events: tells people each change of a condition. They hold what the condition says, so nothing personal.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Client;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+
+use crate::api::conditions::{ConditionType, Status};
+use crate::api::names::FIELD_MANAGER;
+
+/// The longest note that the API server takes, in bytes.
+const LONGEST_NOTE: usize = 1024;
+
+/// Writes Events; one for all controllers of a scope, so that repeats are merged.
+#[derive(Clone)]
+pub struct Announcer(Recorder);
+
+impl Announcer {
+    /// Writes with this client, in the name of this process.
+    pub fn new(client: Client, identity: &str) -> Self {
+        let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(identity.to_owned()) };
+        Self(Recorder::new(client, reporter))
+    }
+
+    /// Announces what changed from `old` to `new`. An Event that cannot be written is logged and missed.
+    pub async fn announce(&self, about: &ObjectReference, old: &[Condition], new: &[Condition]) {
+        for event in transitions(old, new) {
+            if let Err(error) = self.0.publish(&event, about).await {
+                tracing::debug!(%error, reason = event.reason, "a Kubernetes Event could not be written");
+            }
+        }
+    }
+}
+
+/// One Event for each condition that changed its status or reason, but not for one that is new and as it should be.
+fn transitions(old: &[Condition], new: &[Condition]) -> Vec<Event> {
+    new.iter().filter_map(|c| event(old.iter().find(|o| o.type_ == c.type_), c)).collect()
+}
+
+fn event(old: Option<&Condition>, condition: &Condition) -> Option<Event> {
+    if old.is_some_and(|old| (&old.status, &old.reason) == (&condition.status, &condition.reason)) {
+        return None;
+    }
+    let type_ = ConditionType::from_name(&condition.type_)?;
+    let unknown = condition.status == Status::Unknown.name();
+    if unknown || matches!(type_, ConditionType::Ready | ConditionType::Reconciling) {
+        return None;
+    }
+    let is_true = condition.status == Status::True.name();
+    let as_it_should_be = is_true != type_.is_abnormal_when_true();
+    if old.is_none() && as_it_should_be {
+        return None;
+    }
+    Some(Event {
+        type_: if as_it_should_be { EventType::Normal } else { EventType::Warning },
+        reason: condition.reason.clone(),
+        note: Some(shortened(&format!("{}: {}", condition.type_, condition.message))),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    })
+}
+
+fn shortened(text: &str) -> String {
+    let mut end = LONGEST_NOTE.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::api::conditions;
+
+    fn conditions(list: &[(ConditionType, Status, &str)]) -> Vec<Condition> {
+        let mut all = Vec::new();
+        for (type_, status, reason) in list {
+            conditions::set(&mut all, *type_, *status, reason, "why", 1, jiff::Timestamp::UNIX_EPOCH);
+        }
+        all
+    }
+
+    #[test]
+    fn only_changes_are_announced() {
+        use ConditionType::{Delivering, EndpointVerified, ReviewDue};
+        let old = conditions(&[(EndpointVerified, Status::True, "Verified"), (Delivering, Status::Unknown, "Pending")]);
+        assert!(transitions(&old, &old).is_empty());
+        let new = conditions(&[
+            (EndpointVerified, Status::True, "Verified"),
+            (Delivering, Status::False, "CircuitOpen"),
+            (ReviewDue, Status::Unknown, "Unknown"),
+        ]);
+        let events = transitions(&old, &new);
+        assert_eq!(events.len(), 1);
+        assert_eq!(events.first().unwrap().reason, "CircuitOpen");
+        assert!(matches!(events.first().unwrap().type_, EventType::Warning));
+    }
+
+    #[test]
+    fn a_long_note_is_cut_between_characters() {
+        let text = shortened(&"ø".repeat(600));
+        assert_eq!(text.len(), 1024);
+        assert_eq!(shortened(&format!("a{}", "ø".repeat(600))).len(), 1023);
+    }
+}

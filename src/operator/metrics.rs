@@ -1,0 +1,151 @@
+//! What the operator measures, under the names that dashboards for controllers already know.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// A controller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Controller {
+    controller: &'static str,
+}
+
+/// A controller and how a reconcile of it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Reconciled {
+    controller: &'static str,
+    result: &'static str,
+}
+
+/// A kind of request to the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Request {
+    code: String,
+    method: String,
+    host: String,
+}
+
+/// An election.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Lease {
+    name: String,
+}
+
+/// How a reconcile ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Result {
+    /// As it should.
+    Success,
+    /// With an error; it is tried again.
+    Error,
+    /// With a panic; it is tried again.
+    Panic,
+}
+
+/// The operator's metrics. Clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    reconciles: Family<Reconciled, Counter>,
+    errors: Family<Controller, Counter>,
+    panics: Family<Controller, Counter>,
+    seconds: Family<Controller, Histogram>,
+    active: Family<Controller, Gauge>,
+    most: Family<Controller, Gauge>,
+    requests: Family<Request, Counter>,
+    leading: Family<Lease, Gauge>,
+    status_writes: Family<Controller, Counter>,
+}
+
+impl Metrics {
+    /// Makes the metrics and registers them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let made = Self::unregistered();
+        registry.register("controller_runtime_reconcile", "Reconciles by result", made.reconciles.clone());
+        registry.register("controller_runtime_reconcile_errors", "Reconciles that failed", made.errors.clone());
+        registry.register("controller_runtime_reconcile_panics", "Reconciles that panicked", made.panics.clone());
+        registry.register("controller_runtime_reconcile_time_seconds", "Time of a reconcile", made.seconds.clone());
+        registry.register("controller_runtime_active_workers", "Reconciles under way", made.active.clone());
+        let most = "Most reconciles at the same time";
+        registry.register("controller_runtime_max_concurrent_reconciles", most, made.most.clone());
+        registry.register("rest_client_requests", "Requests to the API server", made.requests.clone());
+        let leading = "Whether this process reconciles: 1, else 0";
+        registry.register("leader_election_master_status", leading, made.leading.clone());
+        registry.register("cpr_operator_status_writes", "Writes of a status", made.status_writes.clone());
+        made
+    }
+
+    fn unregistered() -> Self {
+        Self {
+            reconciles: Family::default(),
+            errors: Family::default(),
+            panics: Family::default(),
+            seconds: Family::new_with_constructor(|| {
+                Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
+            }),
+            active: Family::default(),
+            most: Family::default(),
+            requests: Family::default(),
+            leading: Family::default(),
+            status_writes: Family::default(),
+        }
+    }
+
+    /// Says how many reconciles of a controller may run at the same time.
+    pub fn set_concurrency(&self, controller: &'static str, most: u16) {
+        self.most.get_or_create(&Controller { controller }).set(i64::from(most));
+    }
+
+    /// Counts a reconcile as under way for as long as the answer lives.
+    pub fn begin(&self, controller: &'static str) -> Active {
+        let gauge = self.active.get_or_create(&Controller { controller }).clone();
+        gauge.inc();
+        Active(gauge)
+    }
+
+    /// Counts a reconcile that ended after `took`.
+    pub fn count(&self, controller: &'static str, result: Result, took: Duration) {
+        let label = Controller { controller };
+        let name = match result {
+            Result::Success => "success",
+            Result::Error | Result::Panic => "error",
+        };
+        self.reconciles.get_or_create(&Reconciled { controller, result: name }).inc();
+        self.seconds.get_or_create(&label).observe(took.as_secs_f64());
+        if result != Result::Success {
+            self.errors.get_or_create(&label).inc();
+        }
+        if result == Result::Panic {
+            self.panics.get_or_create(&label).inc();
+        }
+    }
+
+    /// Counts a write of a status.
+    pub fn count_status_write(&self, controller: &'static str) {
+        self.status_writes.get_or_create(&Controller { controller }).inc();
+    }
+
+    /// Counts a request to the API server.
+    pub fn count_request(&self, code: &str, method: &str, host: &str) {
+        let request = Request { code: code.to_owned(), method: method.to_owned(), host: host.to_owned() };
+        self.requests.get_or_create(&request).inc();
+    }
+
+    /// Says whether this process leads.
+    pub fn set_leading(&self, lease: &str, leads: bool) {
+        self.leading.get_or_create(&Lease { name: lease.to_owned() }).set(i64::from(leads));
+    }
+}
+
+/// A reconcile under way.
+pub struct Active(Gauge);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,365 @@
+//! Statuses: how conditions are summed up, when a status is written, and the write itself.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::fleet::{Fleet, Process};
+use super::kind::Kind;
+use super::refusal::{Refusal, Remedy};
+use crate::api::conditions::{self, ConditionType};
+use crate::api::names::{FIELD_MANAGER, RECONCILE_AT};
+use crate::domain::resource::ResourceKey;
+
+pub use crate::api::conditions::Status as Holds;
+
+/// Why a status was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server was not reached or failed.
+    #[error(transparent)]
+    Write(kube::Error),
+    /// The API server has another schema.
+    #[error(
+        "the API server refuses the status: install this version's custom resource definitions with cpr-operator crds | kubectl apply --server-side -f -: {0}"
+    )]
+    Refused(kube::Error),
+    /// The object cannot be read as what it is.
+    #[error("the API server gave a status that cannot be read")]
+    Unreadable,
+}
+
+/// A status of any kind.
+pub trait Status: Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Its conditions.
+    fn conditions(&self) -> &[Condition];
+
+    /// The same without counters and times that move all the time, and so cause no write by themselves.
+    fn settled(&self) -> Self;
+
+    /// The same status with the members that all kinds share.
+    fn with(self, conditions: Vec<Condition>, waiting: Option<String>, meta: &ObjectMeta) -> Self;
+}
+
+/// Conditions under way: begun from those of the last status, so that times of transition are kept.
+pub struct Draft {
+    conditions: Vec<Condition>,
+    generation: i64,
+    now: Timestamp,
+}
+
+impl Draft {
+    /// Begins from the conditions of the last status.
+    pub fn begin(last: &[Condition], generation: i64, now: Timestamp) -> Self {
+        Self { conditions: last.to_vec(), generation, now }
+    }
+
+    /// Sets one condition.
+    pub fn set(&mut self, type_: ConditionType, holds: impl Into<Holds>, reason: &str, message: &str) {
+        conditions::set(&mut self.conditions, type_, holds.into(), reason, message, self.generation, self.now);
+    }
+
+    /// Sets a condition by whether something could be used.
+    pub fn set_by<T>(&mut self, type_: ConditionType, result: Result<T, &Refusal>, reason: &str, message: &str) {
+        match result {
+            Ok(_) => self.set(type_, Holds::True, reason, message),
+            Err(refusal) => self.set(type_, Holds::False, refusal.reason, &refusal.message),
+        }
+    }
+
+    /// Sums up: `Ready`, `Reconciling`, `Stalled`, and what is waited for. A refusal of the whole goes before the parts.
+    pub fn finish(mut self, refusal: Option<&Refusal>, suspended: bool) -> (Vec<Condition>, Option<String>) {
+        let (holds, reason, message) = self.summary(refusal, suspended);
+        self.set(ConditionType::Ready, holds, &reason, &message);
+        let stalled = refusal.is_some_and(|r| r.remedy == Remedy::Author);
+        self.set(ConditionType::Stalled, stalled, &reason, &message);
+        let at_work = holds != Holds::True && !stalled && !suspended;
+        self.set(ConditionType::Reconciling, at_work, &reason, &message);
+        let waiting = conditions::waiting(&self.conditions);
+        (self.conditions, refusal.map(|r| r.reason.to_owned()).or(waiting))
+    }
+
+    /// `Ready` holds when all its parts do; else it takes reason and message of the first that does not.
+    fn summary(&self, refusal: Option<&Refusal>, suspended: bool) -> (Holds, String, String) {
+        if let Some(refusal) = refusal {
+            return (Holds::False, refusal.reason.to_owned(), refusal.message.clone());
+        }
+        if suspended {
+            return (Holds::False, "Suspended".to_owned(), "suspended: set spec.suspend to false to go on".to_owned());
+        }
+        match self.conditions.iter().find(|c| is_missing_part(c)) {
+            None => (Holds::True, "Succeeded".to_owned(), "all is as it should be".to_owned()),
+            Some(part) if part.status == Holds::Unknown.name() => {
+                (Holds::Unknown, part.reason.clone(), part.message.clone())
+            }
+            Some(part) => (Holds::False, part.reason.clone(), part.message.clone()),
+        }
+    }
+}
+
+/// Whether a condition keeps `Ready` from holding. Warnings do not, but an end does.
+fn is_missing_part(condition: &Condition) -> bool {
+    match ConditionType::from_name(&condition.type_) {
+        None | Some(ConditionType::Ready) => false,
+        Some(ConditionType::Expired) => condition.status == Holds::True.name(),
+        Some(type_) => !type_.is_abnormal_when_true() && condition.status != Holds::True.name(),
+    }
+}
+
+/// The value of the annotation that asks for a reconcile.
+pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
+    meta.annotations.as_ref()?.get(RECONCILE_AT).map(|value| value.chars().take(256).collect())
+}
+
+/// What was last written of each object of one kind.
+#[derive(Debug)]
+pub struct Desk<S>(Mutex<HashMap<ResourceKey, Written<S>>>);
+
+#[derive(Clone, Debug)]
+struct Written<S> {
+    uid: Option<String>,
+    /// The version that the write was made from; a cache that still shows it has not seen the write.
+    from: Option<String>,
+    status: S,
+    at: Timestamp,
+}
+
+impl<S> Default for Desk<S> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<S: Status> Desk<S> {
+    /// The object's status as it stands: that in the cache, or ours where the cache lags behind.
+    pub fn last(&self, key: &ResourceKey, meta: &ObjectMeta, cached: Option<&S>) -> S {
+        let desk = self.0.lock().expect("no holder panics");
+        match desk.get(key).filter(|w| w.uid == meta.uid && w.from == meta.resource_version) {
+            Some(written) => written.status.clone(),
+            None => cached.cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Forgets an object.
+    pub fn forget(&self, key: &ResourceKey) {
+        self.0.lock().expect("no holder panics").remove(key);
+    }
+
+    fn written_at(&self, key: &ResourceKey, meta: &ObjectMeta) -> Option<Timestamp> {
+        let desk = self.0.lock().expect("no holder panics");
+        desk.get(key).filter(|w| w.uid == meta.uid).map(|w| w.at)
+    }
+
+    fn keep(&self, key: &ResourceKey, meta: &ObjectMeta, status: S, at: Timestamp) {
+        let written = Written { uid: meta.uid.clone(), from: meta.resource_version.clone(), status, at };
+        self.0.lock().expect("no holder panics").insert(key.clone(), written);
+    }
+}
+
+/// Whether a status has to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    /// Nothing differs.
+    No,
+    /// Something differs that people wait for.
+    Now,
+    /// Only counters differ, and they may be written from this time on.
+    From(Timestamp),
+}
+
+fn decide<S: Status>(last: &S, new: &S, written_at: Option<Timestamp>, interval: Duration, now: Timestamp) -> Write {
+    if last == new {
+        Write::No
+    } else if last.settled() != new.settled() {
+        Write::Now
+    } else {
+        let interval = SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX);
+        Write::From(written_at.and_then(|at| at.checked_add(interval).ok()).unwrap_or(now))
+    }
+}
+
+/// Takes the next place in the row of counter refreshes, or says when there is one.
+fn take_turn(process: &Process, now: Timestamp) -> Result<(), Timestamp> {
+    let mut next = process.next_refresh.lock().expect("no holder panics");
+    if *next > now {
+        return Err(*next);
+    }
+    let per_second = i64::from(process.context.settings.status_writes_per_second.max(1));
+    *next = now + SignedDuration::from_millis(1000 / per_second.min(1000));
+    Ok(())
+}
+
+/// Writes a status if it says something new. Gives the time for counters that could not be written now.
+pub async fn write<K: Kind>(
+    fleet: &Fleet,
+    key: &ResourceKey,
+    meta: &ObjectMeta,
+    last: &K::Status,
+    new: K::Status,
+) -> Result<Option<Timestamp>, Error> {
+    let desk = &K::view(fleet).desk;
+    let (now, interval) = (fleet.now(), fleet.context().settings.status_interval);
+    match decide(last, &new, desk.written_at(key, meta), interval, now) {
+        Write::No => return Ok(None),
+        Write::Now => {}
+        Write::From(at) if at > now => return Ok(Some(at)),
+        Write::From(_) => {
+            if let Err(at) = take_turn(&fleet.process, now) {
+                return Ok(Some(at));
+            }
+        }
+    }
+    if patch::<K>(fleet, key, meta, &new).await? {
+        fleet.context().metrics.count_status_write(K::CONTROLLER);
+        let about = ObjectReference {
+            api_version: Some(K::api_version(&()).into_owned()),
+            kind: Some(K::kind(&()).into_owned()),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            uid: meta.uid.clone(),
+            ..Default::default()
+        };
+        fleet.announcer.announce(&about, last.conditions(), new.conditions()).await;
+        desk.keep(key, meta, new, now);
+    }
+    Ok(None)
+}
+
+/// Writes the whole status; false where the object is gone or another took its name.
+async fn patch<K: Kind>(
+    fleet: &Fleet,
+    key: &ResourceKey,
+    meta: &ObjectMeta,
+    status: &K::Status,
+) -> Result<bool, Error> {
+    let api = dynamic_api::<K>(fleet, key);
+    let body = serde_json::json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": { "name": key.name, "uid": meta.uid },
+        "status": status,
+    });
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    match api.patch_status(&key.name, &params, &Patch::Apply(&body)).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(s)) if s.is_not_found() || s.is_conflict() => Ok(false),
+        Err(kube::Error::Api(s)) if s.is_invalid() => Err(Error::Refused(kube::Error::Api(s))),
+        Err(error) => Err(Error::Write(error)),
+    }
+}
+
+fn dynamic_api<K: Kind>(fleet: &Fleet, key: &ResourceKey) -> Api<DynamicObject> {
+    Api::namespaced_with(fleet.client.clone(), &key.namespace, &ApiResource::erase::<K>(&()))
+}
+
+/// Says of an object that cannot be read that it cannot.
+pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &ObjectMeta) -> Result<(), Error> {
+    let found = dynamic_api::<K>(fleet, key).get_opt(&key.name).await.map_err(Error::Write)?;
+    let Some(found) = found else { return Ok(()) };
+    let last: K::Status = match found.data.get("status") {
+        Some(status) => serde_json::from_value(status.clone()).map_err(|_| Error::Unreadable)?,
+        None => K::Status::default(),
+    };
+    let mut draft = Draft::begin(last.conditions(), meta.generation.unwrap_or_default(), fleet.now());
+    for type_ in K::CONDITIONS {
+        if conditions::get(&draft.conditions, *type_).is_none() {
+            draft.set(*type_, Holds::Unknown, "NotUnderstood", "the resource cannot be read");
+        }
+    }
+    let (conditions, waiting) = draft.finish(Some(&not_understood()), false);
+    let new = last.clone().with(conditions, waiting, meta);
+    write::<K>(fleet, key, &found.metadata, &last, new).await.map(drop)
+}
+
+fn not_understood() -> Refusal {
+    let message = "this version of the operator cannot read the spec: install its custom resource definitions with cpr-operator crds | kubectl apply --server-side -f -, then apply the resource again";
+    Refusal::by_author("NotUnderstood", message)
+}
+
+macro_rules! statuses {
+    ($($status:ty, |$s:ident| $settle:block;)*) => { $(
+        impl Status for $status {
+            fn conditions(&self) -> &[Condition] {
+                &self.conditions
+            }
+
+            fn settled(&self) -> Self {
+                let mut $s = self.clone();
+                $settle
+                $s
+            }
+
+            fn with(mut self, conditions: Vec<Condition>, waiting: Option<String>, meta: &ObjectMeta) -> Self {
+                self.conditions = conditions;
+                self.waiting = waiting;
+                self.observed_generation = meta.generation;
+                self.last_handled_reconcile_at = asked_at(meta);
+                self
+            }
+        }
+    )* };
+}
+
+statuses! {
+    crate::api::source::CprSourceStatus, |s| { s.cursor = None; };
+    crate::api::consumer::ConsumerSystemStatus, |s| { s.subscriptions = None; s.delivery = None; };
+    crate::api::subscription::CprSubscriptionStatus, |s| { s.subjects = None; };
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::api::subscription::CprSubscriptionStatus;
+
+    fn status(subjects: i64, waiting: Option<&str>) -> CprSubscriptionStatus {
+        CprSubscriptionStatus {
+            subjects: Some(subjects),
+            waiting: waiting.map(str::to_owned),
+            ..CprSubscriptionStatus::default()
+        }
+    }
+
+    #[test]
+    fn news_is_written_at_once_and_counters_in_their_time() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let (interval, before) = (Duration::from_secs(600), now - SignedDuration::from_secs(60));
+        let due = before + SignedDuration::from_secs(600);
+        for (last, new, written_at, expected) in [
+            (status(1, None), status(1, None), None, Write::No),
+            (status(1, None), status(2, Some("Down")), Some(before), Write::Now),
+            (status(1, None), status(2, None), Some(before), Write::From(due)),
+            (status(1, None), status(2, None), None, Write::From(now)),
+        ] {
+            assert_eq!(decide(&last, &new, written_at, interval, now), expected);
+        }
+    }
+
+    #[test]
+    fn a_cache_that_lags_does_not_hide_what_was_written() {
+        let (desk, key) = (Desk::default(), ResourceKey::new("a", "b"));
+        let mut meta = ObjectMeta { resource_version: Some("1".to_owned()), ..ObjectMeta::default() };
+        desk.keep(&key, &meta, status(2, None), Timestamp::UNIX_EPOCH);
+        assert_eq!(desk.last(&key, &meta, Some(&status(1, None))).subjects, Some(2));
+        meta.resource_version = Some("2".to_owned());
+        assert_eq!(desk.last(&key, &meta, Some(&status(3, None))).subjects, Some(3));
+    }
+
+    #[test]
+    fn a_warning_does_not_keep_ready_from_holding() {
+        let mut draft = Draft::begin(&[], 1, Timestamp::UNIX_EPOCH);
+        draft.set(ConditionType::SecretsResolved, true, "Resolved", "");
+        draft.set(ConditionType::AccessExpiring, true, "EndsWithin7Days", "");
+        let (conditions, waiting) = draft.finish(None, false);
+        assert_eq!(conditions::get(&conditions, ConditionType::Ready).unwrap().status, "True");
+        assert_eq!(waiting.as_deref(), Some("EndsWithin7Days"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Makes the store and the credentials in memory as a source wants them.
+
+use super::build::Wanted;
+use super::dereference::Found;
+use super::validate::ROOT_KEY_LOCAL;
+use crate::api::source::CprSource;
+use crate::domain::resource::ResourceKey;
+use crate::operator::fleet::{Fleet, Reference};
+use crate::operator::record::{self, Configured, Given};
+use crate::operator::refusal::Refusal;
+use crate::operator::requeue::Error;
+use crate::operator::secrets;
+use crate::store;
+use crate::store::source::SourceState;
+use crate::store::{meta, source};
+
+/// What became of a source.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Why it is not compiled, or what it asked for and did not get.
+    pub refusal: Option<Refusal>,
+    /// Whether its Secrets and ConfigMaps could be used.
+    pub secrets: Result<(), Refusal>,
+    /// What ingest last found there.
+    pub state: SourceState,
+}
+
+/// Applies what was built; a source that was refused keeps its last good form, unless it must not be read at all.
+pub async fn apply(
+    source: &CprSource,
+    found: &Found,
+    wanted: Result<Wanted, Refusal>,
+    fleet: &Fleet,
+) -> Result<Applied, Error> {
+    let secrets = hand_over(found, fleet);
+    let configured = Configured::new("CprSource", &found.key, &source.metadata, &source.spec);
+    if write(&configured, wanted.as_ref(), fleet).await? {
+        fleet.context().bells.ingest.ring();
+        fleet.wake_subscriptions(Reference::Source, &found.key);
+    }
+    let refusal = match wanted {
+        Ok(wanted) => wanted.complaint,
+        Err(refusal) => Some(refusal),
+    };
+    Ok(Applied { refusal, secrets, state: state(&found.key, fleet).await? })
+}
+
+/// Hands the credentials to ingest. A Secret that is gone or no longer meant for us takes them away; one that is spoilt
+/// leaves the last good ones.
+fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
+    let book = &fleet.context().credentials;
+    let present = book.get(&found.key).map(|c| c.fingerprint);
+    match &found.credentials {
+        Ok(credentials) if present.as_ref() == Some(&credentials.fingerprint) => {}
+        Ok(credentials) => {
+            book.set(&found.key, Some(credentials.clone()));
+            fleet.context().bells.ingest.ring();
+        }
+        Err(refusal) if present.is_some() && secrets::withdraws(refusal) => {
+            book.set(&found.key, None);
+            fleet.context().bells.ingest.ring();
+        }
+        Err(_) => {}
+    }
+    found.credentials.as_ref().map(drop).map_err(Clone::clone)?;
+    found.ca_bundle.as_ref().map(drop).map_err(Clone::clone)
+}
+
+/// Writes the row if it differs; whether it did. The compiled form, its generation, the configuration's version and the audit
+/// entry are one transaction.
+async fn write(configured: &Configured, wanted: Result<&Wanted, &Refusal>, fleet: &Fleet) -> Result<bool, Error> {
+    let store = &fleet.context().store;
+    let row = source::find(&mut *store.main.read().await?, &configured.key).await?;
+    let wanted = match (wanted, &row) {
+        (Ok(wanted), _) => (&configured.uid, configured.generation, Some(&wanted.compiled)),
+        (Err(refusal), Some(row)) if refusal.reason == ROOT_KEY_LOCAL => (&row.uid, row.generation, None),
+        // The last good form stays as it is; what is not there, or has ended, is not begun.
+        (Err(_), _) => return Ok(false),
+    };
+    let present = row.as_ref().map(|row| (&row.uid, row.generation, row.compiled.as_ref()));
+    if present == Some(wanted) && row.as_ref().is_some_and(|row| row.ended_at.is_none()) {
+        return Ok(false);
+    }
+    let (uid, generation, compiled) = wanted;
+    record::prepare(store, fleet.now()).await?;
+    let mut tx = store.main.begin().await?;
+    source::upsert(&mut tx, &configured.key, uid, generation, compiled).await?;
+    meta::raise_configuration(&mut tx).await?;
+    record::configuration(&mut tx, store, configured, Given::default(), fleet.now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn state(key: &ResourceKey, fleet: &Fleet) -> Result<SourceState, Error> {
+    let mut conn = fleet.context().store.main.read().await?;
+    let Some(row) = source::find(&mut conn, key).await? else { return Ok(SourceState::default()) };
+    Ok(source::state(&mut conn, row.id).await?.unwrap_or_default())
+}
+
+/// The sources that the store has and does not know to be deleted.
+pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
+    let rows = source::all(&mut *fleet.context().store.main.read().await?).await?;
+    Ok(rows.into_iter().filter(|row| row.ended_at.is_none()).map(|row| row.key).collect())
+}
+
+/// Ends a source that was deleted: its credentials go at once, its row after the grace.
+pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+    let (context, now) = (fleet.context(), fleet.now());
+    record::prepare(&context.store, now).await?;
+    let mut tx = context.store.main.begin().await?;
+    // Asked again within the transaction: who was applied since then is in the view.
+    let row = source::find(&mut tx, key).await?.filter(|_| !fleet.sources.contains(key));
+    if let Some(row) = row {
+        source::end(&mut tx, row.id, now).await?;
+        meta::raise_configuration(&mut tx).await?;
+        record::removed(&mut tx, &context.store, ("CprSource", key), (row.uid, row.generation), now).await?;
+        tx.commit().await?;
+        context.credentials.set(key, None);
+        context.bells.ingest.ring();
+        fleet.wake_subscriptions(Reference::Source, key);
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! `CprSource` to a row that ingest reads, and to the credentials that it reads the register with.
+
+pub mod apply;
+pub mod build;
+pub mod dereference;
+pub mod status;
+pub mod validate;
+
+use jiff::Timestamp;
+
+use super::fleet::{Fleet, View};
+use super::kind::Kind;
+use super::requeue::Error;
+use crate::api::conditions::{ConditionType, OF_SOURCE};
+use crate::api::source::CprSource;
+use crate::domain::resource::ResourceKey;
+use crate::store;
+
+impl Kind for CprSource {
+    const CONTROLLER: &'static str = "cprsource";
+    const CONDITIONS: &'static [ConditionType] = OF_SOURCE;
+
+    fn view(fleet: &Fleet) -> &View<Self> {
+        &fleet.sources
+    }
+
+    async fn reconcile(&self, fleet: &Fleet) -> Result<Option<Timestamp>, Error> {
+        let found = dereference::dereference(self, fleet).await?;
+        let checked = validate::validate(self, &found, &validate::Platform::of(fleet));
+        let wanted = checked.map(build::build);
+        let applied = apply::apply(self, &found, wanted, fleet).await?;
+        status::report(self, &applied, fleet).await
+    }
+
+    async fn distrust(_: &Fleet, _: &ResourceKey) -> Result<(), Error> {
+        // What it reads is decided by subscriptions, so the last good form may stay.
+        Ok(())
+    }
+
+    async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
+        apply::stored(fleet).await
+    }
+
+    async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+        apply::end(fleet, key).await
+    }
+}

@@ -1,0 +1,263 @@
+//! Checks a subscription against the source and the consumer that it names, and against the clock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::dereference::{ConsumerFound, Found, SourceFound};
+use super::life::{self, Life};
+use crate::api::subscription::{CprSubscription, CprSubscriptionSpec, Level, Select};
+use crate::domain::compiled::Selector;
+use crate::domain::event_type::{Class, EventType, TypeSet};
+use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::municipality::Municipality;
+use crate::domain::resource::{ResourceKey, Sector};
+use crate::operator::consumer::rights::PurposeRights;
+use crate::operator::refusal::Refusal;
+
+/// A subscription that may begin or go on.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Namespace and name.
+    pub key: ResourceKey,
+    /// The source that tells.
+    pub source: SourceFound,
+    /// The consumer that hears.
+    pub consumer: ConsumerFound,
+    /// Id of the purpose.
+    pub purpose: String,
+    /// What the purpose allows.
+    pub rights: PurposeRights,
+    /// Who is covered.
+    pub selector: Selector,
+    /// Types that it hears.
+    pub types: TypeSet,
+    /// How much a payload holds.
+    pub level: Level,
+    /// The groups that a payload holds.
+    pub fields: GroupSet,
+    /// How long those who died, emigrated or disappeared stay covered.
+    pub follow_inactive: Duration,
+    /// Whether nothing is routed.
+    pub suspended: bool,
+    /// When it is to be reviewed and when it ends.
+    pub life: Life,
+}
+
+/// Checks a subscription at the time `now`.
+pub fn validate(subscription: &CprSubscription, found: &Found, now: Timestamp) -> Result<Checked, Refusal> {
+    let spec = &subscription.spec;
+    let life = life::life(spec)?;
+    life::check_review(&life, now)?;
+    let (source, consumer) = (found.source.clone()?, found.consumer.clone()?);
+    check_environment(&source, &consumer)?;
+    let rights = purpose(spec, &consumer)?;
+    Ok(Checked {
+        key: found.key.clone(),
+        selector: selector(&spec.select)?,
+        types: types(spec, rights.granted)?,
+        level: spec.payload.level,
+        fields: fields(spec, rights.granted)?,
+        follow_inactive: spec
+            .follow_inactive
+            .parse()
+            .map_err(|_| invalid("followInactive must be a duration such as 2160h: correct it"))?,
+        suspended: spec.suspend,
+        purpose: spec.purpose.as_str().to_owned(),
+        life,
+        rights,
+        source,
+        consumer,
+    })
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::by_author("InvalidSpec", message)
+}
+
+fn check_environment(source: &SourceFound, consumer: &ConsumerFound) -> Result<(), Refusal> {
+    let (ours, theirs) = (source.environment, consumer.rights.environment);
+    if ours == theirs {
+        return Ok(());
+    }
+    let message =
+        format!("the source has environment {ours:?} and the consumer {theirs:?}: name two of the same environment");
+    Err(Refusal::by_author("EnvironmentMismatch", message))
+}
+
+fn purpose(spec: &CprSubscriptionSpec, consumer: &ConsumerFound) -> Result<PurposeRights, Refusal> {
+    let name = &consumer.key.name;
+    let rights = consumer.rights.purposes.get(spec.purpose.as_str()).cloned().ok_or_else(|| {
+        let known: Vec<_> = consumer.rights.purposes.keys().map(String::as_str).collect();
+        let message = format!(
+            "ConsumerSystem {name} has no purpose {}: add it there, or name one of {}",
+            spec.purpose,
+            known.join(", ")
+        );
+        Refusal::by_others("PurposeNotFound", message)
+    })?;
+    // The rights were checked with the consumer; a private party must not get by with an oversight there.
+    if consumer.rights.sector == Sector::Private && rights.granted.contains(FieldGroup::PersonId) {
+        return Err(Refusal::by_others("FieldsNotGranted", "PersonId may not be given to sector Private"));
+    }
+    Ok(rights)
+}
+
+fn selector(select: &Select) -> Result<Selector, Refusal> {
+    match (&select.municipalities, select.everyone) {
+        (None, true) => Ok(Selector::Everyone),
+        (Some(codes), false) if !codes.is_empty() => {
+            let all: Result<BTreeSet<Municipality>, _> = codes.iter().map(|code| code.parse()).collect();
+            all.map(Selector::Municipalities).map_err(|_| {
+                invalid(
+                    "select.municipalities must hold four-digit codes of municipalities, such as 0851: correct them",
+                )
+            })
+        }
+        (Some(_), true) => Err(invalid("select.everyone must stand alone: remove municipalities, or everyone")),
+        _ => Err(invalid("select must have at least one selector: list municipalities, or write everyone: true")),
+    }
+}
+
+fn types(spec: &CprSubscriptionSpec, granted: GroupSet) -> Result<TypeSet, Refusal> {
+    let Some(asked) = explicit_types(spec) else { return Ok(TypeSet::default_for(granted)) };
+    if let Some(always) = asked.iter().find(|t| t.class() == Class::Always) {
+        return Err(invalid(format!("events.types: {always} comes in any case and must not be named: remove it")));
+    }
+    let not_granted: Vec<_> = asked.iter().filter(|t| !t.may_be_heard_with(granted)).collect();
+    if not_granted.is_empty() {
+        return Ok(asked.iter().copied().collect());
+    }
+    let each: Vec<_> = not_granted.iter().map(|t| format!("{t} (needs {})", t.needs().names().join(" or "))).collect();
+    let message = format!(
+        "the purpose does not grant what these types tell: {}; add the group to the purpose's fields, or remove the type",
+        each.join(", ")
+    );
+    Err(Refusal::by_others("TypesNotGranted", message))
+}
+
+/// The types that a spec names, if it does.
+pub fn explicit_types(spec: &CprSubscriptionSpec) -> Option<&Vec<EventType>> {
+    spec.events.as_ref().and_then(|events| events.types.as_ref())
+}
+
+fn fields(spec: &CprSubscriptionSpec, granted: GroupSet) -> Result<GroupSet, Refusal> {
+    let asked: GroupSet = spec.payload.fields.iter().flatten().copied().collect();
+    if (spec.payload.level == Level::Fields) == asked.is_empty() {
+        return Err(invalid("payload.fields must be there with level Fields, and only then: correct payload"));
+    }
+    if asked.is_within(granted) {
+        return Ok(asked);
+    }
+    let beyond = asked.minus(granted).names().join(", ");
+    let message = format!(
+        "the purpose does not grant {beyond}: add it to the purpose's fields, or remove it from payload.fields"
+    );
+    Err(Refusal::by_others("FieldsNotGranted", message))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+pub mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::resource::Environment;
+    use crate::operator::consumer::rights::rights;
+    use crate::operator::consumer::validate::tests::consumer;
+    use crate::operator::subscription::dereference::Present;
+
+    /// The present time of these tests.
+    pub const NOW: &str = "2026-11-22T12:00:00Z";
+
+    /// A subscription whose spec is the smallest that passes, with members replaced.
+    pub fn subscription(replaced: &[(&str, Value)]) -> CprSubscription {
+        let mut spec = json!({
+            "sourceRef": { "name": "register" },
+            "consumerRef": { "name": "sample" },
+            "purpose": "case-work",
+            "select": { "municipalities": ["0851"] },
+            "payload": {},
+            "reviewBy": "2027-06-01",
+        });
+        for (pointer, value) in replaced {
+            let (parent, member) = pointer.rsplit_once('/').unwrap();
+            spec.pointer_mut(parent).unwrap()[member] = value.clone();
+        }
+        let mut made = CprSubscription::new("clients", serde_json::from_value(spec).unwrap());
+        made.metadata.namespace = Some("aalborg".to_owned());
+        made.metadata.generation = Some(1);
+        made
+    }
+
+    /// All that the smallest subscription refers to, with members of the consumer replaced.
+    pub fn found(consumer_replaced: &[(&str, Value)]) -> Found {
+        let key = |name: &str| ResourceKey::new("aalborg", name);
+        let rights = rights(&consumer(consumer_replaced).spec).unwrap();
+        let source = SourceFound { id: 1, key: key("register"), environment: Environment::Test, schema: None };
+        Found {
+            key: key("clients"),
+            source: Ok(source),
+            present: Some(Present { consumer: key("sample"), rights: rights.clone() }),
+            consumer: Ok(ConsumerFound { id: 2, key: key("sample"), rights }),
+            row: None,
+        }
+    }
+
+    fn check(replaced: &[(&str, Value)], found: &Found) -> Result<Checked, Refusal> {
+        validate(&subscription(replaced), found, NOW.parse().unwrap())
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        for (replaced, reason) in [
+            (("/purpose", json!("other")), "PurposeNotFound"),
+            (("/reviewBy", json!("2029-01-01")), "ReviewTooLate"),
+            (("/reviewBy", json!("2027-13-01")), "InvalidSpec"),
+            (("/select", json!({})), "InvalidSpec"),
+            (("/select", json!({ "municipalities": ["0851"], "everyone": true })), "InvalidSpec"),
+            (("/select", json!({ "municipalities": ["0001"] })), "InvalidSpec"),
+            (("/events", json!({ "types": ["citizenship.changed"] })), "TypesNotGranted"),
+            (("/events", json!({ "types": ["snapshot"] })), "InvalidSpec"),
+            (("/payload", json!({ "level": "Fields", "fields": ["Birth"] })), "FieldsNotGranted"),
+            (("/payload", json!({ "level": "Fields" })), "InvalidSpec"),
+            (("/payload", json!({ "fields": ["Name"] })), "InvalidSpec"),
+            (("/followInactive", json!("long")), "InvalidSpec"),
+        ] {
+            assert_eq!(check(std::slice::from_ref(&replaced), &found(&[])).unwrap_err().reason, reason, "{replaced:?}");
+        }
+    }
+
+    #[test]
+    fn what_it_refers_to_has_to_be_there_and_of_one_environment() {
+        let missing = Refusal::by_others("SourceNotFound", "");
+        let without_source = Found { source: Err(missing), ..found(&[]) };
+        assert_eq!(check(&[], &without_source).unwrap_err().reason, "SourceNotFound");
+        let missing = Refusal::by_others("ConsumerNotFound", "");
+        let without_consumer = Found { consumer: Err(missing), ..found(&[]) };
+        assert_eq!(check(&[], &without_consumer).unwrap_err().reason, "ConsumerNotFound");
+        let mut mixed = found(&[]);
+        mixed.source.as_mut().unwrap().environment = Environment::Production;
+        assert_eq!(check(&[], &mixed).unwrap_err().reason, "EnvironmentMismatch");
+    }
+
+    #[test]
+    fn without_types_it_hears_all_that_the_purpose_grants_but_the_technical() {
+        let checked = check(&[], &found(&[])).unwrap();
+        assert!(checked.types.contains(EventType::MovedIn));
+        assert!(checked.types.contains(EventType::Died));
+        assert!(!checked.types.contains(EventType::AddressTechnical));
+        assert!(!checked.types.contains(EventType::CitizenshipChanged));
+    }
+
+    #[test]
+    fn a_purpose_narrower_than_the_consumer_counts() {
+        let narrow =
+            json!([{ "id": "case-work", "legalBases": ["GDPR-6-1-e"], "description": "d", "fields": ["Status"] }]);
+        let found = found(&[("/purposes", narrow)]);
+        let named = ("/payload", json!({ "level": "Fields", "fields": ["Name"] }));
+        assert_eq!(check(&[named], &found).unwrap_err().reason, "FieldsNotGranted");
+        assert_eq!(check(&[], &found).unwrap().rights.granted, GroupSet::of(&[FieldGroup::Status]));
+    }
+}

@@ -1,0 +1,242 @@
+//! The watches: each kind's controller, what else makes a resource be looked at, and the clock.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{FutureExt, Stream, StreamExt, future, stream};
+use k8s_openapi::NamespaceResourceScope;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
+use kube::{Resource, ResourceExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::fleet::{Fleet, Reference, key_of, object_ref};
+use super::kind::Kind;
+use super::metrics::Result as Ending;
+use super::report;
+use super::requeue::{self, Error};
+use crate::domain::resource::ResourceKey;
+use crate::store;
+use crate::store::{consumer, source};
+
+/// Runs the controller of one kind until `stop`; reconciles under way are finished first.
+pub async fn control<K: Kind>(
+    fleet: Arc<Fleet>,
+    writer: Writer<DeserializeGuard<K>>,
+    woken: UnboundedReceiver<ResourceKey>,
+    stop: CancellationToken,
+) {
+    let settings = &fleet.context().settings;
+    fleet.context().metrics.set_concurrency(K::CONTROLLER, settings.concurrency);
+    let reader = writer.as_reader();
+    let woken =
+        stream::unfold(woken, |mut woken| async { woken.recv().await.map(|key| (object_ref::<K>(&key), woken)) });
+    Controller::for_stream(main_stream(Arc::clone(&fleet), writer), reader)
+        .with_config(Config::default().concurrency(settings.concurrency))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(stop.cancelled_owned())
+        .run(reconcile::<K>, error_policy::<K>, fleet)
+        .for_each(|_| future::ready(()))
+        .await;
+}
+
+/// New and changed objects of a kind. Our own status writes are left out, and so are errors, which are logged: a watch that
+/// fails must not slow the others.
+fn main_stream<K: Kind>(
+    fleet: Arc<Fleet>,
+    writer: Writer<DeserializeGuard<K>>,
+) -> impl Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send {
+    let told = predicates::generation.combine(predicates::annotations);
+    let watched = watcher(fleet.scope.api::<DeserializeGuard<K>>(&fleet.client), watcher::Config::default())
+        .default_backoff()
+        .modify(|object| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .inspect(move |event| match event {
+            Ok(watcher::Event::InitDone) => K::view(&fleet).set_listed(),
+            Ok(watcher::Event::Delete(object)) => K::view(&fleet).set_deleted(&key_of(object)),
+            _ => {}
+        });
+    without_errors(watched, K::kind(&()).into_owned())
+        .applied_objects()
+        .predicate_filter(told, PredicateConfig::default())
+}
+
+/// Leaves errors out of a watch and logs each kind of error once until it works again.
+fn without_errors<T: Send>(
+    watched: impl Stream<Item = Result<T, watcher::Error>> + Send,
+    what: String,
+) -> impl Stream<Item = Result<T, watcher::Error>> + Send {
+    let mut last = None;
+    watched.filter_map(move |event| {
+        let text = event.as_ref().err().map(explain);
+        if text != last {
+            match &text {
+                Some(error) => tracing::warn!(watch = what, error, "the watch does not work"),
+                None => tracing::info!(watch = what, "the watch works again"),
+            }
+            last = text;
+        }
+        future::ready(event.is_ok().then_some(event))
+    })
+}
+
+fn explain(error: &watcher::Error) -> String {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(s)) if s.is_not_found() => {
+            "the API server does not know the kind: run cpr-operator crds | kubectl apply --server-side -f -".to_owned()
+        }
+        InitialListFailed(kube::Error::Api(s)) | WatchStartFailed(kube::Error::Api(s)) if s.is_forbidden() => {
+            format!("not permitted: {}", s.message)
+        }
+        InitialListFailed(cause) | WatchStartFailed(cause) | WatchFailed(cause) => cause.to_string(),
+        WatchError(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// One reconcile: a panic becomes an error, the outcome one log line and a count.
+async fn reconcile<K: Kind>(object: Arc<DeserializeGuard<K>>, fleet: Arc<Fleet>) -> Result<Action, Error> {
+    let (key, began) = (key_of(&*object), Instant::now());
+    let active = fleet.context().metrics.begin(K::CONTROLLER);
+    let outcome = AssertUnwindSafe(attend(&object, &fleet, &key)).catch_unwind().await.unwrap_or(Err(Error::Panicked));
+    drop(active);
+    let took = began.elapsed();
+    let ending = match &outcome {
+        Ok(()) => Ending::Success,
+        Err(Error::Panicked) => Ending::Panic,
+        Err(_) => Ending::Error,
+    };
+    fleet.context().metrics.count(K::CONTROLLER, ending, took);
+    let generation = object.meta().generation.unwrap_or_default();
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match outcome {
+        Ok(()) => {
+            tracing::debug!(
+                controller = K::CONTROLLER,
+                namespace = key.namespace,
+                name = key.name,
+                generation,
+                millis,
+                "reconciled"
+            );
+            K::view(&fleet).attempts.forget(&key);
+            Ok(Action::requeue(requeue::spread(fleet.context().settings.resync, requeue::chance())))
+        }
+        Err(error) => {
+            tracing::warn!(controller = K::CONTROLLER, namespace = key.namespace, name = key.name, generation, millis, %error, "could not be reconciled");
+            Err(error)
+        }
+    }
+}
+
+async fn attend<K: Kind>(object: &DeserializeGuard<K>, fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+    let view = K::view(fleet);
+    match &object.0 {
+        Ok(object) => {
+            let at = object.reconcile(fleet).await?;
+            view.set_alarm(key, at);
+        }
+        Err(unreadable) => {
+            K::distrust(fleet, key).await?;
+            report::write_unreadable::<K>(fleet, key, &unreadable.metadata).await?;
+        }
+    }
+    Ok(())
+}
+
+fn error_policy<K: Kind>(object: Arc<DeserializeGuard<K>>, error: &Error, fleet: Arc<Fleet>) -> Action {
+    K::view(&fleet).attempts.after(&key_of(&*object), error, requeue::chance())
+}
+
+/// Watches the metadata of Secrets or ConfigMaps that `labels` select, and has the resources looked at that name one that
+/// changed. After each complete list it wakes all, since a deletion may have been missed.
+pub async fn follow<R>(fleet: Arc<Fleet>, labels: &'static str, uses: Uses, stop: CancellationToken)
+where
+    R: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned
+        + Send
+        + 'static,
+{
+    let api = fleet.scope.api::<PartialObjectMeta<R>>(&fleet.client);
+    let watched = watcher(api, watcher::Config::default().labels(labels)).default_backoff();
+    let watched = without_errors(watched, R::kind(&()).into_owned());
+    let mut watched = Box::pin(watched.take_until(stop.cancelled_owned()));
+    while let Some(event) = watched.next().await {
+        match event {
+            Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => {
+                wake_users(&fleet, &key_of(&object), uses);
+            }
+            Ok(watcher::Event::InitDone) => {
+                fleet.sources.wake_all();
+                fleet.consumers.wake_all();
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// What a resource uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uses {
+    /// A Secret.
+    Secret,
+    /// A ConfigMap.
+    ConfigMap,
+}
+
+fn wake_users(fleet: &Fleet, used: &ResourceKey, uses: Uses) {
+    let here = |namespace: Option<String>| namespace.as_ref() == Some(&used.namespace);
+    for source in fleet.sources.all() {
+        if here(source.namespace())
+            && super::source::dereference::names(&source.spec, uses).contains(&used.name.as_str())
+        {
+            fleet.sources.wake(key_of(&source));
+        }
+    }
+    for consumer in fleet.consumers.all() {
+        let names = super::consumer::dereference::names(&consumer.spec, uses);
+        if here(consumer.namespace()) && names.contains(&used.name.as_str()) {
+            fleet.consumers.wake(key_of(&consumer));
+        }
+    }
+}
+
+/// Has resources looked at whose stage found something new, or whose time has come: when the bell rings, else each second.
+pub async fn poll(fleet: Arc<Fleet>, stop: CancellationToken) {
+    let mut seen = (0, 0);
+    while !stop.is_cancelled() {
+        match changes(&fleet, seen).await {
+            Ok(now) => seen = now,
+            Err(error) => tracing::warn!(%error, "what the stages found could not be read"),
+        }
+        let now = fleet.now();
+        fleet.sources.ring(now);
+        fleet.consumers.ring(now);
+        fleet.subscriptions.ring(now);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = fleet.context().bells.status.wait(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+async fn changes(fleet: &Fleet, (sources, consumers): (i64, i64)) -> Result<(i64, i64), store::Error> {
+    let mut conn = fleet.context().store.main.read().await?;
+    let (changed, sources) = source::changed_since(&mut conn, sources).await?;
+    for key in changed.into_iter().filter(|key| fleet.scope.contains(key)) {
+        fleet.wake_subscriptions(Reference::Source, &key);
+        fleet.sources.wake(key);
+    }
+    let (changed, consumers) = consumer::changed_since(&mut conn, consumers).await?;
+    for key in changed.into_iter().filter(|key| fleet.scope.contains(key)) {
+        fleet.consumers.wake(key);
+    }
+    Ok((sources, consumers))
+}

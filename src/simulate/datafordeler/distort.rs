@@ -1,0 +1,68 @@
+//! Right answers made wrong.
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::faults::Fault;
+
+/// Members with an enumerated text whose values may grow.
+const ENUMERATED: &[&str] =
+    &["beskyttelsestype", "civilstandstype", "tilhoersforhold", "vaergemaalstype", "kommunaleforholdstype"];
+
+/// Applies the faults that change an answer's content.
+pub(super) fn distort(answer: &mut Value, faults: &[Fault]) {
+    for fault in faults {
+        match fault {
+            Fault::Duplicate => each_nodes(answer, &mut repeat),
+            Fault::UnknownField => each_nodes(answer, &mut |nodes| nodes.iter_mut().for_each(surprise)),
+            Fault::DropMandatory { member } => each_nodes(answer, &mut |nodes| {
+                nodes.iter_mut().for_each(|node| drop_member(node, member));
+            }),
+            _ => {}
+        }
+    }
+}
+
+fn each_nodes(answer: &mut Value, change: &mut dyn FnMut(&mut Vec<Value>)) {
+    let roots = answer["data"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut);
+    for root in roots {
+        if let Some(nodes) = root.get_mut("nodes").and_then(Value::as_array_mut) {
+            change(nodes);
+        }
+    }
+}
+
+/// Every third node comes again at once, and the first again at the end.
+fn repeat(nodes: &mut Vec<Value>) {
+    let first = nodes.first().cloned();
+    let twice = |(at, node): (usize, Value)| if at % 3 == 0 { vec![node.clone(), node] } else { vec![node] };
+    *nodes = std::mem::take(nodes).into_iter().enumerate().flat_map(twice).chain(first).collect();
+}
+
+/// Members and values that the client cannot know.
+fn surprise(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(surprise),
+        Value::Object(members) => {
+            members.values_mut().for_each(surprise);
+            members.insert("nytFelt".to_owned(), json!({ "indhold": ["uventet", 1, null] }));
+            for member in ENUMERATED {
+                if let Some(text) = members.get_mut(*member).filter(|text| text.is_string()) {
+                    *text = json!("endnu_ukendt");
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn drop_member(value: &mut Value, member: &str) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(|value| drop_member(value, member)),
+        Value::Object(members) => {
+            members.remove(member);
+            members.values_mut().for_each(|value| drop_member(value, member));
+        }
+        _ => {}
+    }
+}

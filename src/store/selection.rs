@@ -1,0 +1,63 @@
+//! What subscriptions selected before, as long as persons stand by it who are not settled for what they select now.
+
+use super::rows::Column;
+use super::{Conn, ConsumerId, Error, SubscriptionId, meta};
+use crate::domain::compiled::Subscription;
+
+const COMPILED: Column = Column("selection", "compiled");
+
+/// A form that held until a version.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// Whose.
+    pub subscription: SubscriptionId,
+    /// Its consumer.
+    pub consumer: ConsumerId,
+    /// The version of the selections from which it held no more.
+    pub until: i64,
+    /// The form; none where the subscription was not live.
+    pub form: Option<Subscription>,
+}
+
+/// Raises the version of the selections and remembers what the subscription selected until now.
+pub(super) async fn supersede(
+    conn: &mut Conn,
+    subscription: SubscriptionId,
+    consumer: ConsumerId,
+    form: Option<&Subscription>,
+) -> Result<(), Error> {
+    let until = meta::raise_selectors(&mut *conn).await?;
+    let form = form.map(|form| COMPILED.to_json(form)).transpose()?;
+    sqlx::query("INSERT INTO selection (subscription, until, consumer, compiled) VALUES (?, ?, ?, ?)")
+        .bind(subscription)
+        .bind(until)
+        .bind(consumer)
+        .bind(form)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Every form that persons may still stand by.
+pub async fn all(conn: &mut Conn) -> Result<Vec<Earlier>, Error> {
+    let rows: Vec<(i64, i64, i64, Option<String>)> =
+        sqlx::query_as("SELECT subscription, consumer, until, compiled FROM selection ORDER BY until")
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter()
+        .map(|(subscription, consumer, until, form)| {
+            Ok(Earlier { subscription, consumer, until, form: COMPILED.from_optional_json(form.as_deref())? })
+        })
+        .collect()
+}
+
+/// Forgets forms that nobody stands by any more.
+pub async fn forget_settled(conn: &mut Conn) -> Result<(), Error> {
+    sqlx::query(
+        "DELETE FROM selection
+         WHERE until <= coalesce((SELECT min(settled) FROM person), (SELECT max(until) FROM selection))",
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

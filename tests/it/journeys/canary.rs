@@ -1,0 +1,108 @@
+//! Canaries: numbers, names, addresses and secrets of a whole run appear nowhere but where they are meant to go.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use cpr_operator::simulate::consumer::Behaviour;
+use cpr_operator::simulate::datafordeler::Fault;
+use serde_json::json;
+
+use crate::support::files;
+use crate::support::world::{SECRET, World, secret};
+
+/// What must not be found, each with what it is.
+fn canaries(world: &World) -> Vec<(&'static str, String)> {
+    let mut found = vec![
+        ("client secret", "simulated-secret".to_owned()),
+        ("signing secret", SECRET.trim_start_matches("whsec_").to_owned()),
+        ("name", "Kanariella".to_owned()),
+        ("name", "Gulfuglesen".to_owned()),
+    ];
+    for citizen in world.register.people() {
+        found.push(("number with a hyphen", format!("{}-{}", &citizen.number[..6], &citizen.number[6..])));
+        found.push(("number", citizen.number));
+        found.push(("PersonID", citizen.id.clone()));
+        found.push(("PersonID without hyphens", citizen.id.replace('-', "")));
+    }
+    found
+}
+
+fn assert_silent(place: &str, bytes: &[u8], canaries: &[(&'static str, String)]) {
+    for (what, canary) in canaries {
+        let sings = bytes.windows(canary.len()).any(|window| window == canary.as_bytes());
+        assert!(!sings, "{place} holds a {what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn canaries_appear_in_no_output() {
+    let mut world = World::new("canary").await;
+    let citizens: Vec<String> =
+        (0..5).map(|_| world.register.settle("0851", jiff::civil::date(2011, 2, 3)).unwrap()).collect();
+    world.register.load();
+    world.install().await;
+    world.start();
+    world.until_ready().await;
+    let today = jiff::Zoned::now().date();
+    let mut round = 0;
+    let mut sing = |world: &World| {
+        round += 1;
+        for citizen in &citizens {
+            let first = format!("Kanariella{}", ["", "a", "b", "c", "d", "e", "f", "g"][round]);
+            world.register.rename(citizen, Some(&first), Some("Gulfuglesen"), today).unwrap();
+        }
+        world.register.load();
+    };
+    sing(&world);
+    world.until_received("a name", |one| one.kind == "name.changed").await;
+    world.consumer.behave(Behaviour::Status { status: 500 });
+    sing(&world);
+    world.until("a refusal", async || (world.consumer.report().refused > 3).then_some(())).await.unwrap();
+    for fault in [
+        Fault::BrokenJson,
+        Fault::Forbidden,
+        Fault::UnknownField,
+        Fault::DropMandatory { member: "beskyttelser".into() },
+    ] {
+        world.register.faults().clear();
+        world.register.faults().set_times(fault, 6);
+        sing(&world);
+        let asked = world.register.requests().len();
+        world
+            .until("more requests", async || (world.register.requests().len() > asked + 3).then_some(()))
+            .await
+            .unwrap();
+    }
+    world.register.faults().clear();
+    world.apply(secret("signing", "signing", json!({ "first": "whsec_Kanariella" }))).await;
+    world.until_condition("ConsumerSystem", "casework", "SecretsResolved", "False", Some("KeyMalformed")).await;
+    world.apply_secrets().await;
+    world.consumer.behave(Behaviour::Accept);
+    world.until_received("the last", |one| one.body.to_string().contains("Kanariellaa")).await;
+
+    let canaries = canaries(&world);
+    let metrics = metrics(&world).await;
+    assert!(metrics.contains("cpr_ingest_persons"), "{metrics}");
+    assert_silent("/metrics", metrics.as_bytes(), &canaries);
+    for kind in ["CprSource", "ConsumerSystem", "CprSubscription", "Event"] {
+        let mut dump = world.dump(kind).await;
+        dump = dump.replace("simulated-client", "");
+        assert_silent(kind, dump.as_bytes(), &canaries);
+    }
+    world.stop().await;
+    assert_silent("the log", world.log().as_bytes(), &canaries);
+    for (name, bytes) in files::bytes(&world.data()) {
+        assert_silent(&name, &bytes, &canaries);
+    }
+}
+
+/// What `/metrics` shows, at the address that the log tells.
+async fn metrics(world: &World) -> String {
+    let log = world.log();
+    let line = log.lines().rfind(|line| line.contains("probes and metrics")).expect("the address is logged");
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let address = line["address"].as_str().unwrap();
+    let client: hyper_util::client::legacy::Client<_, http_body_util::Empty<bytes::Bytes>> =
+        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+    let answer = client.get(format!("http://{address}/metrics").parse().unwrap()).await.unwrap();
+    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}

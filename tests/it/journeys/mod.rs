@@ -1,0 +1,6 @@
+//! The journeys through the real program, a real API server, a register and a receiver.
+
+mod bad_input;
+mod canary;
+mod chaos;
+mod webhook;

@@ -1,0 +1,6 @@
+//! What tests stand on.
+
+pub mod chance;
+pub mod cluster;
+pub mod files;
+pub mod world;

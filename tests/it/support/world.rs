@@ -1,0 +1,303 @@
+//! A world for a journey: a register, a consumer, a namespace, database files of its own, and the real program.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cpr_operator::runtime::clock::Clock;
+use cpr_operator::simulate::consumer::{self, Consumer, Received};
+use cpr_operator::simulate::datafordeler::{self, Register};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use super::cluster::{self, TestNamespace};
+
+/// A signing secret of nobody.
+pub const SECRET: &str = "whsec_dHJpYWwtc2VjcmV0LW9mLWEtZmljdGl0aW91cy1zeXM=";
+
+/// How long anything may take that a test waits for; a bound for failing, never a measure.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The world.
+pub struct World {
+    pub client: Client,
+    pub namespace: TestNamespace,
+    pub register: Register,
+    pub consumer: Consumer,
+    pub settings: Vec<String>,
+    folder: TempDir,
+    process: Mutex<Option<Child>>,
+    starts: u32,
+}
+
+impl World {
+    /// A world in which nothing runs yet but register and consumer.
+    pub async fn new(prefix: &str) -> Self {
+        let client = cluster::cluster().await;
+        let namespace = cluster::namespace(&client, prefix).await;
+        let options = datafordeler::Options::new(Clock::system(), 7);
+        let register = Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let consumer = Consumer::start(consumer::Options { listen, secrets: vec![SECRET.to_owned()] }).await.unwrap();
+        let settings = vec!["network.allowed_networks=[\"127.0.0.0/8\"]".to_owned()];
+        Self {
+            client,
+            namespace,
+            register,
+            consumer,
+            settings,
+            folder: TempDir::new().unwrap(),
+            process: Mutex::new(None),
+            starts: 0,
+        }
+    }
+
+    /// Folder of the databases.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Everything that the program has logged so far.
+    pub fn log(&self) -> String {
+        let files = (1..=self.starts).map(|start| self.folder.path().join(format!("log-{start}")));
+        files.map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
+    }
+
+    fn command(&mut self, data: &Path) -> Command {
+        self.starts += 1;
+        let log = std::fs::File::create(self.folder.path().join(format!("log-{}", self.starts))).unwrap();
+        let namespace = self.namespace.name();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
+        command.arg("all").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        let mut set = vec![
+            format!("store.path={}", data.display()),
+            format!("operator.namespaces=[\"{namespace}\"]"),
+            format!("operator.lease_namespace={namespace}"),
+            "operator.lease_duration=3s".to_owned(),
+            "http.listen=127.0.0.1:0".to_owned(),
+            "log.filter=info,cpr_operator=debug".to_owned(),
+        ];
+        set.extend(self.settings.clone());
+        set.iter().for_each(|pair| {
+            command.args(["--set", pair]);
+        });
+        command
+    }
+
+    /// Starts the program.
+    pub fn start(&mut self) {
+        let data = self.data();
+        let child = self.command(&data).spawn().unwrap();
+        *self.process.lock().unwrap() = Some(child);
+    }
+
+    /// Starts a second program on the same files and gives its exit status and what it said.
+    pub async fn start_second(&mut self) -> (Option<i32>, String) {
+        let data = self.data();
+        let status = self.command(&data).status().await.unwrap();
+        let said = std::fs::read_to_string(self.folder.path().join(format!("log-{}", self.starts))).unwrap();
+        (status.code(), said)
+    }
+
+    /// Ends the program without warning, as `kill -9` does.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.lock().unwrap().take().expect("the program runs");
+        process.kill().await.unwrap();
+    }
+
+    /// Asks the program to end and waits until it has.
+    pub async fn stop(&mut self) {
+        let mut process = self.process.lock().unwrap().take().expect("the program runs");
+        let pid = process.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        let ended = tokio::time::timeout(PATIENCE, process.wait()).await.expect("it ends when asked");
+        assert!(ended.unwrap().success(), "{}", self.log());
+    }
+
+    fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let gvk = match kind {
+            "Secret" | "ConfigMap" | "Event" => GroupVersionKind::gvk("", "v1", kind),
+            _ => GroupVersionKind::gvk("cpr-operator.dev", "v1alpha1", kind),
+        };
+        Api::namespaced_with(self.client.clone(), self.namespace.name(), &ApiResource::from_gvk(&gvk))
+    }
+
+    /// Applies a manifest.
+    pub async fn apply(&self, manifest: Value) {
+        let kind = manifest["kind"].as_str().unwrap();
+        let name = manifest["metadata"]["name"].as_str().unwrap();
+        let params = PatchParams::apply("a-platform-team").force();
+        self.api(kind).patch(name, &params, &Patch::Apply(&manifest)).await.expect("the manifest is accepted");
+    }
+
+    /// Deletes an object.
+    pub async fn delete(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// An object as it is now.
+    pub async fn get(&self, kind: &str, name: &str) -> Value {
+        serde_json::to_value(self.api(kind).get(name).await.unwrap()).unwrap()
+    }
+
+    /// All objects of a kind, as one text.
+    pub async fn dump(&self, kind: &str) -> String {
+        serde_json::to_string(&self.api(kind).list(&Default::default()).await.unwrap()).unwrap()
+    }
+
+    /// A condition of a resource.
+    pub async fn condition(&self, kind: &str, name: &str, type_: &str) -> Option<Condition> {
+        let object = self.get(kind, name).await;
+        let conditions: Vec<Condition> =
+            serde_json::from_value(object["status"]["conditions"].clone()).unwrap_or_default();
+        conditions.into_iter().find(|condition| condition.type_ == type_)
+    }
+
+    /// Waits until a condition has this status, and this reason where one is given.
+    pub async fn until_condition(
+        &self,
+        kind: &str,
+        name: &str,
+        type_: &str,
+        status: &str,
+        reason: Option<&str>,
+    ) -> Condition {
+        let what = format!("{kind} {name}: {type_}={status} {}", reason.unwrap_or_default());
+        let wanted = |condition: &Condition| {
+            condition.status == status && reason.is_none_or(|reason| condition.reason == reason)
+        };
+        let found = self.until(&what, async || self.condition(kind, name, type_).await.filter(wanted)).await;
+        match found {
+            Some(found) => found,
+            None => panic!("{what} never came; {:#}\n{}", self.get(kind, name).await["status"], self.log()),
+        }
+    }
+
+    /// Whether the program was started and has ended by itself.
+    fn has_ended(&self) -> bool {
+        let mut process = self.process.lock().unwrap();
+        process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_some())
+    }
+
+    /// Asks again and again until there is an answer; none when patience ends.
+    pub async fn until<T>(&self, _what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+        let began = std::time::Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(answer) = ask().await {
+                return Some(answer);
+            }
+            if self.has_ended() {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        None
+    }
+
+    /// Waits until an accepted delivery fits.
+    pub async fn until_received(&self, what: &str, fits: impl Fn(&Received) -> bool) -> Received {
+        let found =
+            self.until(what, async || self.consumer.received().into_iter().find(|one| one.accepted && fits(one))).await;
+        found.unwrap_or_else(|| panic!("{what} never arrived; arrived: {:?}\n{}", self.kinds(), self.log()))
+    }
+
+    /// The kinds of all accepted deliveries, in the order of arrival.
+    pub fn kinds(&self) -> Vec<String> {
+        self.consumer.received().into_iter().filter(|one| one.accepted).map(|one| one.kind).collect()
+    }
+
+    /// The Secrets and the three manifests of a small installation: Aalborg, everything granted that samples show.
+    pub async fn install(&self) {
+        self.apply_secrets().await;
+        self.apply(self.source()).await;
+        self.apply(self.consumer_system("casework")).await;
+        self.apply(self.subscription("citizens", "casework")).await;
+    }
+
+    /// Waits until the three work.
+    pub async fn until_ready(&self) {
+        self.until_condition("CprSource", "register", "Ready", "True", None).await;
+        self.until_condition("ConsumerSystem", "casework", "Ready", "True", None).await;
+        self.until_condition("CprSubscription", "citizens", "Ready", "True", None).await;
+    }
+
+    /// The Secrets that the manifests name.
+    pub async fn apply_secrets(&self) {
+        self.apply(secret(
+            "register",
+            "source",
+            json!({ "clientId": "simulated-client", "clientSecret": "simulated-secret" }),
+        ))
+        .await;
+        self.apply(secret("signing", "signing", json!({ "first": SECRET }))).await;
+    }
+
+    /// A source that reads the register.
+    pub fn source(&self) -> Value {
+        json!({
+            "apiVersion": "cpr-operator.dev/v1alpha1", "kind": "CprSource", "metadata": { "name": "register" },
+            "spec": {
+                "environment": "Test",
+                "datafordeler": {
+                    "endpoints": { "graphql": self.register.url(), "auth": self.register.url() },
+                    "credentialsRef": { "name": "register" },
+                },
+                "events": { "pollInterval": "1s", "calendar": "Daily" },
+            },
+        })
+    }
+
+    /// A consumer that receives at the world's receiver.
+    pub fn consumer_system(&self, name: &str) -> Value {
+        json!({
+            "apiVersion": "cpr-operator.dev/v1alpha1", "kind": "ConsumerSystem", "metadata": { "name": name },
+            "spec": {
+                "displayName": "Casework",
+                "owner": { "organisation": "Sandkøbing Kommune", "cvr": "00000000", "contact": "it@example.org" },
+                "sector": "Public",
+                "environment": "Test",
+                "purposes": [{ "id": "case-work", "legalBases": ["GDPR-6-1-e"], "description": "Case work" }],
+                "fields": ["Number", "Status", "Name", "Address", "Municipality", "Protection"],
+                "protectedPersons": "Mask",
+                "delivery": {
+                    "url": self.consumer.url(),
+                    "signingSecretRef": { "name": "signing" },
+                    "timeout": "2s",
+                    "retry": { "initial": "1s", "max": "5s", "giveUpAfter": "1h" },
+                },
+            },
+        })
+    }
+
+    /// A subscription of the consumer to Aalborg.
+    pub fn subscription(&self, name: &str, consumer: &str) -> Value {
+        let review = jiff::Zoned::now().date().saturating_add(jiff::Span::new().days(200));
+        json!({
+            "apiVersion": "cpr-operator.dev/v1alpha1", "kind": "CprSubscription", "metadata": { "name": name },
+            "spec": {
+                "sourceRef": { "name": "register" },
+                "consumerRef": { "name": consumer },
+                "purpose": "case-work",
+                "select": { "municipalities": ["0851"] },
+                "payload": { "level": "Fields", "fields": ["Number", "Status", "Name", "Address", "Municipality"] },
+                "reviewBy": review.to_string(),
+            },
+        })
+    }
+}
+
+/// A labelled Secret.
+pub fn secret(name: &str, use_: &str, data: Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": name, "labels": { "cpr-operator.dev/use": use_ } },
+        "stringData": data,
+    })
+}
