@@ -46,7 +46,7 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Earlier>, Error> {
             .await?;
     rows.into_iter()
         .map(|(subscription, consumer, until, form)| {
-            Ok(Earlier { subscription, consumer, until, form: COMPILED.from_optional_json(form.as_deref())? })
+            Ok(Earlier { subscription, consumer, until, form: COMPILED.optional_json(form.as_deref())? })
         })
         .collect()
 }

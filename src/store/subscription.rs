@@ -147,7 +147,7 @@ pub async fn end(conn: &mut Conn, id: SubscriptionId, reason: EndReason, now: Ti
     .fetch_optional(&mut *conn)
     .await?;
     if let Some((consumer, form)) = &ended {
-        let form: Option<Subscription> = COMPILED.from_optional_json(form.as_deref())?;
+        let form: Option<Subscription> = COMPILED.optional_json(form.as_deref())?;
         selection::supersede(&mut *conn, id, *consumer, form.as_ref()).await?;
     }
     if reason == EndReason::Deleted {

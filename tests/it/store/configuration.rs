@@ -10,7 +10,7 @@ use cpr_operator::store::cursor::{Cursor, Import};
 use cpr_operator::store::source::SourceState;
 use cpr_operator::store::subscription::EndReason;
 use cpr_operator::store::told::Told;
-use cpr_operator::store::{Store, consumer, cursor, meta, missed, retention, source, subscription, told};
+use cpr_operator::store::{Store, consumer, cursor, meta, missed, retention, selection, source, subscription, told};
 use jiff::Timestamp;
 
 use super::site;
@@ -80,6 +80,30 @@ pub async fn an_ended_resource_is_taken_up_again_under_its_id(store: &Store) {
     assert_eq!((row.began_at, row.ended_at, row.end_reason, row.deleted_at), (site::later(2), None, None, None));
     let unchanged = subscription::upsert(&mut tx, &form.key, "v", 2, s, c, Some(&form), site::later(3)).await.unwrap();
     assert_eq!(unchanged, (id, false));
+}
+
+pub async fn an_earlier_selection_is_kept_while_somebody_stands_by_it(store: &Store) {
+    let (s, c) = (site::source(store, "s").await, site::consumer(store, "c").await);
+    let (one, two) = (form(None), Subscription { purpose: "andet".into(), ..form(None) });
+    let mut tx = store.main.begin().await.unwrap();
+    let (id, _) = subscription::upsert(&mut tx, &one.key, "u", 1, s, c, Some(&one), site::noon()).await.unwrap();
+    subscription::upsert(&mut tx, &one.key, "u", 1, s, c, Some(&one), site::noon()).await.unwrap();
+    subscription::upsert(&mut tx, &one.key, "u", 2, s, c, Some(&two), site::noon()).await.unwrap();
+    subscription::end(&mut tx, id, EndReason::Deleted, site::noon()).await.unwrap();
+    let earlier = selection::all(&mut tx).await.unwrap();
+    let forms: Vec<_> = earlier.iter().map(|earlier| (earlier.until, earlier.form.as_ref())).collect();
+    assert_eq!(forms, [(1, None), (2, Some(&one)), (3, Some(&two))]);
+    assert_eq!(meta::selectors(&mut tx).await.unwrap(), 3);
+    tx.commit().await.unwrap();
+
+    let mut row = site::row(&site::ensured(store, 1).await, s, 1);
+    row.settled = 2;
+    site::write(store, &[row]).await;
+    let mut tx = store.main.begin().await.unwrap();
+    selection::forget_settled(&mut tx).await.unwrap();
+    assert_eq!(selection::all(&mut tx).await.unwrap().len(), 1);
+    assert!(retention::delete_subscription(&mut tx, id).await.unwrap());
+    assert!(selection::all(&mut tx).await.unwrap().is_empty());
 }
 
 pub async fn an_expired_subscription_is_not_revived_by_its_old_form(store: &Store) {

@@ -132,15 +132,17 @@ pub async fn a_dead_letter_keeps_the_sealed_snapshot(store: &Store) {
 }
 
 pub async fn a_request_is_asked_once(store: &Store) {
-    let consumer = site::consumer(store, "c").await;
-    let (one, two) = (RecordId::random(), RecordId::random());
+    let (source, consumer) = (site::source(store, "s").await, site::consumer(store, "c").await);
+    let (one, two) = (site::stored(store, source, 1).await, site::stored(store, source, 2).await);
+    let another = site::source(store, "another").await;
     let mut tx = store.main.begin().await.unwrap();
     request::ask(&mut tx, consumer, &[one, one], site::noon()).await.unwrap();
     request::ask(&mut tx, consumer, &[one, two], site::noon()).await.unwrap();
-    let open = request::read(&mut tx, 10).await.unwrap();
+    assert!(request::read(&mut tx, another, 10).await.unwrap().is_empty());
+    let open = request::read(&mut tx, source, 10).await.unwrap();
     assert_eq!(open.iter().map(|r| (r.consumer, r.record)).collect::<Vec<_>>(), [(consumer, one), (consumer, two)]);
     request::delete(&mut tx, &[open[0].id]).await.unwrap();
-    assert_eq!(request::read(&mut tx, 10).await.unwrap(), open[1..]);
+    assert_eq!(request::read(&mut tx, source, 10).await.unwrap(), open[1..]);
 }
 
 pub async fn the_backlog_is_what_is_not_settled(store: &Store) {

@@ -48,6 +48,7 @@ mod sqlite {
         persons:
             a_person_is_read_back_as_written,
             what_is_due_is_found,
+            uncovered_persons_leave_when_the_grace_is_over,
             unsettled_persons_are_found_until_they_are_settled,
             residents_are_counted_by_municipality,
             leaving_is_not_written,
@@ -71,6 +72,7 @@ mod sqlite {
         configuration:
             a_compiled_resource_is_read_back_as_written,
             an_ended_resource_is_taken_up_again_under_its_id,
+            an_earlier_selection_is_kept_while_somebody_stands_by_it,
             an_expired_subscription_is_not_revived_by_its_old_form,
             only_a_changed_state_raises_the_revision,
             a_cursor_forgets_notices_before_the_last_two_imports,

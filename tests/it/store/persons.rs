@@ -73,21 +73,37 @@ pub async fn what_is_due_is_found(store: &Store) {
     rows[0].next_due = Some("2026-07-01".parse().unwrap());
     rows[1].next_due = Some("2026-07-02".parse().unwrap());
     rows[2].refetch = true;
-    rows[3].standing.inactive_since = Some(site::noon());
     site::write(store, &rows).await;
     let mut conn = store.main.read().await.unwrap();
     let today = "2026-07-01".parse().unwrap();
-    let mut due = async |inactive| {
-        let rows = person::due(&mut conn, source, today, inactive, 10).await.unwrap();
-        rows.iter().map(|row| row.record).collect::<Vec<_>>()
+    let due = person::due(&mut conn, source, today, 10).await.unwrap();
+    let mut expected = [rows[0].record, rows[2].record];
+    expected.sort();
+    assert_eq!(due.iter().map(|row| row.record).collect::<Vec<_>>(), expected);
+}
+
+pub async fn uncovered_persons_leave_when_the_grace_is_over(store: &Store) {
+    let source = site::source(store, "s").await;
+    let ensured = site::ensured(store, 1).await;
+    let covered = site::row(&site::ensured(store, 2).await, source, 2);
+    let uncovered = |hours| PersonRow { uncovered_since: Some(site::later(hours)), ..site::row(&ensured, source, 1) };
+    let marked = async |grace| {
+        let mut tx = store.main.begin().await.unwrap();
+        let marked = person::mark_uncovered(&mut tx, site::later(grace), 10).await.unwrap();
+        tx.commit().await.unwrap();
+        marked
     };
-    let expected = |positions: &[usize]| {
-        let mut records: Vec<_> = positions.iter().map(|at| rows[*at].record).collect();
-        records.sort();
-        records
-    };
-    assert_eq!(due(None).await, expected(&[0, 2]));
-    assert_eq!(due(Some(site::later(1))).await, expected(&[0, 2, 3]));
+    site::write(store, &[covered.clone(), uncovered(1)]).await;
+    site::write(store, &[uncovered(5)]).await;
+    assert_eq!(marked(0).await, 0);
+    site::write(store, &[site::row(&ensured, source, 1)]).await;
+    assert_eq!(marked(9).await, 0, "covered again");
+    site::write(store, &[uncovered(5)]).await;
+    site::write(store, &[uncovered(7)]).await;
+    assert_eq!(marked(5).await, 1, "since the first time");
+    let mut tx = store.main.begin().await.unwrap();
+    assert!(!person::release_source(&mut tx, source).await.unwrap());
+    assert_eq!(person::mark_uncovered(&mut tx, site::later(0), 10).await.unwrap(), 1, "all of an ended source");
 }
 
 pub async fn unsettled_persons_are_found_until_they_are_settled(store: &Store) {
@@ -156,7 +172,7 @@ pub async fn what_is_still_to_be_told_keeps_a_person(store: &Store) {
     let mut tx = store.main.begin().await.unwrap();
     request::ask(&mut tx, consumer, &[record], site::noon()).await.unwrap();
     assert!(person::mark_leaving(&mut tx, source, &[record]).await.unwrap().is_empty(), "an open request");
-    let open = request::read(&mut tx, 1).await.unwrap();
+    let open = request::read(&mut tx, source, 1).await.unwrap();
     request::delete(&mut tx, &[open[0].id]).await.unwrap();
     told::write(&mut tx, &died, &[], site::noon()).await.unwrap();
     assert!(person::mark_leaving(&mut tx, source, &[record]).await.unwrap().is_empty(), "a death that may be annulled");

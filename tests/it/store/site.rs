@@ -90,6 +90,7 @@ pub fn source_form(name: &str) -> Source {
         municipality_codes: MunicipalityCodes::Both,
         poll_interval: Duration::from_secs(60),
         calendar: Calendar::Weekdays,
+        asked_at: None,
         suspended: false,
     }
 }
@@ -156,6 +157,8 @@ pub fn row(ensured: &Ensured, source: SourceId, number: u32) -> PersonRow {
         settled: 1,
         leaving: false,
         refetch: false,
+        uncovered_since: None,
+        updated_at: noon(),
         content: store::person::seal(&ensured.key, source, &content).unwrap(),
     }
 }
