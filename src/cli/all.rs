@@ -103,6 +103,7 @@ impl Process {
             bells: self.bells.clone(),
             settings: self.settings.delivery.clone(),
             network: self.settings.network.clone(),
+            undelivered: self.settings.retention.undelivered,
             metrics,
             chance: delivery::chance::Chance::system(),
         };

@@ -10,7 +10,7 @@ use super::queue::Key;
 use super::retry::{between, later};
 
 /// Failures in a row that speak for the consumer, with no success between, that open the circuit.
-const STREAK: u32 = 5;
+const STREAK: usize = 5;
 /// The longest wait between two probes.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -51,7 +51,7 @@ pub struct Circuit {
     limits: Limits,
     state: State,
     firsts: VecDeque<(Key, bool)>,
-    streak: u32,
+    streak: Vec<Key>,
     wait: Duration,
     closed_at: Option<Timestamp>,
 }
@@ -59,7 +59,14 @@ pub struct Circuit {
 impl Circuit {
     /// A closed circuit.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Closed, firsts: VecDeque::new(), streak: 0, wait: limits.wait, closed_at: None }
+        Self {
+            limits,
+            state: State::Closed,
+            firsts: VecDeque::new(),
+            streak: Vec::new(),
+            wait: limits.wait,
+            closed_at: None,
+        }
     }
 
     /// What may be sent now.
@@ -91,7 +98,7 @@ impl Circuit {
 
     /// An event was accepted. Whether that closed the circuit.
     pub fn accepted(&mut self, key: Key, first: bool, now: Timestamp) -> bool {
-        self.streak = 0;
+        self.streak.clear();
         self.note(key, first, true);
         let closes = self.state != State::Closed;
         if closes {
@@ -103,7 +110,7 @@ impl Circuit {
     }
 
     /// An event failed; `asked_to_wait`: the receiver said when to come back, which is obeyed and held against nobody.
-    /// If that opened the circuit: whose first attempts had failed.
+    /// If that opened the circuit: whose attempts had failed until then.
     pub fn failed(
         &mut self,
         key: Key,
@@ -125,12 +132,12 @@ impl Circuit {
         }
         self.note(key, first, false);
         if fault == Fault::Consumer && !asked_to_wait {
-            self.streak += 1;
+            self.streak.push(key);
         }
-        (self.streak >= STREAK || self.is_widespread()).then(|| self.open(now))
+        (self.streak.len() >= STREAK || self.is_widespread()).then(|| self.open(now))
     }
 
-    /// Opens it for another reason than the last attempt: whose first attempts had failed, if it was closed.
+    /// Opens it for another reason than the last attempt: whose attempts had failed, if it was closed.
     pub fn trip(&mut self, now: Timestamp) -> Option<Vec<Key>> {
         self.is_closed().then(|| self.open(now))
     }
@@ -139,8 +146,10 @@ impl Circuit {
         let soon_again = self.closed_at.is_some_and(|at| between(at, now) < self.wait * 2);
         self.wait = if soon_again { (self.wait * 2).min(LONGEST) } else { self.limits.wait };
         self.state = State::Open { until: later(now, self.wait) };
-        self.streak = 0;
-        self.firsts.drain(..).filter(|(_, accepted)| !accepted).map(|(key, _)| key).collect()
+        let mut failed = std::mem::take(&mut self.streak);
+        let firsts = self.firsts.drain(..).filter(|(_, accepted)| !accepted).map(|(key, _)| key);
+        failed.extend(firsts);
+        failed
     }
 
     fn note(&mut self, key: Key, first: bool, accepted: bool) {
@@ -189,7 +198,7 @@ mod tests {
             assert_eq!(circuit.failed(person(n), false, Fault::Consumer, false, NOW), None);
         }
         let failed = circuit.failed(person(4), false, Fault::Consumer, false, NOW).expect("opens");
-        assert_eq!(failed, [0, 1, 2, 3].map(person));
+        assert_eq!(failed, [0, 1, 2, 3, 4, 0, 1, 2, 3].map(person));
         assert_eq!(circuit.permit(NOW), Permit::NotBefore(after(30)));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Order within it: lanes first, for they carry the fence; a worker that lost its lanes writes nothing at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::queue::RowChange;
-use super::record::{Record, record};
+use crate::audit;
 use crate::domain::pairwise::RecordId;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
@@ -27,6 +27,17 @@ const LAST_TRIES: u32 = 3;
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// Why a flush failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The audit record could not be written, so nothing is.
+    #[error("audit record: {0}")]
+    Record(#[from] audit::Error),
+}
+
 /// What one worker has to write.
 #[derive(Debug, Default)]
 pub struct Results {
@@ -38,8 +49,10 @@ pub struct Results {
     pub rows: HashMap<RecordId, RowChange>,
     /// Events given up.
     pub dead: Vec<Dead>,
+    /// Events that were not taken for as long as they are kept.
+    pub expired: Option<Expired>,
     /// Entries of the audit record.
-    pub records: Vec<Record>,
+    pub records: Vec<audit::Entry>,
     /// Fingerprint of an address that proved itself.
     pub verified: Option<String>,
     /// What status shows, where it changed.
@@ -57,6 +70,31 @@ pub struct Dead {
     pub attempts: u32,
     /// Class of the last error.
     pub class: String,
+}
+
+/// Events that were not taken for as long as they are kept: one visible range.
+#[derive(Debug)]
+pub struct Expired {
+    from: i64,
+    to: i64,
+    count: u64,
+    oldest: jiff::Timestamp,
+    persons: HashSet<RecordId>,
+}
+
+impl Expired {
+    /// A range that is to hold this event.
+    pub fn starting(route: &Route) -> Self {
+        Self { from: route.seq, to: route.seq, count: 0, oldest: route.at, persons: HashSet::new() }
+    }
+
+    /// Puts an event in.
+    pub fn add(&mut self, route: &Route) {
+        (self.from, self.to) = (self.from.min(route.seq), self.to.max(route.seq));
+        self.count += 1;
+        self.oldest = self.oldest.min(route.at);
+        self.persons.extend(route.record);
+    }
 }
 
 impl Results {
@@ -170,7 +208,7 @@ impl Flusher {
     }
 
     /// Whose lanes are not theirs any more is left out; the transaction begins anew without them.
-    async fn transaction(&self, group: &[Handover]) -> Result<Vec<Flushed>, store::Error> {
+    async fn transaction(&self, group: &[Handover]) -> Result<Vec<Flushed>, Error> {
         self.store.keys.ensure_period(self.clock.now()).await?;
         let mut ends = vec![Flushed::Written; group.len()];
         while let Some(fenced) = self.try_transaction(group, &ends).await? {
@@ -180,7 +218,7 @@ impl Flusher {
     }
 
     /// The first whose lanes are another's; then nothing was written.
-    async fn try_transaction(&self, group: &[Handover], ends: &[Flushed]) -> Result<Option<usize>, store::Error> {
+    async fn try_transaction(&self, group: &[Handover], ends: &[Flushed]) -> Result<Option<usize>, Error> {
         let (began, now) = (Instant::now(), self.clock.now());
         let mut tx = self.store.main.begin().await?;
         let (mut shown, mut records) = (false, Vec::new());
@@ -191,7 +229,7 @@ impl Flusher {
             shown |= write_one(&mut tx, one, now).await?;
             records.extend_from_slice(&one.results.records);
         }
-        record(&mut tx, &self.store.keys, &records).await?;
+        audit::record(&mut tx, &self.store.keys, &records).await?;
         tx.commit().await?;
         if shown {
             self.bells.status.ring();
@@ -226,6 +264,12 @@ async fn write_one(tx: &mut Tx, one: &Handover, now: jiff::Timestamp) -> Result<
         let letters: Vec<GivenUp<'_>> = results.dead.iter().map(given_up).collect();
         store::dead_letter::insert(tx, &letters, now).await?;
         let of: Vec<RecordId> = results.dead.iter().filter_map(|dead| dead.route.record).collect();
+        store::request::ask(tx, consumer, &of, now).await?;
+    }
+    if let Some(range) = &results.expired {
+        let (span, oldest) = ((range.from, range.to), range.oldest);
+        store::dead_letter::insert_range(tx, consumer, span, range.count, oldest, now).await?;
+        let of: Vec<RecordId> = range.persons.iter().copied().collect();
         store::request::ask(tx, consumer, &of, now).await?;
     }
     if let Some(fingerprint) = &results.verified {

@@ -42,13 +42,12 @@ impl Lanes {
         self.touched |= 1 << shard;
     }
 
-    /// The rows of the next flush: `taken` moves all, else those that were touched, or at rest all that moved. Never none,
-    /// for they carry the fence.
-    pub fn rows(&self, queues: &Queues, taken: Option<i64>) -> Vec<Lane> {
-        let at_rest = queues.load().0 == 0;
+    /// The rows of the next flush: `taken` moves all, else those that were touched, or all that moved if `all` is set. Never
+    /// none, for they carry the fence.
+    pub fn rows(&self, queues: &Queues, taken: Option<i64>, all: bool) -> Vec<Lane> {
         let moved = self.lanes.iter().map(|lane| self.moved(lane, queues, taken));
         let rows: Vec<Lane> = moved
-            .filter(|lane| taken.is_some() || at_rest || self.touched & (1 << lane.shard) != 0)
+            .filter(|lane| taken.is_some() || all || self.touched & (1 << lane.shard) != 0)
             .filter(|lane| !self.lanes.contains(lane))
             .collect();
         if rows.is_empty() { self.lanes.iter().take(1).copied().collect() } else { rows }
@@ -92,10 +91,10 @@ mod tests {
         queues.offer(route(11, 0x10));
         queues.offer(route(15, 0x20));
         let mut lanes = lanes(10, 100);
-        assert_eq!(lanes.rows(&queues, None), lanes.lanes[..1], "the fence alone");
+        assert_eq!(lanes.rows(&queues, None, false), lanes.lanes[..1], "the fence alone");
         lanes.touch(3);
-        assert_eq!(lanes.rows(&queues, None), [Lane { shard: 3, watermark: 15, taken: 100, epoch: 3 }]);
-        let rows = lanes.rows(&queues, Some(200));
+        assert_eq!(lanes.rows(&queues, None, false), [Lane { shard: 3, watermark: 15, taken: 100, epoch: 3 }]);
+        let rows = lanes.rows(&queues, Some(200), false);
         assert_eq!(rows.len(), 16);
         assert_eq!((rows[1].watermark, rows[2].watermark, rows[1].taken), (10, 14, 200));
         assert!(!lanes.covers(150));

@@ -161,6 +161,6 @@ pub struct ProtectionSaid {
 }
 
 /// An instant to the millisecond.
-pub fn instant(at: Timestamp) -> String {
+fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }

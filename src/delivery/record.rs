@@ -1,42 +1,51 @@
-//! What goes into the audit record of deliveries: one entry for each body that left, one for each event withdrawn.
+//! What goes into the audit record: an entry for each body that left, and one for each event withdrawn. Pure.
 
 use jiff::Timestamp;
 
 use super::build::Disclosure;
-use crate::domain::resource::ResourceKey;
-use crate::store::keys::AuditReferences;
-use crate::store::{Conn, Error, Keys};
+use crate::audit::{Entry, Outcome};
+use crate::store::consumer::ConsumerRow;
+use crate::store::route::Route;
 
-/// One entry.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// When.
-    pub at: Timestamp,
-    /// The consumer.
-    pub consumer: ResourceKey,
-    /// Its organisation number.
-    pub cvr: Option<String>,
-    /// What was disclosed, or would have been, and why.
-    pub disclosure: Disclosure,
-    /// The delivery's id.
-    pub delivery: String,
-    /// The person's references, from the event.
-    pub subject: Option<AuditReferences>,
-    /// What happened.
-    pub what: What,
+/// A body left in this attempt; with the class of the error where it was not accepted.
+pub fn left(
+    consumer: &ConsumerRow,
+    route: &Route,
+    (delivery, attempt): (String, u32),
+    disclosure: Disclosure,
+    at: Timestamp,
+    class: Option<String>,
+) -> Entry {
+    let outcome = if class.is_none() { Outcome::Succeeded } else { Outcome::Failed };
+    let entry = Entry::disclosure(at, outcome, consumer.key.clone(), cvr(consumer), delivery, attempt);
+    Entry { class, ..about(entry, consumer, route, disclosure) }
 }
 
-/// What happened to a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// Its body left, in this attempt; with the class of the error where it was not accepted.
-    Left(u32, Option<String>),
-    /// It was withdrawn for this reason; `unknown` where an earlier process may have sent it without recording that.
-    Withdrawn(&'static str, bool),
+/// An event was withdrawn; `possibly_sent`: an earlier process may have sent it without recording that.
+pub fn withdrawn(
+    consumer: &ConsumerRow,
+    route: &Route,
+    delivery: String,
+    disclosure: Disclosure,
+    (at, class, possibly_sent): (Timestamp, &str, bool),
+) -> Entry {
+    let outcome = if possibly_sent { Outcome::Unknown } else { Outcome::Succeeded };
+    let entry = Entry::withdrawn(at, outcome, consumer.key.clone(), cvr(consumer), delivery, class);
+    about(entry, consumer, route, disclosure)
 }
 
-/// Appends entries in the caller's transaction.
-pub async fn record(conn: &mut Conn, keys: &Keys, records: &[Record]) -> Result<(), Error> {
-    let _ = (conn, keys, records);
-    Ok(())
+fn about(entry: Entry, consumer: &ConsumerRow, route: &Route, disclosure: Disclosure) -> Entry {
+    Entry {
+        cvr: entry.cvr.filter(|_| consumer.compiled.is_some()),
+        purposes: disclosure.purposes,
+        bases: disclosure.bases,
+        groups: disclosure.groups,
+        persons: Some(u64::from(route.record.is_some())),
+        subjects: route.audit.iter().cloned().collect(),
+        ..entry
+    }
+}
+
+fn cvr(consumer: &ConsumerRow) -> String {
+    consumer.compiled.as_ref().map(|compiled| compiled.cvr.clone()).unwrap_or_default()
 }

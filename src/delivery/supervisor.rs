@@ -26,8 +26,9 @@ use crate::store::{self, ConsumerId, Store};
 
 /// The longest wait between two looks at the configuration.
 const POLL: Duration = Duration::from_secs(1);
-/// Rings within this time wake the workers once.
+/// Rings within this time wake the workers once; and so much longer for each worker.
 const GATHER: Duration = Duration::from_millis(5);
+const GATHER_EACH: Duration = Duration::from_micros(200);
 
 /// What delivery works with.
 #[derive(Clone)]
@@ -44,6 +45,8 @@ pub struct Context {
     pub settings: DeliverySettings,
     /// Which private addresses may be reached.
     pub network: NetworkSettings,
+    /// How long undelivered events are kept; at half of it status warns.
+    pub undelivered: Duration,
     /// What is measured.
     pub metrics: Metrics,
     /// Where jitter comes from.
@@ -104,7 +107,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
             () = bells.delivery.wait(POLL) => {}
         }
         running.values().for_each(|(bell, _)| bell.notify_one());
-        tokio::time::sleep(GATHER).await;
+        tokio::time::sleep(GATHER + GATHER_EACH * running.len() as u32).await;
     }
     drop(shared);
     for (_, (_, task)) in running {

@@ -116,7 +116,7 @@ impl Endpoint {
         let found = if verified {
             state(true, "Verified", "the address has proved itself")
         } else {
-            state(false, "Pending", "a challenge is being sent")
+            state(false, "Pending", "the address has yet to answer a challenge")
         };
         Self { fingerprint, verified, asking: false, next_at: now, found }
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Facts;
 use super::ground::Ground;
-use crate::delivery::payload::{Data, GroundSaid, ProtectionSaid, instant};
+use crate::delivery::payload::{Data, GroundSaid, ProtectionSaid};
 use crate::domain::change::{Change, Snapshot};
 use crate::domain::compiled::PayloadLevel;
 use crate::domain::event_type::EventType;
@@ -31,7 +31,7 @@ pub(super) fn data(
     let mut data = Data {
         grounds: grounds.iter().map(|ground| said(ground, snapshot.after.held)).collect(),
         effective_from: change.effective_from.map(Into::into),
-        registered_at: change.registered_at.map(instant),
+        registered_at: change.registered_at.map(|at| at.to_string()),
         correction: Some(change.correction),
         derived_from: Some(format!("{:?}", change.derived_from)),
         reason: change.scope.map(|reason| format!("{reason:?}")),

@@ -49,7 +49,7 @@ pub struct Facts<'a> {
 #[derive(Debug)]
 pub enum Built {
     /// It goes out.
-    Delivery(Delivery),
+    Delivery(Box<Delivery>),
     /// It may not go out any more.
     Withdrawn(Withdrawal),
     /// Every subscription of it is suspended: it waits.
@@ -126,7 +126,7 @@ fn told(turn: Turn, snapshot: &Snapshot, protected: bool, grounds: &[Ground], id
     let body = event.into_bytes();
     let disclosure = ground::disclosure(grounds.iter().map(|g| g.row.as_ref()), groups);
     let ceiling = Ceiling::of(grounds, protected);
-    Built::Delivery(Delivery { turn, id, body, disclosure, ceiling })
+    Built::Delivery(Box::new(Delivery { turn, id, body, disclosure, ceiling }))
 }
 
 fn ended(turn: Turn, detail: &Detail, id: String, standings: &Standings, facts: &Facts<'_>) -> Built {
@@ -137,7 +137,7 @@ fn ended(turn: Turn, detail: &Detail, id: String, standings: &Standings, facts: 
     let body = CloudEvent::new(&id, &source, turn.route.type_, None, turn.route.at, data).into_bytes();
     let mut disclosure = standings.disclosure();
     disclosure.purposes = vec![purpose.clone()];
-    Built::Delivery(Delivery { turn, id, body, disclosure, ceiling: Ceiling::default() })
+    Built::Delivery(Box::new(Delivery { turn, id, body, disclosure, ceiling: Ceiling::default() }))
 }
 
 fn source(turn: &Turn, facts: &Facts<'_>) -> Option<String> {

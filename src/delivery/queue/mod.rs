@@ -131,6 +131,20 @@ impl Queues {
         Some(self.start(key))
     }
 
+    /// The first of those that are ready for which this holds, now under way.
+    pub fn take_if(&mut self, holds: impl Fn(&Route) -> bool) -> Option<Turn> {
+        let front = |key: &Key| self.lines.get(key).and_then(|line| line.routes.front());
+        let place = self.ready.iter().position(|key| front(key).is_some_and(|route| holds(route)))?;
+        let key = self.ready.remove(place)?;
+        Some(self.start(key))
+    }
+
+    /// All that wait and are not being read or sent.
+    pub fn waiting(&self) -> Vec<Key> {
+        let idle = self.lines.iter().filter(|(_, line)| !line.busy && line.routes.is_empty() && line.wait.is_some());
+        idle.map(|(key, _)| *key).collect()
+    }
+
     /// The next event to send as a probe: of another than `last`, if there is one.
     pub fn take_other_than(&mut self, last: Option<Key>) -> Option<Turn> {
         let place = self.ready.iter().position(|key| Some(*key) != last).unwrap_or(0);

@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod faults;
+mod lives;
 mod order;
 mod receiver;
 mod restart;
 mod rights;
 mod running;
 mod verification;
-mod world;
+pub(crate) mod world;

@@ -23,6 +23,11 @@ async fn an_event_becomes_one_signed_request_and_an_entry_in_the_record() {
     assert_eq!(world.watermarks(consumer).await, (seq, seq));
     assert!(world.parked(consumer).await.is_empty());
     assert_eq!(world.sending(consumer).await, "Delivering");
+    let audited = world.audited("disclosure").await;
+    assert_eq!(audited.len(), 1);
+    assert_eq!(audited[0]["delivery"], got[0].json["id"]);
+    assert_eq!(audited[0]["groups"], serde_json::json!(["Address", "Name"]));
+    assert_eq!(audited[0]["consumer"], "aalborg/acadre");
     world.deliver().await;
     assert_eq!(receiver.events().len(), 1, "once is enough");
 }

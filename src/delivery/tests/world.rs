@@ -115,6 +115,7 @@ impl World {
             bells: Bells::default(),
             settings,
             network: NetworkSettings { allowed_networks: vec!["127.0.0.0/8".parse().unwrap()] },
+            undelivered: 720 * 3600 * SEC,
             metrics: Metrics::default(),
             chance: Chance::seeded(1),
         };

@@ -59,8 +59,11 @@ impl Worker {
     }
 
     fn adopt(&mut self, row: std::sync::Arc<store::consumer::ConsumerRow>, now: Timestamp) {
-        if self.row.generation != row.generation {
+        let is_changed = self.row.generation != row.generation;
+        if is_changed {
+            // Somebody looked after it: what waits for the consumer need not wait longer.
             self.not_before = None;
+            self.queues.release(false, now);
         }
         if self.gone.is_some_and(|generation| generation != row.generation) {
             self.gone = None;
@@ -74,7 +77,11 @@ impl Worker {
             return;
         };
         match &mut self.link {
-            Some(link) if link.made_for == *delivery => link.endpoint.hurry(now),
+            Some(link) if link.made_for == *delivery => {
+                if is_changed {
+                    link.endpoint.hurry(now);
+                }
+            }
             _ => self.link = Some(self.connect(delivery, now)),
         }
     }
@@ -83,7 +90,7 @@ impl Worker {
         let context = &self.shared.context;
         let guard = Guard::new(context.network.allowed_networks.clone(), delivery.allowed_networks.clone());
         let client = Client::new(guard, delivery.ca_bundle.as_deref(), &crate::net::Settings::default());
-        let proved = self.row.verified.as_deref().filter(|_| !self.proof_needed);
+        let proved = self.row.verified.as_deref().filter(|_| !self.proof_needed && client.is_ok());
         let before = self.link.as_ref().map(|link| &link.endpoint);
         let print = fingerprint(delivery);
         let mut endpoint = match before {

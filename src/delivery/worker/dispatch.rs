@@ -77,7 +77,7 @@ impl Worker {
         };
         match build(turn.clone(), &facts) {
             Built::Delivery(delivery) => {
-                if !self.send(delivery, now) {
+                if !self.send(*delivery, now) {
                     self.queues.give_back(key);
                 }
             }

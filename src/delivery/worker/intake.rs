@@ -90,7 +90,7 @@ impl Worker {
         Ok(worked)
     }
 
-    async fn load(&mut self, span: Span, now: Timestamp) -> Result<(), store::Error> {
+    pub(super) async fn load(&mut self, span: Span, now: Timestamp) -> Result<(), store::Error> {
         match read::of_person(&self.shared.context.store, self.id, span).await {
             Ok(routes) => {
                 if let Some(change) = self.queues.loaded(span.record, routes, now) {

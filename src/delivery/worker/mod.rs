@@ -5,6 +5,7 @@
 
 mod configure;
 mod dispatch;
+mod expire;
 mod intake;
 mod settle;
 mod upkeep;
@@ -66,6 +67,12 @@ pub struct Worker {
     proof_needed: bool,
     measured: Option<Instant>,
     counted: Instant,
+    /// When the oldest event that waits was committed, and when that was looked for.
+    oldest: Option<Timestamp>,
+    looked_at: Option<Timestamp>,
+    /// Those that are still to be read to find what has expired.
+    sweep: Option<Vec<Key>>,
+    all_moved: Instant,
     circuit: Circuit,
     window: Window,
     rate: Rate,
@@ -127,6 +134,10 @@ impl Worker {
             proof_needed: false,
             measured: None,
             counted: Instant::now(),
+            oldest: None,
+            looked_at: None,
+            sweep: None,
+            all_moved: Instant::now(),
             circuit,
             window: Window::default(),
             rate: Rate::default(),
@@ -225,12 +236,14 @@ impl Worker {
     async fn work(&mut self) -> Result<bool, store::Error> {
         self.configure().await?;
         self.count_dead_letters().await?;
+        self.look_for_oldest(self.now()).await?;
         if self.over || self.draining {
             return Ok(false);
         }
         let read = self.read().await?;
         let replayed = self.replay().await?;
-        Ok(self.dispatch().await? || read || replayed)
+        let expired = self.expire(self.now()).await?;
+        Ok(self.dispatch().await? || read || replayed || expired)
     }
 
     async fn wait(&mut self, stop: &CancellationToken) {

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use tokio::task::JoinError;
 
 use super::{Done, Worker};
-use crate::delivery::build::{Disclosure, Withdrawal};
+use crate::delivery::build::Withdrawal;
 use crate::delivery::flush::Dead;
 use crate::delivery::outcome::{Failure, Fault, Outcome, decide};
 use crate::delivery::queue::{Ending, HELD, Key, Turn, Wait};
-use crate::delivery::record::{Record, What};
+use crate::delivery::record;
 use crate::delivery::retry::{self, between, later};
 use crate::delivery::send::Attempt;
 use crate::delivery::verify::Verdict;
@@ -48,9 +48,11 @@ impl Worker {
         let class = class(&outcome);
         self.shared.context.metrics.attempted(&self.row.key, class.as_deref().unwrap_or("Accepted"), attempt.took);
         if attempt.left() {
-            let what = What::Left(attempt.number, class.clone());
-            let (disclosure, id) = (attempt.delivery.disclosure.clone(), attempt.delivery.id.clone());
-            self.record(&attempt.delivery.turn, disclosure, id, attempt.began_at, what);
+            let delivery = &attempt.delivery;
+            let this = (delivery.id.clone(), attempt.number);
+            let (given, at) = (delivery.disclosure.clone(), attempt.began_at);
+            let entry = record::left(&self.row, &delivery.turn.route, this, given, at, class.clone());
+            self.results.records.push(entry);
         }
         if let Some(class) = &class {
             tracing::info!(
@@ -245,13 +247,14 @@ impl Worker {
             millis: 0,
             class: Some(withdrawal.class.to_owned()),
         });
-        let what = What::Withdrawn(withdrawal.class, unknown);
-        self.record(turn, withdrawal.disclosure, withdrawal.id, now, what);
+        let why = (now, withdrawal.class, unknown);
+        let entry = record::withdrawn(&self.row, route, withdrawal.id, withdrawal.disclosure, why);
+        self.results.records.push(entry);
         tracing::info!(consumer = %self.row.key, seq = route.seq, class = withdrawal.class, "an event was withdrawn");
         self.finish(turn, Ending::Withdrawn, now);
     }
 
-    fn finish(&mut self, turn: &Turn, ending: Ending, now: Timestamp) {
+    pub(super) fn finish(&mut self, turn: &Turn, ending: Ending, now: Timestamp) {
         let route = &turn.route;
         self.lanes.touch(route.shard);
         self.ceilings.remove(&route.seq);
@@ -270,18 +273,6 @@ impl Worker {
             status: attempt.reply.as_ref().ok().map(|reply| reply.status.as_u16()),
             millis: u32::try_from(attempt.took.as_millis()).unwrap_or(u32::MAX),
             class,
-        });
-    }
-
-    fn record(&mut self, turn: &Turn, disclosure: Disclosure, delivery: String, at: Timestamp, what: What) {
-        self.results.records.push(Record {
-            at,
-            consumer: self.row.key.clone(),
-            cvr: self.row.compiled.as_ref().map(|compiled| compiled.cvr.clone()),
-            disclosure,
-            delivery,
-            subject: turn.route.audit.clone(),
-            what,
         });
     }
 

@@ -15,7 +15,11 @@ use crate::store::{self, dead_letter};
 
 /// How often metrics are set, and dead letters counted while there are some.
 const MEASURED_EVERY: Duration = Duration::from_millis(100);
+/// How often the oldest event that waits is looked for; that reads all that wait.
+const LOOKED_EVERY: Duration = Duration::from_secs(600);
 const COUNTED_EVERY: Duration = Duration::from_secs(10);
+/// How often lanes without results move too while there is always something under way.
+const ALL_LANES_EVERY: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Hands results over, if there are any and none are being written. Whether it did.
@@ -26,7 +30,11 @@ impl Worker {
         if self.flush.is_some() || self.over || !is_due {
             return false;
         }
-        let rows = self.lanes.rows(&self.queues, self.taken.take());
+        let all = at_rest || self.all_moved.elapsed() >= ALL_LANES_EVERY;
+        if all {
+            self.all_moved = Instant::now();
+        }
+        let rows = self.lanes.rows(&self.queues, self.taken.take(), all);
         self.lanes.handed_over();
         let mut results = std::mem::take(&mut self.results);
         results.lanes.clone_from(&rows);
@@ -61,6 +69,19 @@ impl Worker {
         }
     }
 
+    /// Looks, now and then, how old the oldest event is that waits. Nobody looks while all is well.
+    pub(super) async fn look_for_oldest(&mut self, now: Timestamp) -> Result<(), store::Error> {
+        let is_well = self.obstacle(now).is_none() && self.queues.parked() == 0;
+        if is_well {
+            (self.oldest, self.looked_at) = (self.queues.oldest(), None);
+        } else if self.looked_at.is_none_or(|at| between(at, now) >= LOOKED_EVERY) {
+            self.looked_at = Some(now);
+            let mut conn = self.shared.context.store.main.read().await?;
+            self.oldest = store::consumer::backlog(&mut conn, self.id).await?.oldest_pending_at;
+        }
+        Ok(())
+    }
+
     /// Counts dead letters again, for they go by other hands.
     pub(super) async fn count_dead_letters(&mut self) -> Result<(), store::Error> {
         if self.dead_letters && self.counted.elapsed() >= COUNTED_EVERY {
@@ -85,7 +106,7 @@ impl Worker {
             endpoint: Some(link.endpoint.found().clone()),
             sending: Some(sending(self.obstacle(now).as_ref(), is_behind, now)),
             dead_letters: self.dead_letters,
-            backlog_expiring: false,
+            backlog_expiring: self.oldest.is_some_and(|at| between(at, now) >= self.shared.context.undelivered / 2),
         };
         if self.shown.as_ref() != Some(&state) {
             self.shown = Some(state.clone());
