@@ -95,7 +95,6 @@ fn delivery(backlog: &Backlog, state: &ConsumerState) -> DeliveryStatus {
         dead_lettered: number(backlog.dead_letters),
         last_delivered_at: backlog.last_delivered_at.map(Time),
         circuit: if is_open { Circuit::Open } else { Circuit::Closed },
-        ..DeliveryStatus::default()
     }
 }
 
