@@ -2,6 +2,7 @@
 
 mod journeys;
 mod layers;
+mod operator;
 mod program;
 mod published;
 mod store;
