@@ -20,6 +20,7 @@ use super::metrics::Result as Ending;
 use super::report::{self, Done};
 use super::requeue::{self, Error};
 use crate::domain::resource::ResourceKey;
+use crate::runtime::causes;
 use crate::store;
 use crate::store::{consumer, source};
 
@@ -93,7 +94,7 @@ fn explain(error: &watcher::Error) -> String {
         InitialListFailed(kube::Error::Api(s)) | WatchStartFailed(kube::Error::Api(s)) if s.is_forbidden() => {
             format!("not permitted: {}", s.message)
         }
-        InitialListFailed(cause) | WatchStartFailed(cause) | WatchFailed(cause) => cause.to_string(),
+        InitialListFailed(cause) | WatchStartFailed(cause) | WatchFailed(cause) => causes::text(cause),
         WatchError(status) => status.message.clone(),
         other => other.to_string(),
     }
@@ -103,7 +104,7 @@ fn explain(error: &watcher::Error) -> String {
 async fn reconcile<K: Kind>(object: Arc<DeserializeGuard<K>>, fleet: Arc<Fleet>) -> Result<Action, Error> {
     let (key, began) = (key_of(&*object), Instant::now());
     let active = fleet.context().metrics.begin(K::CONTROLLER);
-    let outcome = AssertUnwindSafe(attend(&object, &fleet, &key)).catch_unwind().await.unwrap_or(Err(Error::Panicked));
+    let outcome = caught(attend(&object, &fleet, &key)).await;
     drop(active);
     let took = began.elapsed();
     fleet.context().metrics.count(K::CONTROLLER, ending(&outcome), took);
@@ -111,6 +112,11 @@ async fn reconcile<K: Kind>(object: Arc<DeserializeGuard<K>>, fleet: Arc<Fleet>)
     outcome?;
     K::view(&fleet).attempts.forget(&key);
     Ok(Action::requeue(requeue::spread(fleet.context().settings.resync, requeue::chance())))
+}
+
+/// What the work gives; a panic in it is an error like any other, and ends nothing else.
+async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
 fn ending(outcome: &Result<Done, Error>) -> Ending {
@@ -131,7 +137,17 @@ fn say(controller: &'static str, key: &ResourceKey, generation: i64, outcome: &R
         }
         Ok(_) => tracing::debug!(controller, namespace, name, generation, outcome = "NothingNew", millis, "reconciled"),
         Err(error) => {
-            tracing::warn!(controller, namespace, name, generation, outcome = "Failed", millis, %error, "could not be reconciled");
+            let error = causes::text(error);
+            tracing::warn!(
+                controller,
+                namespace,
+                name,
+                generation,
+                outcome = "Failed",
+                millis,
+                error,
+                "could not be reconciled"
+            );
         }
     }
 }
@@ -238,4 +254,24 @@ async fn changes(fleet: &Fleet, (sources, consumers): (i64, i64)) -> Result<(i64
         fleet.consumers.wake(key);
     }
     Ok((sources, consumers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_an_error_that_is_counted_as_one() {
+        let outcome = caught(async { panic!("a fault") }).await;
+        assert!(matches!(outcome, Err(Error::Panicked)));
+        assert_eq!(ending(&outcome), Ending::Panic);
+    }
+
+    #[tokio::test]
+    async fn errors_are_left_out_of_a_watch_and_what_comes_after_them_is_not() {
+        let broken = || Err(watcher::Error::NoResourceVersion);
+        let watched = without_errors(stream::iter([Ok(1), broken(), broken(), Ok(2)]), "kind".to_owned());
+        let seen: Vec<_> = watched.filter_map(|event| future::ready(event.ok())).collect().await;
+        assert_eq!(seen, [1, 2]);
+    }
 }

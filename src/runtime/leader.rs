@@ -16,6 +16,8 @@ use kube::api::PostParams;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::causes;
+
 /// The store of this process, and how the Lease speaks of stores.
 #[derive(Clone, Debug)]
 pub struct StoreClaim {
@@ -244,7 +246,7 @@ async fn renew(election: &mut Election, end: &CancellationToken) -> Option<Chang
 /// One attempt that takes no longer than the time between two.
 async fn attempt_in_time(election: &mut Election) -> Result<Standing, String> {
     match tokio::time::timeout(election.retry(), election.attempt()).await {
-        Ok(attempt) => attempt.map_err(|error| error.to_string()),
+        Ok(attempt) => attempt.map_err(|error| causes::text(&error)),
         Err(_) => Err("the API server does not answer in time".to_owned()),
     }
 }

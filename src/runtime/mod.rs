@@ -1,6 +1,7 @@
 //! What a process of ours needs besides its work: clock, shutdown, telemetry, probes, leader election.
 
 pub mod bell;
+pub mod causes;
 pub mod clock;
 pub mod leader;
 pub mod probes;

@@ -42,17 +42,42 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The top folders that a text names after `crate::`.
+/// The top folders that a text names after `crate::`, alone or in braces.
 fn named(text: &str) -> BTreeSet<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
     let mut names = BTreeSet::new();
-    for line in code {
-        for (at, _) in line.match_indices("crate::") {
-            let rest = &line[at + "crate::".len()..];
-            names.insert(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect());
+    for (at, found) in code.match_indices("crate::") {
+        let rest = &code[at + found.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(members(group)),
+            None => names.extend([word(rest)]),
         }
     }
     names
+}
+
+/// The first words of the members of a group that has just been opened.
+fn members(group: &str) -> Vec<String> {
+    let (mut depth, mut words, mut at_start) = (0, Vec::new(), true);
+    for (at, c) in group.char_indices() {
+        match c {
+            '}' if depth == 0 => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => at_start = true,
+            c if at_start && !c.is_whitespace() => {
+                words.push(word(&group[at..]));
+                at_start = false;
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
 }
 
 #[test]
@@ -76,4 +101,20 @@ fn the_rule_itself_refuses_what_it_should() {
     assert!(may_use("ingest", "store") && may_use("operator", "delivery") && may_use("cli", "simulate"));
     assert!(!may_use("ingest", "delivery") && !may_use("store", "audit") && !may_use("domain", "settings"));
     assert!(!may_use("simulate", "domain") && !may_use("store", "runtime") && !may_use("delivery", "simulate"));
+}
+
+#[test]
+fn names_are_found_alone_and_in_groups() {
+    let text = "use crate::store::{a, b};\nuse crate::{api::{x, y}, delivery,\n    ingest};\n// crate::comment\nlet _ = crate::net::f();";
+    let found: Vec<_> = named(text).into_iter().collect();
+    assert_eq!(found, ["api", "delivery", "ingest", "net", "store"]);
+}
+
+#[test]
+fn every_file_opens_with_what_it_is_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["src", "tests/it"].into_iter().flat_map(|folder| sources(&root.join(folder)));
+    let silent: Vec<_> =
+        files.filter(|path| !std::fs::read_to_string(path).expect("a source file").starts_with("//! ")).collect();
+    assert!(silent.is_empty(), "{silent:?}");
 }

@@ -1,3 +1,5 @@
+//! Bodies of deliveries under test.
+
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+//! The queues of persons under test.
+
 use super::testing::route;
 use super::*;
 

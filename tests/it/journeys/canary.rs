@@ -80,7 +80,7 @@ async fn canaries_appear_in_no_output() {
     world.until_received("the last", |one| one.body.to_string().contains("Kanariellaa")).await;
 
     let canaries = canaries(&world);
-    let metrics = metrics(&world).await;
+    let (_, metrics) = world.ask("/metrics").await;
     assert!(metrics.contains("cpr_ingest_persons"), "{metrics}");
     assert_silent("/metrics", metrics.as_bytes(), &canaries);
     for kind in ["CprSource", "ConsumerSystem", "CprSubscription", "Event"] {
@@ -93,17 +93,4 @@ async fn canaries_appear_in_no_output() {
     for (name, bytes) in files::bytes(&world.data()) {
         assert_silent(&name, &bytes, &canaries);
     }
-}
-
-/// What `/metrics` shows, at the address that the log tells.
-async fn metrics(world: &World) -> String {
-    let log = world.log();
-    let line = log.lines().rfind(|line| line.contains("probes and metrics")).expect("the address is logged");
-    let line: serde_json::Value = serde_json::from_str(line).unwrap();
-    let address = line["address"].as_str().unwrap();
-    let client: hyper_util::client::legacy::Client<_, http_body_util::Empty<bytes::Bytes>> =
-        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
-    let answer = client.get(format!("http://{address}/metrics").parse().unwrap()).await.unwrap();
-    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
-    String::from_utf8(body.to_vec()).unwrap()
 }

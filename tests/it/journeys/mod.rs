@@ -3,4 +3,7 @@
 mod bad_input;
 mod canary;
 mod chaos;
+mod namespace;
+mod outage;
+mod suspend;
 mod webhook;

@@ -127,7 +127,7 @@ async fn manifests_become_signed_ordered_webhooks_and_deletion_leaves_nothing() 
 }
 
 /// Waits until neither database holds anything but the record, the ring of keys and the schema's own rows.
-async fn until_nothing_is_left(world: &mut World) {
+pub(super) async fn until_nothing_is_left(world: &mut World) {
     let data = world.data();
     let kept = ["audit_entry", "audit_subject", "meta", "keyring"];
     let left = world
@@ -235,7 +235,7 @@ async fn a_suspended_consumer_hears_in_order_what_it_missed() {
 }
 
 /// Whether the store has committed an import.
-async fn read_up_to(world: &World, import: u32) -> bool {
+pub(super) async fn read_up_to(world: &World, import: u32) -> bool {
     use sqlx::Row;
     let mut conn = files::open(&world.data().join("main.db")).await;
     let row = sqlx::query("SELECT import FROM cursor").fetch_optional(&mut conn).await.unwrap();

@@ -1,8 +1,6 @@
 //! Secrets: which are read, what is said of those that cannot be used, and what stays in use meanwhile.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::time::Duration;
-
 use cpr_operator::api::consumer::ConsumerSystem;
 use cpr_operator::api::source::CprSource;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -20,12 +18,10 @@ async fn a_secret_is_handed_over_only_when_it_is_labelled_and_whole() {
     assert!(said.contains("client") && said.contains("cpr-operator.dev/use: source"), "{said}");
     // Nobody watches a Secret without the label, but it is looked for.
     world.secret("client", None, json!({"clientId": "a", "clientSecret": "canary"})).await;
-    world.context.clock.advance(Duration::from_secs(16));
-    let said = world.until::<CprSource>("register", "SecretsResolved", "False SecretNotLabelled").await;
+    let said = world.until_found::<CprSource>("register", "SecretsResolved", "False SecretNotLabelled").await;
     assert!(said.contains("kubectl label") && said.contains("use=source"), "{said}");
     world.secret("client", Some("signing"), json!({"clientId": "a", "clientSecret": "canary"})).await;
-    world.context.clock.advance(Duration::from_secs(16));
-    world.until::<CprSource>("register", "SecretsResolved", "False SecretNotLabelled").await;
+    world.until_found::<CprSource>("register", "SecretsResolved", "False SecretNotLabelled").await;
     assert!(world.context.credentials.get(&key).is_none());
     world.secret("client", Some("source"), json!({"clientId": "a"})).await;
     let said = world.until::<CprSource>("register", "SecretsResolved", "False KeyMissing").await;
@@ -69,7 +65,6 @@ async fn certificates_are_taken_up_from_a_config_map_with_or_without_the_label()
     let map = json!({"metadata": {"name": "ca"}, "data": {"ca.crt": made.cert.pem()}});
     let map: ConfigMap = serde_json::from_value(map).unwrap();
     world.api::<ConfigMap>().create(&PostParams::default(), &map).await.unwrap();
-    world.context.clock.advance(Duration::from_secs(16));
-    world.until::<ConsumerSystem>("sample", "SecretsResolved", "True Resolved").await;
+    world.until_found::<ConsumerSystem>("sample", "SecretsResolved", "True Resolved").await;
     world.stop().await;
 }

@@ -133,8 +133,24 @@ impl Steered {
 
     /// Waits until a condition of the present generation shows this status and reason, and gives its message.
     pub async fn until<K: Kind + serde::Serialize>(&self, name: &str, type_: &str, expected: &str) -> String {
+        self.shown::<K>(name, type_, expected, Duration::ZERO).await
+    }
+
+    /// The same while the clock runs, for what is looked for now and then.
+    pub async fn until_found<K: Kind + serde::Serialize>(&self, name: &str, type_: &str, expected: &str) -> String {
+        self.shown::<K>(name, type_, expected, Duration::from_secs(16)).await
+    }
+
+    async fn shown<K: Kind + serde::Serialize>(
+        &self,
+        name: &str,
+        type_: &str,
+        expected: &str,
+        meanwhile: Duration,
+    ) -> String {
         let mut last = Value::Null;
         let found = within_patience(async || {
+            self.context.clock.advance(meanwhile);
             last = serde_json::to_value(self.api::<K>().get(name).await.unwrap()).unwrap();
             let generation = &last["metadata"]["generation"];
             let all = last["status"]["conditions"].as_array()?;

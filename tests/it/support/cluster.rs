@@ -71,7 +71,10 @@ impl Drop for TestNamespace {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let api: Api<Namespace> = Api::all(client().await);
-                api.delete(&name, &DeleteParams::background()).await.map(drop)
+                match api.delete(&name, &DeleteParams::background()).await {
+                    Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+                    deleted => deleted.map(drop),
+                }
             })
         });
         let deleted = deletion.join().is_ok_and(|outcome| outcome.is_ok());

@@ -3,4 +3,5 @@
 pub mod chance;
 pub mod cluster;
 pub mod files;
+pub mod gate;
 pub mod world;

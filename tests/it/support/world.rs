@@ -32,6 +32,8 @@ pub struct World {
     pub register: Register,
     pub consumer: Consumer,
     pub settings: Vec<String>,
+    /// Kubeconfig of the program, where it is not the test's own.
+    pub kubeconfig: Option<PathBuf>,
     folder: TempDir,
     process: Mutex<Option<Child>>,
     starts: u32,
@@ -53,6 +55,7 @@ impl World {
             register,
             consumer,
             settings,
+            kubeconfig: None,
             folder: TempDir::new().unwrap(),
             process: Mutex::new(None),
             starts: 0,
@@ -85,6 +88,9 @@ impl World {
             "log.filter=info,cpr_operator=debug".to_owned(),
         ];
         set.extend(self.settings.clone());
+        if let Some(path) = &self.kubeconfig {
+            command.env("KUBECONFIG", path);
+        }
         set.iter().for_each(|pair| {
             command.args(["--set", pair]);
         });
@@ -110,6 +116,24 @@ impl World {
     pub async fn kill(&mut self) {
         let mut process = self.process.lock().unwrap().take().expect("the program runs");
         process.kill().await.unwrap();
+    }
+
+    /// What the program answers over HTTP, at the address that its log tells: status and body.
+    pub async fn ask(&self, path: &str) -> (u16, String) {
+        let address = self.until("the address", async || self.address()).await.expect("the address is logged");
+        let client: hyper_util::client::legacy::Client<_, http_body_util::Empty<bytes::Bytes>> =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+        let answer = client.get(format!("http://{address}{path}").parse().unwrap()).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    fn address(&self) -> Option<String> {
+        let log = self.log();
+        let line = log.lines().rfind(|line| line.contains("probes and metrics"))?;
+        let line: Value = serde_json::from_str(line).ok()?;
+        Some(line["address"].as_str()?.to_owned())
     }
 
     /// Asks the program to end and waits until it has.
