@@ -5,3 +5,4 @@ mod layers;
 mod published;
 mod store;
 mod support;
+mod upstream;
