@@ -6,3 +6,4 @@ mod program;
 mod published;
 mod store;
 mod support;
+mod upstream;

@@ -72,11 +72,20 @@ fn changed(change: &Change, grounds: &[Ground]) -> Option<Vec<String>> {
 }
 
 fn groups(person: &Person, give: GroupSet, on: jiff::civil::Date, facts: &Facts<'_>) -> Map<String, Value> {
-    let mut say = |related: &Related| {
-        let known = related.record.filter(|record| facts.claimed.contains(record));
-        render::related(related, known.map(|record| facts.key.reference(record)).as_deref())
-    };
+    let mut say = |related: &Related| say(related, facts);
     give.iter().map(|group| (group.name(), render::group(person, group, on, &mut say))).collect()
+}
+
+/// A related person as an earlier attempt said them, or less: a claim that came since changes nothing, and who was told by
+/// reference is not told by name when the claim has gone.
+fn say(related: &Related, facts: &Facts<'_>) -> Value {
+    let claimed = related.record.filter(|record| facts.claimed.contains(record));
+    let referred = facts.ceiling.map(|before| related.record.is_some_and(|record| before.referred.contains(&record)));
+    match (referred, claimed) {
+        (Some(true), None) => render::related(&Related::default(), None),
+        (Some(false), _) => render::related(related, None),
+        (_, known) => render::related(related, known.map(|record| facts.key.reference(record)).as_deref()),
+    }
 }
 
 /// Only for a move and a change of number, and only what is given of the present too.

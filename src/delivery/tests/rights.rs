@@ -95,6 +95,23 @@ async fn a_body_is_the_same_bytes_in_each_attempt_whatever_is_granted_meanwhile(
 }
 
 #[tokio::test]
+async fn protection_that_began_after_the_event_was_read_into_memory_masks_it() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |form| form.suspended = true).await;
+    let person = world.person(1, &[consumer]).await;
+    world.happen(person, TYPE, &[(consumer, &[subscription])]).await;
+    world.deliver().await;
+    world.protect(person, true).await;
+    world.change_consumer(consumer, |form| form.suspended = false).await;
+    world.deliver().await;
+    let got = receiver.events();
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0].json["data"]["protection"]["nameAndAddress"], true);
+    assert_eq!(got[0].json["data"]["withheld"], serde_json::json!(["Address", "Name"]));
+    assert!(!String::from_utf8_lossy(&got[0].bytes).contains("Prøvevej"));
+}
+
+#[tokio::test]
 async fn an_event_that_a_new_rule_forbids_is_withdrawn() {
     let (mut world, receiver) = (World::new().await, Receiver::start().await);
     let (consumer, subscription) =

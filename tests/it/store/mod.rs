@@ -11,6 +11,7 @@ mod keys;
 mod migrations;
 mod opening;
 mod persons;
+mod plans;
 mod sequence;
 mod site;
 

@@ -147,7 +147,7 @@ fn documented(fields: &'static [Field]) -> Vec<Chosen> {
     fields
         .iter()
         .filter(|field| field.confirmed)
-        .map(|field| Chosen { name: field.key().to_owned(), field, members: documented(field.members) })
+        .map(|field| Chosen { name: field.spelling().to_owned(), field, members: documented(field.members) })
         .filter(|chosen| chosen.field.plain || !chosen.members.is_empty())
         .collect()
 }
