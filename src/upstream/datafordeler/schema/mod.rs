@@ -125,8 +125,9 @@ fn choose_one(
         out.lacks(field, &path, groups);
         return None;
     };
-    if name != field.key() {
-        out.chosen.push(format!("{path}={}", known_as(field, name)));
+    let known = known_as(field, name);
+    if known != field.key() {
+        out.chosen.push(format!("{path}={known}"));
     }
     Some(Chosen { name: name.to_owned(), field, members })
 }
