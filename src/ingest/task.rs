@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::Error;
 use super::credentials::SourceCredentials;
 use super::metrics::Metrics;
@@ -22,8 +24,8 @@ pub struct Task {
     client: Option<Client>,
     metrics: Metrics,
     state: SourceState,
-    /// When the register may be asked again.
-    next_reading: Instant,
+    /// When the register was last asked, and when it may be asked again.
+    pause: Option<(Timestamp, Timestamp)>,
     failures: u32,
 }
 
@@ -40,16 +42,7 @@ impl Task {
     /// A task for a source as it is compiled now; without a client it reads nothing.
     pub fn new(source: Arc<Source>, form: compiled::Source, client: Option<Client>, metrics: Metrics) -> Self {
         let reader = Reader::new(source.clone(), metrics.clone());
-        Self {
-            source,
-            form,
-            reader,
-            client,
-            metrics,
-            state: SourceState::default(),
-            next_reading: Instant::now(),
-            failures: 0,
-        }
+        Self { source, form, reader, client, metrics, state: SourceState::default(), pause: None, failures: 0 }
     }
 
     /// Does one round.
@@ -57,7 +50,7 @@ impl Task {
         let worked = settle::run_once(&self.source).await?
             + announce::resumed(&self.source).await?
             + announce::snapshots(&self.source).await?;
-        let due = Instant::now() >= self.next_reading;
+        let due = self.remaining().is_zero();
         let read = match due && !self.form.suspended {
             true => self.read().await?,
             false => false,
@@ -67,10 +60,20 @@ impl Task {
         }
         Ok(match worked > 0 || read {
             true => Round::Worked,
-            false => {
-                Round::Idle(self.next_reading.saturating_duration_since(Instant::now()).min(Duration::from_secs(1)))
-            }
+            false => Round::Idle(self.remaining().min(Duration::from_secs(1))),
         })
+    }
+
+    /// How long the register is still to be left alone. A clock that was set back ends the pause.
+    fn remaining(&self) -> Duration {
+        let now = self.source.clock.now();
+        let pause = self.pause.filter(|(from, until)| *from <= now && now < *until);
+        pause.and_then(|(_, until)| Duration::try_from(until.duration_since(now)).ok()).unwrap_or_default()
+    }
+
+    fn rest(&mut self, wait: Duration) {
+        let now = self.source.clock.now();
+        self.pause = now.checked_add(wait).ok().map(|until| (now, until));
     }
 
     /// Asks the register. Whether anything came of it.
@@ -78,7 +81,7 @@ impl Task {
         let Some(client) = self.client.clone() else {
             self.state.contact = Some(state::without_credentials());
             let worked = self.due(None).await?;
-            self.next_reading = Instant::now() + self.form.poll_interval;
+            self.rest(self.form.poll_interval);
             return Ok(worked);
         };
         let began = Instant::now();
@@ -88,7 +91,7 @@ impl Task {
                 self.state.contact = Some(state::succeeded());
                 self.metrics.reading(&self.source.key, "success", events);
                 tracing::debug!(source = %self.source.key, events, millis = began.elapsed().as_millis() as u64, "register read");
-                self.next_reading = Instant::now() + self.form.poll_interval;
+                self.rest(self.form.poll_interval);
                 Ok(events > 0)
             }
             Err(Error::Register(error)) => {
@@ -96,7 +99,7 @@ impl Task {
                 let wait = wait(&error.retry(), self.failures, self.form.poll_interval);
                 self.metrics.reading(&self.source.key, "failure", 0);
                 tracing::warn!(source = %self.source.key, %error, again_in = ?wait, "register not read");
-                self.next_reading = Instant::now() + wait;
+                self.rest(wait);
                 if let Some(contact) = state::failed(&error) {
                     self.state.contact = Some(contact);
                 }
