@@ -28,17 +28,31 @@ impl Removed {
     }
 }
 
-/// Does one round.
-pub async fn run_once(store: &Store, settings: &RetentionSettings, now: Timestamp) -> Result<Removed, store::Error> {
-    let mut removed = Removed::default();
-    let grace = before(now, settings.after_deletion);
-    removed.resources += end_subscriptions(store, grace).await?;
-    removed.resources += end_consumers(store, grace).await?;
-    removed.resources += end_sources(store, grace).await?;
-    mark_uncovered(store, grace).await?;
-    removed.persons += remove_leaving(store).await?;
-    removed.rows += prune(store, settings, now).await?;
-    Ok(removed)
+/// The janitor's memory: how far its walk over all keys and rows has come.
+#[derive(Debug, Default)]
+pub struct Janitor {
+    sweep: removal::Sweep,
+}
+
+impl Janitor {
+    /// Does one round.
+    pub async fn run_once(
+        &mut self,
+        store: &Store,
+        settings: &RetentionSettings,
+        now: Timestamp,
+    ) -> Result<Removed, store::Error> {
+        let mut removed = Removed::default();
+        let grace = before(now, settings.after_deletion);
+        removed.resources += end_subscriptions(store, grace).await?;
+        removed.resources += end_consumers(store, grace).await?;
+        removed.resources += end_sources(store, grace).await?;
+        mark_uncovered(store, grace).await?;
+        removed.persons += remove_leaving(store).await?;
+        removed.rows += prune(store, settings, now).await?;
+        removed.rows += self.sweep.run_once(store, now).await?.0;
+        Ok(removed)
+    }
 }
 
 /// Removes persons that are marked: key store first, rows after. How many.

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::CredentialBook;
-use super::janitor;
+use super::janitor::Janitor;
 use super::metrics::Metrics;
 use super::source::Source;
 use super::task::{Basis, Round, Task};
@@ -176,8 +176,9 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
 }
 
 async fn sweep(context: Context, stop: CancellationToken) {
+    let mut janitor = Janitor::default();
     while !stop.is_cancelled() {
-        let rest = match janitor::run_once(&context.store, &context.retention, context.clock.now()).await {
+        let rest = match janitor.run_once(&context.store, &context.retention, context.clock.now()).await {
             Ok(removed) if removed.any() => {
                 tracing::debug!(persons = removed.persons, resources = removed.resources, rows = removed.rows, "swept");
                 Duration::from_millis(50)
