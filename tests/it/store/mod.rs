@@ -12,7 +12,7 @@ mod migrations;
 mod opening;
 mod persons;
 mod sequence;
-mod site;
+pub(crate) mod site;
 
 /// Runs every claim of the contract on a store of its own, made by `$site`.
 macro_rules! contract {
