@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::Error;
 use super::matching;
@@ -135,7 +136,8 @@ async fn open_stored(
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, Stored>, Error> {
     let mut rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
-    let late: Vec<PersonRow> = rows.values().filter(|row| row.settled < selections.version).cloned().collect();
+    let late: Vec<PersonRow> =
+        rows.values().filter(|row| !settle::is_settled(source, selections, row)).cloned().collect();
     if !late.is_empty() {
         settle::settle_rows(source, selections, late).await?;
         rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
@@ -211,7 +213,7 @@ fn seal_one(
     let row = PersonRow {
         record,
         source: source.id,
-        next_due: due_day(&one.person, &one.standing, selections, source, now),
+        next_due: due_day(&one.person, today, &one.standing, selections, source, now),
         standing: one.standing,
         as_of: today,
         held: content.held,
@@ -234,16 +236,19 @@ fn seal_one(
     Ok(Ready { told: told.collect(), missed: missed.collect(), row, id: one.person.id, events, _key: ensured })
 }
 
-/// The earliest coming day on which this person has to be looked at again: a date of theirs, or the end of following.
+/// The earliest day after `weighed`, for which the person was last weighed, on which they have to be looked at again: a date
+/// of theirs, or the day after which somebody has ceased to follow them.
 pub fn due_day(
     person: &Person,
+    weighed: Date,
     standing: &Standing,
     selections: &Selections,
     source: &Source,
     now: Timestamp,
-) -> Option<jiff::civil::Date> {
-    let followed = matching::next_follow_end(&selections.now, &source.key, standing, now).map(danish_date);
-    [person.next_due(source.clock.today()), followed].into_iter().flatten().min()
+) -> Option<Date> {
+    let followed = matching::next_follow_end(&selections.now, &source.key, standing, now);
+    let followed = followed.map(|end| danish_date(end).tomorrow().unwrap_or(Date::MAX));
+    [person.next_due(weighed), followed].into_iter().flatten().min()
 }
 
 fn seal_events(
@@ -309,7 +314,9 @@ async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut V
         one.told.drain(..).for_each(|(told, is_new)| if is_new { stated.push(told) } else { undone.push(told) });
         rows.push(one.row.clone());
     }
-    let leaving: HashSet<RecordId> = person::write(tx, &rows, now).await?.into_iter().collect();
+    // A following that ends while this is written has still to be seen by the next who looks.
+    let weighed_at = rows.iter().map(|row| row.updated_at).min().unwrap_or(now);
+    let leaving: HashSet<RecordId> = person::write(tx, &rows, weighed_at).await?.into_iter().collect();
     done.stored = (rows.len() - leaving.len()) as u64;
     done.again = leaving.iter().filter_map(|record| ids.remove(record)).collect();
     events.retain(|event: &NewEvent| event.record.is_none_or(|record| !leaving.contains(&record)));

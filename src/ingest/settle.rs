@@ -46,6 +46,14 @@ pub async fn run_once(source: &Source) -> Result<usize, store::Error> {
     Ok(count)
 }
 
+/// Whether a person stands as the present selections have it, and nobody has ceased to follow them since they were written.
+pub fn is_settled(source: &Source, selections: &Selections, row: &PersonRow) -> bool {
+    let (now, then) = (source.clock.now(), row.updated_at);
+    row.settled >= selections.version
+        && (row.standing.inactive_since.is_none()
+            || shifts(&selections.now, &selections.now, &source.key, &row.standing, then, now).is_empty())
+}
+
 /// Settles these persons. Rows that are settled for a version that has passed by now are left for the next time.
 pub async fn settle_rows(source: &Source, selections: &Selections, rows: Vec<PersonRow>) -> Result<(), store::Error> {
     let now = source.clock.now();
@@ -201,7 +209,7 @@ fn settled_row(
     let offered = source.offered();
     let wanting = !keep.intersection(offered).minus(row.held).is_empty();
     let person = row.open(key)?;
-    let next_due = due_day(&person, &row.standing, selections, source, now);
+    let next_due = due_day(&person, row.as_of, &row.standing, selections, source, now);
     let (held, content) = match row.held.minus(keep).is_empty() {
         true => (row.held, row.content.clone()),
         false => {

@@ -221,13 +221,13 @@ pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<HashMap<
     found.into_iter().map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected))).collect()
 }
 
-/// Persons whose `next_due` has come, or whose refetch is asked for, at most `limit`; none who is leaving.
+/// Persons whose `next_due` has come, and after them those whose refetch is asked for, at most `limit`; none who is leaving.
 pub async fn due(conn: &mut Conn, source: SourceId, today: Date, limit: u32) -> Result<Vec<PersonRow>, Error> {
     let found: Vec<Row> = sqlx::query_as(
         "SELECT * FROM person WHERE leaving = 0 AND (record, source) IN (
              SELECT record, source FROM person WHERE source = ?1 AND next_due IS NOT NULL AND next_due <= ?2
              UNION SELECT record, source FROM person WHERE source = ?1 AND refetch = 1)
-         ORDER BY record LIMIT ?3",
+         ORDER BY next_due IS NULL OR next_due > ?2, record LIMIT ?3",
     )
     .bind(source)
     .bind(today.to_string())

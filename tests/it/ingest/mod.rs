@@ -4,4 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod feed;
+mod inactive;
+mod numbers;
+mod protection;
+mod scope;
+mod unread;
 mod world;
