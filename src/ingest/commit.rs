@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Error;
+use super::known;
 use super::matching;
 use super::selections::Selections;
-use super::settle;
-use super::weigh::{Scales, Stored, Weighed, previous};
+use super::weigh::{Scales, Weighed, previous};
 use crate::audit;
 use crate::domain::change::{DerivedFrom, Snapshot};
-use crate::domain::event_type::{EventType, TypeSet};
+use crate::domain::event_type::EventType;
 use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::{EventId, RecordId};
@@ -23,7 +23,7 @@ use crate::ingest::source::Source;
 use crate::runtime::clock::danish_date;
 use crate::store::cursor::Cursor;
 use crate::store::event::{NewEvent, NewRoute};
-use crate::store::keys::{AuditReferences, Ensured, Identity};
+use crate::store::keys::{AuditReferences, Ensured};
 use crate::store::person::PersonRow;
 use crate::store::told::Told;
 use crate::store::unread::Unread;
@@ -98,13 +98,6 @@ async fn prepare(
     derived_from: DerivedFrom,
 ) -> Result<Vec<Ready>, Error> {
     let now = source.clock.now();
-    let persons: Vec<&Person> = batch.persons.iter().filter(|person| person.id.is_some()).collect();
-    let ids: Vec<PersonId> = persons.iter().filter_map(|person| person.id.clone()).collect();
-    let records = source.store.keys.find(&source.realm, &ids).await?;
-    let known: Vec<RecordId> = records.iter().copied().flatten().collect();
-    let mut stored = open_stored(source, selections, &known).await?;
-    let told = told::find(&mut *source.store.main.read().await?, &known).await?;
-
     let scales = Scales {
         selectors: &selections.now,
         source: &source.key,
@@ -113,78 +106,33 @@ async fn prepare(
         now,
         today: source.clock.today(),
     };
-    let mut weighed = Vec::new();
-    for (fetched, record) in persons.into_iter().zip(records) {
-        let before = record.and_then(|record| stored.remove(&record));
-        let was_stored = before.is_some();
-        let said: Vec<(ConsumerId, TypeSet)> = record
-            .and_then(|record| told.get(&record))
-            .map(|by| by.iter().map(|(consumer, types)| (*consumer, *types)).collect())
-            .unwrap_or_default();
-        let one = scales.weigh(record, before, fetched.clone(), &said);
-        if one.is_ours(was_stored) {
-            weighed.push(one);
-        }
-    }
+    let weighed = known::weigh(source, selections, &scales, &batch.persons).await?;
+    let weighed = known::ensure(source, selections, &scales, weighed).await?;
     seal_all(source, selections, weighed, now).await
 }
 
-/// The stored persons, opened, each settled for the present selections.
-async fn open_stored(
-    source: &Source,
-    selections: &Selections,
-    records: &[RecordId],
-) -> Result<HashMap<RecordId, Stored>, Error> {
-    let mut rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
-    let late: Vec<PersonRow> =
-        rows.values().filter(|row| !settle::is_settled(source, selections, row)).cloned().collect();
-    if !late.is_empty() {
-        settle::settle_rows(source, selections, late).await?;
-        rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
-    }
-    let keys = source.store.keys.person_keys(records).await?;
-    let mut opened = HashMap::new();
-    for (record, row) in rows {
-        let Some(key) = keys.get(&record) else { continue };
-        let person = row.open(key)?;
-        opened.insert(record, Stored { person, as_of: row.as_of, standing: row.standing });
-    }
-    Ok(opened)
-}
-
-/// Keys and claims first, durable; then everything is sealed.
+/// Claims first, durable like the keys before them; then everything is sealed.
 async fn seal_all(
     source: &Source,
     selections: &Selections,
-    weighed: Vec<Weighed>,
+    weighed: Vec<(Weighed, Ensured)>,
     now: Timestamp,
 ) -> Result<Vec<Ready>, Error> {
-    let identities: Vec<Identity> = weighed.iter().filter_map(|one| identity(&one.person)).collect();
-    let ensured = source.store.keys.ensure_persons(&source.realm, &identities, now).await?;
     let mut claims: BTreeSet<(ConsumerId, RecordId)> = BTreeSet::new();
-    for (one, ensured) in weighed.iter().zip(&ensured) {
+    for (one, ensured) in &weighed {
         let heard = one.outcome.matched.iter().flat_map(|matched| &matched.heard);
         claims.extend(heard.map(|heard| (heard.consumer, ensured.record)));
     }
     source.store.keys.ensure_claims(&claims.into_iter().collect::<Vec<_>>(), now).await?;
     source.store.keys.ensure_period(now).await?;
     let relatives = relatives(source, &weighed).await?;
-    weighed
-        .into_iter()
-        .zip(ensured)
-        .map(|(one, ensured)| seal_one(source, selections, one, ensured, &relatives, now))
-        .collect()
-}
-
-fn identity(person: &Person) -> Option<Identity> {
-    let id = person.id.clone()?;
-    Some(Identity { id, numbers: person.numbers.iter().map(|row| row.value.0.clone()).collect() })
+    weighed.into_iter().map(|(one, ensured)| seal_one(source, selections, one, ensured, &relatives, now)).collect()
 }
 
 /// Our records of the persons that others' rows name, so that a consumer who knows them can be told by reference.
-async fn relatives(source: &Source, weighed: &[Weighed]) -> Result<HashMap<PersonId, RecordId>, Error> {
+async fn relatives(source: &Source, weighed: &[(Weighed, Ensured)]) -> Result<HashMap<PersonId, RecordId>, Error> {
     let mut ids: HashSet<PersonId> = HashSet::new();
-    for one in weighed.iter().filter(|one| !one.outcome.matched.is_empty()) {
+    for (one, _) in weighed.iter().filter(|(one, _)| !one.outcome.matched.is_empty()) {
         let mut person = one.person.clone();
         person.for_each_related(&mut |related: &mut Related| ids.extend(related.id.clone()));
     }

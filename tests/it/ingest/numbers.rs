@@ -88,10 +88,17 @@ async fn a_survivor_who_was_not_known_does_not_vanish_with_the_double() {
         world.import().await;
         assert!(world.row(&survivor).await.is_none() && world.row(&double).await.is_some());
         world.register.merge(&double, &survivor, world.today()).unwrap();
+        let record = world.record(&double).await;
+        world.heard().await;
         world.import().await;
+        let heard = world.heard().await;
+        assert!(
+            !heard.is_empty() && heard.iter().all(|heard| Some(heard.record) == record),
+            "one reference, old and new"
+        );
+        assert!(!heard.iter().any(|heard| heard.words().contains("scope")), "{heard:?}");
         let row = world.row(&survivor).await.unwrap();
         assert_eq!(row.standing.municipality.map(|m| m.to_string()), Some(HOME.to_owned()));
-        world.heard().await;
         world.register.move_to(&survivor, AWAY, world.today()).unwrap();
         world.import().await;
         assert_eq!(world.told().await, ["acadre moved.out", "acadre scope.left Moved"]);
