@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::Error;
+use super::announce;
 use super::known;
 use super::matching;
+use super::relatives::Relatives;
 use super::selections::Selections;
 use super::weigh::{Scales, Weighed, previous};
 use crate::audit;
@@ -17,7 +19,7 @@ use crate::domain::event_type::EventType;
 use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::{EventId, RecordId};
-use crate::domain::person::{Person, Related};
+use crate::domain::person::Person;
 use crate::domain::standing::Standing;
 use crate::ingest::source::Source;
 use crate::runtime::clock::danish_date;
@@ -75,6 +77,8 @@ struct Ready {
 /// Commits a batch.
 pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
+        // What a subscription missed is told before anything new.
+        while announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
         let mut ready = prepare(source, &selections, &batch, derived_from).await?;
         let mut tx = source.store.main.begin().await?;
@@ -125,20 +129,9 @@ async fn seal_all(
     }
     source.store.keys.ensure_claims(&claims.into_iter().collect::<Vec<_>>(), now).await?;
     source.store.keys.ensure_period(now).await?;
-    let relatives = relatives(source, &weighed).await?;
+    let told = weighed.iter().filter(|(one, _)| !one.outcome.matched.is_empty());
+    let relatives = Relatives::find(source, told.map(|(one, _)| &one.person)).await?;
     weighed.into_iter().map(|(one, ensured)| seal_one(source, selections, one, ensured, &relatives, now)).collect()
-}
-
-/// Our records of the persons that others' rows name, so that a consumer who knows them can be told by reference.
-async fn relatives(source: &Source, weighed: &[(Weighed, Ensured)]) -> Result<HashMap<PersonId, RecordId>, Error> {
-    let mut ids: HashSet<PersonId> = HashSet::new();
-    for (one, _) in weighed.iter().filter(|(one, _)| !one.outcome.matched.is_empty()) {
-        let mut person = one.person.clone();
-        person.for_each_related(&mut |related: &mut Related| ids.extend(related.id.clone()));
-    }
-    let ids: Vec<PersonId> = ids.into_iter().collect();
-    let records = source.store.keys.find(&source.realm, &ids).await?;
-    Ok(ids.into_iter().zip(records).filter_map(|(id, record)| record.map(|record| (id, record))).collect())
 }
 
 fn seal_one(
@@ -146,7 +139,7 @@ fn seal_one(
     selections: &Selections,
     one: Weighed,
     ensured: Ensured,
-    relatives: &HashMap<PersonId, RecordId>,
+    relatives: &Relatives,
     now: Timestamp,
 ) -> Result<Ready, Error> {
     let today = source.clock.today();
@@ -205,7 +198,7 @@ fn seal_events(
     one: &Weighed,
     ensured: &Ensured,
     references: Option<AuditReferences>,
-    relatives: &HashMap<PersonId, RecordId>,
+    relatives: &Relatives,
 ) -> Result<Vec<NewEvent>, Error> {
     let mut events = Vec::new();
     for matched in &one.outcome.matched {
@@ -214,9 +207,7 @@ fn seal_events(
             .filter_map(|id| selections.now.get(*id))
             .fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
         let mut after = one.person.clone().cut_to(tellable);
-        after.for_each_related(&mut |related: &mut Related| {
-            related.record = related.id.as_ref().and_then(|id| relatives.get(id).copied());
-        });
+        relatives.name_in(&mut after);
         let before = one.before.as_ref().and_then(|(before, _)| previous(&matched.change, before, tellable));
         let snapshot = Snapshot {
             change: matched.change.clone(),

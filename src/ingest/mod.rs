@@ -21,6 +21,7 @@ pub mod known;
 pub mod matching;
 pub mod metrics;
 pub mod reader;
+pub mod relatives;
 pub mod selections;
 pub mod settle;
 pub mod source;

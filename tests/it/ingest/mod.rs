@@ -3,10 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod crash;
+mod dialects;
 mod feed;
+mod grants;
 mod inactive;
 mod numbers;
 mod protection;
+mod removal;
 mod scope;
+mod selection;
+mod suspension;
 mod unread;
 mod world;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cpr_operator::domain::compiled::Selector;
 use cpr_operator::domain::resource::{ProtectedPersons, Sector};
 use cpr_operator::simulate::datafordeler::Protection::NameAndAddress;
+use cpr_operator::simulate::datafordeler::{Fault, Names};
 use jiff::ToSpan;
 
 use super::world::{AWAY, HOME, LONG_AGO, World};
@@ -132,12 +133,25 @@ async fn a_protection_begins_on_its_day_while_the_source_is_suspended() {
 }
 
 #[tokio::test]
+async fn a_protection_begins_on_its_day_though_the_person_cannot_be_read() {
+    let mut world = two_kinds().await;
+    let person = world.known(HOME).await;
+    world.register.protect(&person, NameAndAddress, world.today().saturating_add(3.days()), None).unwrap();
+    world.import().await;
+    world.register.faults().set(Fault::DropMandatory { member: "id".into() });
+    world.days(4).await;
+    assert!(world.row(&person).await.unwrap().standing.protected);
+}
+
+#[tokio::test]
 async fn a_protection_begins_on_its_day_though_the_register_no_longer_knows_the_person() {
     let mut world = two_kinds().await;
     let person = world.known(HOME).await;
     world.register.protect(&person, NameAndAddress, world.today().saturating_add(3.days()), None).unwrap();
     world.import().await;
-    world.register.faults().set(super::unread::forgotten());
+    let empty = world.twin(Names::Documented).await;
+    empty.pretend_last_sequence(world.register.last_sequence());
+    world.go_over_to(empty);
     world.days(4).await;
     assert!(world.row(&person).await.unwrap().standing.protected);
 }

@@ -1,6 +1,7 @@
 //! The world of an ingest test: a store in a folder, a register on a port of its own, and one clock that a test turns.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cpr_operator::domain::change::{DerivedFrom, ScopeReason, Snapshot};
@@ -12,6 +13,7 @@ use cpr_operator::domain::municipality::Municipality;
 use cpr_operator::domain::pairwise::RecordId;
 use cpr_operator::domain::person::Person;
 use cpr_operator::domain::resource::{Environment, ProtectedPersons, ResourceKey, Sector};
+use cpr_operator::ingest;
 use cpr_operator::ingest::credentials::{CredentialBook, SourceCredentials};
 use cpr_operator::ingest::janitor::{Janitor, Removed};
 use cpr_operator::ingest::metrics::Metrics;
@@ -49,7 +51,6 @@ pub struct World {
     pub clock: Clock,
     pub register: Register,
     pub source: SourceId,
-    pub metrics: Metrics,
     pub form: Source,
     context: Context,
     task: Task,
@@ -57,7 +58,7 @@ pub struct World {
     told: i64,
     consumers: HashMap<ConsumerId, String>,
     subscriptions: HashMap<SubscriptionId, String>,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// A route that was committed, with what its event says.
@@ -85,8 +86,7 @@ impl World {
         let folder = TempDir::new().unwrap();
         let store = site::open(folder.path()).await.unwrap();
         let clock = Clock::by_hand(site::noon());
-        let options = Options { names, token_lifetime: DAY * 3650, ..Options::new(clock.clone(), 7) };
-        let register = Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let register = start(names, &clock).await;
         let form = source_form(&register);
         let mut tx = store.main.begin().await.unwrap();
         let source = store::source::upsert(&mut tx, &form.key, "uid", 1, Some(&form)).await.unwrap();
@@ -94,13 +94,11 @@ impl World {
         tx.commit().await.unwrap();
         let context = context(&store, &clock);
         let task = supervisor::task(&context, source, &basis(&form));
-        let metrics = context.metrics.clone();
         Self {
             store,
             clock,
             register,
             source,
-            metrics,
             form,
             context,
             task,
@@ -108,7 +106,7 @@ impl World {
             told: 0,
             consumers: HashMap::new(),
             subscriptions: HashMap::new(),
-            folder,
+            _folder: folder,
         }
     }
 
@@ -142,9 +140,39 @@ impl World {
         self.restart();
     }
 
-    /// The path of a database file.
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    /// From now on the source is another register.
+    pub fn go_over_to(&mut self, register: Register) {
+        let url: url::Url = register.url().parse().unwrap();
+        self.register = register;
+        self.change_source(|form| (form.graphql, form.auth) = (url.clone(), url));
+    }
+
+    /// Another register with the same people, as far as the same is done to them.
+    pub async fn twin(&self, names: Names) -> Register {
+        start(names, &self.clock).await
+    }
+
+    /// The source as ingest works on it, for a test that takes a step of its own.
+    pub fn source(&self) -> Arc<ingest::source::Source> {
+        let context = &self.context;
+        ingest::source::Source::new(
+            self.source,
+            self.form.key.clone(),
+            realm(),
+            self.store.clone(),
+            self.clock.clone(),
+            context.bells.clone(),
+            context.settings.clone(),
+        )
+    }
+
+    /// What is measured, as text.
+    pub fn measured(&self) -> String {
+        let mut registry = prometheus_client::registry::Registry::default();
+        self.context.metrics.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        text
     }
 
     // --- configuration -------------------------------------------------------------------------------------------
@@ -173,6 +201,13 @@ impl World {
         id
     }
 
+    /// Ends a consumer as the deletion of its resource does.
+    pub async fn end_consumer(&mut self, name: &str) {
+        let mut tx = self.store.main.begin().await.unwrap();
+        assert!(store::consumer::end(&mut tx, self.consumer_id(name), self.clock.now()).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
     /// Ends a subscription as the deletion of its resource does.
     pub async fn unsubscribe(&mut self, name: &str) {
         let now = self.clock.now();
@@ -197,11 +232,6 @@ impl World {
             }
         }
         panic!("the task never comes to rest");
-    }
-
-    /// Lets it do one round.
-    pub async fn round(&mut self) -> Round {
-        self.task.run_once().await.unwrap()
     }
 
     /// The task itself.
@@ -372,6 +402,11 @@ impl Heard {
         let reason = self.reason.map(|reason| format!(" {reason:?}")).unwrap_or_default();
         format!("{} {}{reason}", self.consumer, self.type_.name())
     }
+}
+
+async fn start(names: Names, clock: &Clock) -> Register {
+    let options = Options { names, token_lifetime: DAY * 3650, ..Options::new(clock.clone(), 7) };
+    Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 
 async fn count(database: &store::Database, table: &str) -> i64 {
