@@ -29,5 +29,6 @@ pub mod state;
 pub mod supervisor;
 pub mod task;
 pub mod weigh;
+pub mod withdrawal;
 
 pub use error::Error;

@@ -163,7 +163,9 @@ fn settings(register: &RegisterSettings) -> Settings {
 
 async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let rest = match task.run_once().await {
+        // What is broken off is made good by the next task, so a slow register holds up no change of its source.
+        let round = tokio::select! { round = task.run_once() => round, () = stop.cancelled() => return };
+        let rest = match round {
             Ok(Round::Worked) => continue,
             Ok(Round::Idle(rest)) => rest.max(Duration::from_millis(20)),
             Err(error) => {

@@ -143,6 +143,7 @@ async fn a_consumer_goes_with_all_its_routes_and_the_record_says_how_many_were_n
         |count| (0..count).map(|_| site::event(record, world.source, vec![site::route(consumer)])).collect::<Vec<_>>();
     site::append(&world.store, &routes(2_500)).await;
     world.unsubscribe("clients").await;
+    world.work().await;
     world.end_consumer("acadre").await;
     world.clock.advance(DAY * 8);
     world.sweep().await;

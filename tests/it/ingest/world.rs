@@ -264,13 +264,14 @@ impl World {
         number
     }
 
-    /// Lets the janitor work until there is nothing left for it.
+    /// Lets the janitor work until there is nothing left for it, and its walks have come round.
     pub async fn sweep(&mut self) -> Removed {
-        let mut all = Removed::default();
+        let (mut all, mut idle) = (Removed::default(), 0);
         for _ in 0..100 {
             let now = self.clock.now();
             let removed = self.janitor.run_once(&self.store, &self.context.retention, now).await.unwrap();
-            if !removed.any() {
+            idle = if removed.any() { 0 } else { idle + 1 };
+            if idle == 4 {
                 return all;
             }
             all.persons += removed.persons;
