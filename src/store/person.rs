@@ -221,7 +221,7 @@ pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<HashMap<
     found.into_iter().map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected))).collect()
 }
 
-/// Persons whose `next_due` has come, or whose refetch is asked for, at most `limit`; none who is leaving.
+/// Persons whose `next_due` has come, and after them those whose refetch is asked for, at most `limit`; none who is leaving.
 pub async fn due(conn: &mut Conn, source: SourceId, today: Date, limit: u32) -> Result<Vec<PersonRow>, Error> {
     let found: Vec<Row> = sqlx::query_as(
         "SELECT p.* FROM (
@@ -229,7 +229,8 @@ pub async fn due(conn: &mut Conn, source: SourceId, today: Date, limit: u32) -> 
                             AND leaving = 0 ORDER BY next_due LIMIT ?3)
              UNION
              SELECT * FROM (SELECT record FROM person WHERE source = ?1 AND refetch = 1 AND leaving = 0 LIMIT ?3)
-         ) d CROSS JOIN person p ON p.record = d.record AND p.source = ?1 LIMIT ?3",
+         ) d CROSS JOIN person p ON p.record = d.record AND p.source = ?1
+         ORDER BY p.next_due IS NULL OR p.next_due > ?2, p.record LIMIT ?3",
     )
     .bind(source)
     .bind(today.to_string())

@@ -13,7 +13,7 @@ mod opening;
 mod persons;
 mod plans;
 mod sequence;
-mod site;
+pub(crate) mod site;
 
 /// Runs every claim of the contract on a store of its own, made by `$site`.
 macro_rules! contract {
