@@ -146,14 +146,10 @@ pub struct DeliveryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_delivered_at: Option<Time>,
 
-    /// `Closed`: deliveries flow. `Open`: the receiver fails as a whole and is left alone. `HalfOpen`: one delivery tries whether it
-    /// is back.
+    /// `Closed`: deliveries flow. `Open`: the receiver fails as a whole and is left alone, but for one delivery now and then that
+    /// tries whether it is back.
     #[serde(default)]
     pub circuit: Circuit,
-
-    /// Time before which the receiver asked not to be called, where that is more than an hour ahead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<Time>,
 }
 
 /// Whether deliveries flow to a consumer.
@@ -162,8 +158,6 @@ pub enum Circuit {
     /// Deliveries flow.
     #[default]
     Closed,
-    /// The receiver fails as a whole and is left alone.
+    /// The receiver fails as a whole and is left alone, but for one delivery now and then.
     Open,
-    /// One delivery tries whether the receiver is back.
-    HalfOpen,
 }

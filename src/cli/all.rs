@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::VERSION;
 use super::settings::{self, SettingsArgs};
+use super::{COMMIT, VERSION};
 use crate::delivery::credentials::SigningBook;
 use crate::ingest::credentials::CredentialBook;
 use crate::operator::connect::ClusterConfig;
@@ -29,8 +31,9 @@ pub struct AllArgs {
     settings: SettingsArgs,
 }
 
-/// How long the supervisor of sources may be silent before `/livez` fails.
-const STUCK: Duration = Duration::from_secs(60);
+/// How long a supervisor may be silent before `/livez` fails. It waits for the requests of a source that was changed, and a
+/// slow register must not end the process.
+const STUCK: Duration = Duration::from_secs(600);
 
 /// Everything that the roles share.
 struct Process {
@@ -64,8 +67,12 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
         health: Health::default(),
         stop,
     };
+    process.tell_build();
+    // Before any role: a process whose address is taken must not have done anything.
+    let listen = process.settings.http.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("http.listen {listen}"))?;
     let roles = [process.ingest(), process.deliver(), process.reconcile()];
-    process.serve().await?;
+    process.serve(listener).await?;
     for role in roles.into_iter().flatten() {
         role.await.context("a role of the process ended by a fault of its own")?;
     }
@@ -75,6 +82,11 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
 }
 
 impl Process {
+    fn tell_build(&mut self) {
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("commit", COMMIT)]);
+        self.registry.register("cpr_operator_build", "The program that runs", build);
+    }
+
     fn ingest(&mut self) -> Option<JoinHandle<()>> {
         let metrics = ingest::metrics::Metrics::default();
         metrics.register(&mut self.registry);
@@ -107,7 +119,8 @@ impl Process {
             metrics,
             chance: delivery::chance::Chance::system(),
         };
-        Some(self.spawn(delivery::supervisor::run(context, self.stop.clone())))
+        let pulse = self.health.watch("delivery", STUCK);
+        Some(self.spawn(delivery::supervisor::run(context, self.stop.clone(), pulse)))
     }
 
     fn reconcile(&mut self) -> Option<JoinHandle<()>> {
@@ -139,13 +152,10 @@ impl Process {
     }
 
     /// Serves probes and metrics until told to stop.
-    async fn serve(self) -> anyhow::Result<()> {
-        let listen = self.settings.http.listen;
-        let registry = Arc::new(self.registry);
-        let served = probes::serve(listen, self.health.clone(), registry, self.stop.clone()).await;
-        let (address, serving) = served.with_context(|| format!("http.listen {listen}"))?;
-        tracing::info!(%address, "probes and metrics");
+    async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+        tracing::info!(address = %listener.local_addr()?, "probes and metrics");
         self.health.set_ready();
+        let serving = probes::serve(listener, self.health.clone(), Arc::new(self.registry), self.stop.clone());
         serving.await.context("serving probes and metrics")
     }
 }

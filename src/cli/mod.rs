@@ -18,8 +18,11 @@ struct Arguments {
     command: Command,
 }
 
+/// The commit that the program was built from.
+const COMMIT: &str = env!("CPR_OPERATOR_COMMIT");
+
 /// Version and commit.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CPR_OPERATOR_COMMIT"), ")");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CPR_OPERATOR_COMMIT"), ")");
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -7,7 +7,7 @@ use clap::Args;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, range};
 
 /// Where settings come from beside the defaults.
 #[derive(Clone, Debug, Default, Args)]
@@ -23,7 +23,7 @@ pub struct SettingsArgs {
 /// The defaults, with every key explained.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// Reads all settings. A misspelt key or a wrong value is an error that names it and where it stands.
+/// Reads all settings. A misspelt key, or a value that cannot work, is an error that names it.
 pub fn load(args: &SettingsArgs) -> anyhow::Result<Settings> {
     let mut figment = Figment::from(Toml::string(DEFAULTS));
     if let Some(path) = &args.config {
@@ -36,7 +36,9 @@ pub fn load(args: &SettingsArgs) -> anyhow::Result<Settings> {
     for pair in &args.set {
         figment = figment.merge(Toml::string(&as_toml(pair)?));
     }
-    figment.extract().context("settings")
+    let settings: Settings = figment.extract().context("settings")?;
+    range::validate(&settings).context("settings")?;
+    Ok(settings)
 }
 
 /// One `KEY=VALUE` as TOML; what is no TOML value by itself is taken as text.
@@ -71,5 +73,27 @@ mod tests {
             assert!(error.contains(named), "{error}");
         }
         assert!(with(&["delivery"]).is_err());
+    }
+
+    #[test]
+    fn a_value_that_cannot_work_is_refused_with_its_range() {
+        for (bad, said) in [
+            ("operator.concurrency=0", "operator.concurrency is 0: it must be from 1 to 1000"),
+            ("register.batch=101", "register.batch is 101: it must be from 1 to 100"),
+            ("delivery.flush_interval=0s", "delivery.flush_interval is 0s: it must be from 1ms to 1m"),
+            ("operator.status_interval=999999999h", "operator.status_interval is 999999999h"),
+            ("delivery.circuit_persons=51", "delivery.circuit_persons is 51: it must be from 1 to 50"),
+            ("operator.lease_name=", "operator.lease_name is empty"),
+            ("ingest.batch=-1", "ingest.batch"),
+        ] {
+            let error = format!("{:#}", with(&[bad]).unwrap_err());
+            assert!(error.contains(said), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_settings_file_that_is_not_there_is_named() {
+        let error = load(&SettingsArgs { config: Some("/no/such.toml".into()), set: vec![] }).unwrap_err();
+        assert!(error.to_string().contains("/no/such.toml"), "{error}");
     }
 }

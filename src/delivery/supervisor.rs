@@ -20,6 +20,7 @@ use super::worker::Worker;
 use crate::domain::pairwise::{EventId, crockford};
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
+use crate::runtime::probes::Pulse;
 use crate::settings::delivery::DeliverySettings;
 use crate::settings::network::NetworkSettings;
 use crate::store::{self, ConsumerId, Store};
@@ -95,13 +96,14 @@ impl Shared {
 type Running = HashMap<ConsumerId, (Arc<Notify>, JoinHandle<()>)>;
 
 /// Delivers until `stop`; then what is under way is finished and written.
-pub async fn run(context: Context, stop: CancellationToken) {
+pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
     let (shared, flusher) = Shared::new(context);
     let flusher = tokio::spawn(flusher.run(stop.clone()));
     let bells = shared.context.bells.clone();
     let mut running = Running::new();
     let mut newest = None;
     while !stop.is_cancelled() {
+        pulse.beat();
         if let Err(error) = keep_running(&shared, &mut running, &stop).await {
             tracing::error!(%error, "the consumers cannot be read");
         }

@@ -296,7 +296,7 @@ fn seal_events(
 }
 
 /// The transaction: short, for everything is ready.
-async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut Vec<Ready>) -> Result<Committed, Error> {
+async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [Ready]) -> Result<Committed, Error> {
     let now = source.clock.now();
     let mut done =
         Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };

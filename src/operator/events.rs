@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
-use crate::api::conditions::{ConditionType, Status};
+use crate::api::conditions::{self, ConditionType, Status};
 use crate::api::names::FIELD_MANAGER;
 
 /// The longest note that the API server takes, in bytes.
@@ -34,16 +34,32 @@ impl Announcer {
 
 /// One Event for each condition that changed its status or reason, but not for one that is new and as it should be.
 fn transitions(old: &[Condition], new: &[Condition]) -> Vec<Event> {
-    new.iter().filter_map(|c| event(old.iter().find(|o| o.type_ == c.type_), c)).collect()
+    let told = new.iter().filter_map(|c| event(old.iter().find(|o| o.type_ == c.type_), c));
+    let mut events: Vec<_> = told.collect();
+    events.extend(summary(old, new));
+    events
+}
+
+/// The summary, where it changed for a reason that no other condition tells.
+fn summary(old: &[Condition], new: &[Condition]) -> Option<Event> {
+    let ready = conditions::get(new, ConditionType::Ready)?;
+    let others = [ConditionType::Ready, ConditionType::Reconciling].map(ConditionType::name);
+    let is_told = new.iter().any(|c| c.reason == ready.reason && !others.contains(&c.type_));
+    let is_bad = ready.status == Status::False.name() && !is_told;
+    is_bad.then(|| changed(conditions::get(old, ConditionType::Ready), ready)).flatten()
 }
 
 fn event(old: Option<&Condition>, condition: &Condition) -> Option<Event> {
-    if old.is_some_and(|old| (&old.status, &old.reason) == (&condition.status, &condition.reason)) {
-        return None;
-    }
     let type_ = ConditionType::from_name(&condition.type_)?;
-    let unknown = condition.status == Status::Unknown.name();
-    if unknown || matches!(type_, ConditionType::Ready | ConditionType::Reconciling) {
+    let is_summary = matches!(type_, ConditionType::Ready | ConditionType::Reconciling);
+    if is_summary { None } else { changed(old, condition) }
+}
+
+/// The Event for a condition if its status or reason is another than before.
+fn changed(old: Option<&Condition>, condition: &Condition) -> Option<Event> {
+    let type_ = ConditionType::from_name(&condition.type_)?;
+    let is_same = old.is_some_and(|old| (&old.status, &old.reason) == (&condition.status, &condition.reason));
+    if is_same || condition.status == Status::Unknown.name() {
         return None;
     }
     let is_true = condition.status == Status::True.name();
@@ -72,7 +88,6 @@ fn shortened(text: &str) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::api::conditions;
 
     fn conditions(list: &[(ConditionType, Status, &str)]) -> Vec<Condition> {
         let mut all = Vec::new();
@@ -96,6 +111,17 @@ mod tests {
         assert_eq!(events.len(), 1);
         assert_eq!(events.first().unwrap().reason, "CircuitOpen");
         assert!(matches!(events.first().unwrap().type_, EventType::Warning));
+    }
+
+    #[test]
+    fn the_summary_is_announced_only_where_nothing_else_tells_the_cause() {
+        use ConditionType::{Ready, SecretsResolved};
+        let whole = conditions(&[(Ready, Status::False, "RootKeyLocal"), (SecretsResolved, Status::True, "Resolved")]);
+        let events = transitions(&[], &whole);
+        assert_eq!(events.iter().map(|e| e.reason.as_str()).collect::<Vec<_>>(), ["RootKeyLocal"]);
+        assert!(transitions(&whole, &whole).is_empty());
+        let part = conditions(&[(Ready, Status::False, "KeyEmpty"), (SecretsResolved, Status::False, "KeyEmpty")]);
+        assert_eq!(transitions(&whole, &part).len(), 1);
     }
 
     #[test]

@@ -2,14 +2,13 @@
 
 use std::fmt::Debug;
 
-use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use kube::core::object::HasStatus;
 use serde::de::DeserializeOwned;
 
 use super::fleet::{Fleet, View};
-use super::report::Status;
+use super::report::{Done, Status};
 use super::requeue::Error;
 use crate::api::conditions::ConditionType;
 use crate::domain::resource::ResourceKey;
@@ -35,8 +34,8 @@ pub trait Kind:
     /// The view of its objects.
     fn view(fleet: &Fleet) -> &View<Self>;
 
-    /// The five steps. Gives the time at which the clock makes another look necessary.
-    fn reconcile(&self, fleet: &Fleet) -> impl Future<Output = Result<Option<Timestamp>, Error>> + Send;
+    /// The five steps.
+    fn reconcile(&self, fleet: &Fleet) -> impl Future<Output = Result<Done, Error>> + Send;
 
     /// Does to the store what an object demands that cannot be read.
     fn distrust(fleet: &Fleet, key: &ResourceKey) -> impl Future<Output = Result<(), Error>> + Send;

@@ -9,10 +9,10 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::fleet::{Fleet, Process};
+use super::fleet::{Fleet, Process, earlier};
 use super::kind::Kind;
 use super::refusal::{Refusal, Remedy};
 use crate::api::conditions::{self, ConditionType};
@@ -32,9 +32,9 @@ pub enum Error {
         "the API server refuses the status: install this version's custom resource definitions with cpr-operator crds | kubectl apply --server-side -f -: {0}"
     )]
     Refused(kube::Error),
-    /// The object cannot be read as what it is.
-    #[error("the API server gave a status that cannot be read")]
-    Unreadable,
+    /// Somebody wrote a status that is none of ours.
+    #[error("the status could not be read, and was written anew")]
+    Lost,
 }
 
 /// A status of any kind.
@@ -119,6 +119,22 @@ pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
     meta.annotations.as_ref()?.get(RECONCILE_AT).map(|value| value.chars().take(256).collect())
 }
 
+/// How a look at a resource ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// Whether its status said something new.
+    pub told: bool,
+    /// When the clock makes another look necessary.
+    pub again: Option<Timestamp>,
+}
+
+impl Done {
+    /// The same with another look at `at`, if that is earlier.
+    pub fn again_by(self, at: Option<Timestamp>) -> Self {
+        Self { again: earlier(self.again, at), ..self }
+    }
+}
+
 /// What was last written of each object of one kind.
 #[derive(Debug)]
 pub struct Desk<S>(Mutex<HashMap<ResourceKey, Written<S>>>);
@@ -197,27 +213,29 @@ fn take_turn(process: &Process, now: Timestamp) -> Result<(), Timestamp> {
     Ok(())
 }
 
-/// Writes a status if it says something new. Gives the time for counters that could not be written now.
+/// Writes a status if it says something new. Another look is necessary for counters that could not be written now.
 pub async fn write<K: Kind>(
     fleet: &Fleet,
     key: &ResourceKey,
     meta: &ObjectMeta,
     last: &K::Status,
     new: K::Status,
-) -> Result<Option<Timestamp>, Error> {
+) -> Result<Done, Error> {
     let desk = &K::view(fleet).desk;
+    let quiet = |again| Ok(Done { told: false, again });
     let (now, interval) = (fleet.now(), fleet.context().settings.status_interval);
     match decide(last, &new, desk.written_at(key, meta), interval, now) {
-        Write::No => return Ok(None),
+        Write::No => return quiet(None),
         Write::Now => {}
-        Write::From(at) if at > now => return Ok(Some(at)),
+        Write::From(at) if at > now => return quiet(Some(at)),
         Write::From(_) => {
             if let Err(at) = take_turn(&fleet.process, now) {
-                return Ok(Some(at));
+                return quiet(Some(at));
             }
         }
     }
-    if patch::<K>(fleet, key, meta, &new).await? {
+    let told = patch::<K>(fleet, key, meta, &new).await?;
+    if told {
         fleet.context().metrics.count_status_write(K::CONTROLLER);
         let about = ObjectReference {
             api_version: Some(K::api_version(&()).into_owned()),
@@ -230,7 +248,7 @@ pub async fn write<K: Kind>(
         fleet.announcer.announce(&about, last.conditions(), new.conditions()).await;
         desk.keep(key, meta, new, now);
     }
-    Ok(None)
+    Ok(Done { told, again: None })
 }
 
 /// Writes the whole status; false where the object is gone or another took its name.
@@ -261,13 +279,12 @@ fn dynamic_api<K: Kind>(fleet: &Fleet, key: &ResourceKey) -> Api<DynamicObject> 
 }
 
 /// Says of an object that cannot be read that it cannot.
-pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &ObjectMeta) -> Result<(), Error> {
+pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &ObjectMeta) -> Result<Done, Error> {
     let found = dynamic_api::<K>(fleet, key).get_opt(&key.name).await.map_err(Error::Write)?;
-    let Some(found) = found else { return Ok(()) };
-    let last: K::Status = match found.data.get("status") {
-        Some(status) => serde_json::from_value(status.clone()).map_err(|_| Error::Unreadable)?,
-        None => K::Status::default(),
-    };
+    let Some(found) = found else { return Ok(Done { told: false, again: None }) };
+    let read = found.data.get("status").map(K::Status::deserialize).transpose();
+    let is_lost = read.is_err();
+    let last = read.ok().flatten().unwrap_or_default();
     let mut draft = Draft::begin(last.conditions(), meta.generation.unwrap_or_default(), fleet.now());
     for type_ in K::CONDITIONS {
         if conditions::get(&draft.conditions, *type_).is_none() {
@@ -276,7 +293,9 @@ pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &
     }
     let (conditions, waiting) = draft.finish(Some(&not_understood()), false);
     let new = last.clone().with(conditions, waiting, meta);
-    write::<K>(fleet, key, &found.metadata, &last, new).await.map(drop)
+    let done = write::<K>(fleet, key, &found.metadata, &last, new).await?;
+    // Written anew it can be read, and with it the object: which is looked at again as after any failure.
+    if is_lost { Err(Error::Lost) } else { Ok(done) }
 }
 
 fn not_understood() -> Refusal {

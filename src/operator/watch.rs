@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::fleet::{Fleet, Reference, key_of, object_ref};
 use super::kind::Kind;
 use super::metrics::Result as Ending;
-use super::report;
+use super::report::{self, Done};
 use super::requeue::{self, Error};
 use crate::domain::resource::ResourceKey;
 use crate::store;
@@ -106,47 +106,46 @@ async fn reconcile<K: Kind>(object: Arc<DeserializeGuard<K>>, fleet: Arc<Fleet>)
     let outcome = AssertUnwindSafe(attend(&object, &fleet, &key)).catch_unwind().await.unwrap_or(Err(Error::Panicked));
     drop(active);
     let took = began.elapsed();
-    let ending = match &outcome {
-        Ok(()) => Ending::Success,
+    fleet.context().metrics.count(K::CONTROLLER, ending(&outcome), took);
+    say(K::CONTROLLER, &key, object.meta().generation.unwrap_or_default(), &outcome, took);
+    outcome?;
+    K::view(&fleet).attempts.forget(&key);
+    Ok(Action::requeue(requeue::spread(fleet.context().settings.resync, requeue::chance())))
+}
+
+fn ending(outcome: &Result<Done, Error>) -> Ending {
+    match outcome {
+        Ok(_) => Ending::Success,
         Err(Error::Panicked) => Ending::Panic,
         Err(_) => Ending::Error,
-    };
-    fleet.context().metrics.count(K::CONTROLLER, ending, took);
-    let generation = object.meta().generation.unwrap_or_default();
+    }
+}
+
+/// One line for one reconcile. A look that found nothing new is not worth more than a debugger's attention.
+fn say(controller: &'static str, key: &ResourceKey, generation: i64, outcome: &Result<Done, Error>, took: Duration) {
+    let ResourceKey { namespace, name } = key;
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match outcome {
-        Ok(()) => {
-            tracing::debug!(
-                controller = K::CONTROLLER,
-                namespace = key.namespace,
-                name = key.name,
-                generation,
-                millis,
-                "reconciled"
-            );
-            K::view(&fleet).attempts.forget(&key);
-            Ok(Action::requeue(requeue::spread(fleet.context().settings.resync, requeue::chance())))
+        Ok(Done { told: true, .. }) => {
+            tracing::info!(controller, namespace, name, generation, outcome = "Told", millis, "reconciled");
         }
+        Ok(_) => tracing::debug!(controller, namespace, name, generation, outcome = "NothingNew", millis, "reconciled"),
         Err(error) => {
-            tracing::warn!(controller = K::CONTROLLER, namespace = key.namespace, name = key.name, generation, millis, %error, "could not be reconciled");
-            Err(error)
+            tracing::warn!(controller, namespace, name, generation, outcome = "Failed", millis, %error, "could not be reconciled");
         }
     }
 }
 
-async fn attend<K: Kind>(object: &DeserializeGuard<K>, fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
-    let view = K::view(fleet);
-    match &object.0 {
-        Ok(object) => {
-            let at = object.reconcile(fleet).await?;
-            view.set_alarm(key, at);
-        }
+async fn attend<K: Kind>(object: &DeserializeGuard<K>, fleet: &Fleet, key: &ResourceKey) -> Result<Done, Error> {
+    let done = match &object.0 {
+        Ok(object) => object.reconcile(fleet).await?,
         Err(unreadable) => {
             K::distrust(fleet, key).await?;
-            report::write_unreadable::<K>(fleet, key, &unreadable.metadata).await?;
+            report::write_unreadable::<K>(fleet, key, &unreadable.metadata).await?
         }
-    }
-    Ok(())
+    };
+    K::view(fleet).set_alarm(key, done.again);
+    Ok(done)
 }
 
 fn error_policy<K: Kind>(object: Arc<DeserializeGuard<K>>, error: &Error, fleet: Arc<Fleet>) -> Action {

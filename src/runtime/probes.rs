@@ -1,9 +1,8 @@
 //! Probes and metrics over HTTP: `/livez`, `/readyz`, `/metrics`. None of them depends on anybody else's health.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,6 +12,7 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What the probes tell: whether start-up is done, and when each loop last went round.
@@ -69,22 +69,22 @@ impl Pulse {
     }
 }
 
-/// Listens at `address` and gives the address in use; the service runs until `stop`.
+/// Serves them until `stop`.
 pub async fn serve(
-    address: SocketAddr,
+    listener: TcpListener,
     health: Health,
     registry: Arc<Registry>,
     stop: CancellationToken,
-) -> std::io::Result<(SocketAddr, impl Future<Output = std::io::Result<()>>)> {
-    let listener = TcpListener::bind(address).await?;
-    let bound = listener.local_addr()?;
-    let routes = Router::new()
+) -> std::io::Result<()> {
+    axum::serve(listener, routes(health, registry)).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+fn routes(health: Health, registry: Arc<Registry>) -> Router {
+    Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state(health)
-        .merge(Router::new().route("/metrics", get(metrics)).with_state(registry));
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(async move { stop.cancelled().await });
-    Ok((bound, async move { serving.await }))
+        .merge(Router::new().route("/metrics", get(metrics)).with_state(registry))
 }
 
 async fn livez(State(health): State<Health>) -> impl IntoResponse {
@@ -111,5 +111,52 @@ async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
             text,
         ),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], String::new()),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(health: &Health, path: &str) -> (StatusCode, String) {
+        let mut registry = Registry::default();
+        registry.register("asked", "Questions", Counter::<u64>::default());
+        let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let answer = routes(health.clone(), Arc::new(registry)).oneshot(request).await.unwrap();
+        let status = answer.status();
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn it_is_ready_once_start_up_is_done() {
+        let health = Health::default();
+        assert_eq!(ask(&health, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask(&health, "/livez").await.0, StatusCode::OK);
+        health.set_ready();
+        assert_eq!(ask(&health, "/readyz").await.0, StatusCode::OK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_stands_still_is_named_until_it_moves() {
+        let health = Health::default();
+        let (slow, other) =
+            (health.watch("slow", Duration::from_secs(60)), health.watch("other", Duration::from_secs(60)));
+        tokio::time::advance(Duration::from_secs(61)).await;
+        other.beat();
+        assert_eq!(ask(&health, "/livez").await, (StatusCode::SERVICE_UNAVAILABLE, "stuck: slow\n".to_owned()));
+        slow.beat();
+        assert_eq!(ask(&health, "/livez").await.0, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_in_the_open_metrics_form() {
+        let (status, body) = ask(&Health::default(), "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.contains("asked_total 0") && body.ends_with("# EOF\n"), "{body}");
     }
 }

@@ -6,6 +6,7 @@ pub mod ingest;
 pub mod log;
 pub mod network;
 pub mod operator;
+pub mod range;
 pub mod register;
 pub mod retention;
 pub mod store;

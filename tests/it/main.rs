@@ -2,6 +2,7 @@
 
 mod journeys;
 mod layers;
+mod program;
 mod published;
 mod store;
 mod support;

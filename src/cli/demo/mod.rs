@@ -64,7 +64,7 @@ async fn show(folder: &Path, stays: bool, stop: &CancellationToken) -> anyhow::R
 
     say(&format!(
         "{:<13} {:>9}  {:<20} {:<30} {:>8}  signature",
-        "arrived", "committed", "type", "reference", "sequence"
+        "arrived", "latency", "type", "reference", "sequence"
     ));
     let printing = tokio::spawn(print(consumer.subscribe()));
     let expected = life::live(&register, &consumer, &cast, PATIENCE, stop).await?;
@@ -127,7 +127,8 @@ async fn print(mut arrivals: tokio::sync::broadcast::Receiver<Received>) {
         if one.kind == "endpoint.verify" {
             continue;
         }
-        let after = verdict::lateness(&one).map(|late| format!("-{:.2} s", late.as_secs_f64())).unwrap_or_default();
+        let after =
+            verdict::lateness(&one).map(|late| format!("{:.0} ms", late.as_secs_f64() * 1000.0)).unwrap_or_default();
         let at = one.at.to_zoned(copenhagen()).strftime("%H:%M:%S%.3f").to_string();
         let reference = one.reference.as_deref().unwrap_or("-");
         let sequence = one.sequence.map(|number| number.to_string()).unwrap_or_default();

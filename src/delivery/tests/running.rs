@@ -8,8 +8,13 @@ use super::receiver::{Answer, Receiver};
 use super::world::{MS, SEC, World};
 use crate::delivery::run;
 use crate::domain::event_type::EventType;
+use crate::runtime::probes::{Health, Pulse};
 
 const TYPE: EventType = EventType::AddressChanged;
+
+fn pulse() -> Pulse {
+    Health::default().watch("delivery", 60 * SEC)
+}
 
 async fn until(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
@@ -31,7 +36,7 @@ async fn a_receiver_that_hangs_delays_no_other() {
         people.push(world.person(n, &[one, two]).await);
     }
     let stop = CancellationToken::new();
-    let running = tokio::spawn(run(world.context.clone(), stop.clone()));
+    let running = tokio::spawn(run(world.context.clone(), stop.clone(), pulse()));
     for person in &people {
         world.happen(*person, TYPE, &[(one, &[one_sub]), (two, &[two_sub])]).await;
         world.context.bells.routes.ring();
@@ -48,7 +53,7 @@ async fn stopping_finishes_and_records_what_is_under_way() {
     let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
     let people = world.people(20, consumer).await;
     let stop = CancellationToken::new();
-    let running = tokio::spawn(run(world.context.clone(), stop.clone()));
+    let running = tokio::spawn(run(world.context.clone(), stop.clone(), pulse()));
     for person in &people {
         world.happen(*person, TYPE, &[(consumer, &[subscription])]).await;
     }
@@ -66,7 +71,7 @@ async fn stopping_finishes_and_records_what_is_under_way() {
 async fn a_consumer_that_appears_is_served_without_a_restart() {
     let (mut world, receiver) = (World::in_real_time().await, Receiver::start().await);
     let stop = CancellationToken::new();
-    let running = tokio::spawn(run(world.context.clone(), stop.clone()));
+    let running = tokio::spawn(run(world.context.clone(), stop.clone(), pulse()));
     let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
     world.context.bells.delivery.ring();
     let person = world.person(1, &[consumer]).await;

@@ -7,10 +7,9 @@ pub mod rights;
 pub mod status;
 pub mod validate;
 
-use jiff::Timestamp;
-
 use super::fleet::{Fleet, Reference, View};
 use super::kind::Kind;
+use super::report::Done;
 use super::requeue::Error;
 use crate::api::conditions::{ConditionType, OF_CONSUMER};
 use crate::api::consumer::ConsumerSystem;
@@ -25,7 +24,7 @@ impl Kind for ConsumerSystem {
         &fleet.consumers
     }
 
-    async fn reconcile(&self, fleet: &Fleet) -> Result<Option<Timestamp>, Error> {
+    async fn reconcile(&self, fleet: &Fleet) -> Result<Done, Error> {
         let found = dereference::dereference(self, fleet).await?;
         let checked = validate::validate(self, &found, &fleet.context().network.allowed_networks);
         let wanted = checked.map(build::build);

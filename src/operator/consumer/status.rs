@@ -7,19 +7,19 @@ use super::apply::Applied;
 use crate::api::conditions::ConditionType;
 use crate::api::consumer::{ConsumerSystem, ConsumerSystemStatus};
 use crate::api::delivery::{Circuit, DeliveryStatus};
-use crate::operator::fleet::{Fleet, earlier, key_of};
-use crate::operator::report::{self, Draft, Holds};
+use crate::operator::fleet::{Fleet, key_of};
+use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
 use crate::store::consumer::{Backlog, ConsumerState, EndpointState, SendingState};
 
-/// Writes the status if it says something new. Gives the time of the next look, at which counters may have moved.
-pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet) -> Result<Option<Timestamp>, Error> {
+/// Writes the status if it says something new. Another look comes when counters may have moved.
+pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let key = key_of(consumer);
     let last = fleet.consumers.desk.last(&key, &consumer.metadata, consumer.status.as_ref());
     let new = compute(consumer, applied, &last, fleet.now());
-    let refresh = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
+    let done = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
     let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
-    Ok(earlier(refresh, fleet.now().checked_add(interval).ok()))
+    Ok(done.again_by(fleet.now().checked_add(interval).ok()))
 }
 
 fn compute(
@@ -95,7 +95,6 @@ fn delivery(backlog: &Backlog, state: &ConsumerState) -> DeliveryStatus {
         dead_lettered: number(backlog.dead_letters),
         last_delivered_at: backlog.last_delivered_at.map(Time),
         circuit: if is_open { Circuit::Open } else { Circuit::Closed },
-        ..DeliveryStatus::default()
     }
 }
 

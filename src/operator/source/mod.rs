@@ -6,10 +6,9 @@ pub mod dereference;
 pub mod status;
 pub mod validate;
 
-use jiff::Timestamp;
-
 use super::fleet::{Fleet, View};
 use super::kind::Kind;
+use super::report::Done;
 use super::requeue::Error;
 use crate::api::conditions::{ConditionType, OF_SOURCE};
 use crate::api::source::CprSource;
@@ -24,7 +23,7 @@ impl Kind for CprSource {
         &fleet.sources
     }
 
-    async fn reconcile(&self, fleet: &Fleet) -> Result<Option<Timestamp>, Error> {
+    async fn reconcile(&self, fleet: &Fleet) -> Result<Done, Error> {
         let found = dereference::dereference(self, fleet).await?;
         let checked = validate::validate(self, &found, &validate::Platform::of(fleet));
         let wanted = checked.map(build::build);

@@ -5,21 +5,21 @@ use jiff::{SignedDuration, Timestamp};
 use super::apply::Applied;
 use crate::api::conditions::ConditionType;
 use crate::api::source::{Capability, CprSource, CprSourceStatus, Cursor};
-use crate::operator::fleet::{Fleet, earlier, key_of};
-use crate::operator::report::{self, Draft, Holds};
+use crate::operator::fleet::{Fleet, key_of};
+use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
 use crate::store::source::{Contact, SourceState};
 
 /// Days before the end of the register's approval at which it is warned of.
 const WARNINGS: [i64; 3] = [60, 30, 7];
 
-/// Writes the status if it says something new. Gives the time of the next look.
-pub async fn report(source: &CprSource, applied: &Applied, fleet: &Fleet) -> Result<Option<Timestamp>, Error> {
+/// Writes the status if it says something new. Another look comes when a warning of the approval's end does.
+pub async fn report(source: &CprSource, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let key = key_of(source);
     let last = fleet.sources.desk.last(&key, &source.metadata, source.status.as_ref());
     let (new, warn) = compute(source, applied, &last, fleet.now());
-    let refresh = report::write::<CprSource>(fleet, &key, &source.metadata, &last, new).await?;
-    Ok(earlier(warn, refresh))
+    let done = report::write::<CprSource>(fleet, &key, &source.metadata, &last, new).await?;
+    Ok(done.again_by(warn))
 }
 
 fn compute(

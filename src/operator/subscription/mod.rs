@@ -8,10 +8,9 @@ pub mod life;
 pub mod status;
 pub mod validate;
 
-use jiff::Timestamp;
-
 use super::fleet::{Fleet, View};
 use super::kind::Kind;
+use super::report::Done;
 use super::requeue::Error;
 use crate::api::conditions::{ConditionType, OF_SUBSCRIPTION};
 use crate::api::subscription::CprSubscription;
@@ -26,10 +25,10 @@ impl Kind for CprSubscription {
         &fleet.subscriptions
     }
 
-    async fn reconcile(&self, fleet: &Fleet) -> Result<Option<Timestamp>, Error> {
+    async fn reconcile(&self, fleet: &Fleet) -> Result<Done, Error> {
         if !(fleet.sources.is_listed() && fleet.consumers.is_listed()) {
             // What is absent may be there: asked again as soon as both lists are complete.
-            return Ok(Some(fleet.now()));
+            return Ok(Done { told: false, again: Some(fleet.now()) });
         }
         let found = dereference::dereference(self, fleet).await?;
         let checked = validate::validate(self, &found, fleet.now());

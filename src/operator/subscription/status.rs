@@ -8,26 +8,22 @@ use super::validate::explicit_types;
 use crate::api::conditions::ConditionType;
 use crate::api::subscription::{CprSubscription, CprSubscriptionStatus};
 use crate::domain::event_type::EventType;
-use crate::operator::fleet::{Fleet, earlier, key_of};
+use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::refusal::Refusal;
-use crate::operator::report::{self, Draft, Holds};
+use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
 use crate::store::source::SchemaState;
 use crate::store::subscription::EndReason;
 
-/// Writes the status if it says something new. Gives the time of the next look: by the clock, or for the count of persons.
-pub async fn report(
-    subscription: &CprSubscription,
-    applied: &Applied,
-    fleet: &Fleet,
-) -> Result<Option<Timestamp>, Error> {
+/// Writes the status if it says something new. Another look comes by the clock, or for the count of persons.
+pub async fn report(subscription: &CprSubscription, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let (key, now) = (key_of(subscription), fleet.now());
     let last = fleet.subscriptions.desk.last(&key, &subscription.metadata, subscription.status.as_ref());
     let new = compute(subscription, applied, &last, now);
-    let refresh = report::write::<CprSubscription>(fleet, &key, &subscription.metadata, &last, new).await?;
+    let done = report::write::<CprSubscription>(fleet, &key, &subscription.metadata, &last, new).await?;
     let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
     let count = now.checked_add(interval).ok();
-    Ok(earlier(applied.life.and_then(|life| life.next(now)), earlier(refresh, count)))
+    Ok(done.again_by(applied.life.and_then(|life| life.next(now))).again_by(count))
 }
 
 fn compute(

@@ -225,9 +225,8 @@ async fn a_status_is_kept_whole_and_read_back() {
         pending: 12,
         parked: 1,
         dead_lettered: 2,
-        last_delivered_at: Some(at.clone()),
-        circuit: Circuit::HalfOpen,
-        hint: Some(at),
+        last_delivered_at: Some(at),
+        circuit: Circuit::Open,
     };
     let status = ConsumerSystemStatus {
         delivery: Some(delivery),

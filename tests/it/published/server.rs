@@ -3,8 +3,9 @@
 
 use kube::Client;
 use serde_json::Value;
+use tokio::sync::RwLockReadGuard;
 
-use crate::support::cluster::{TestNamespace, cluster, namespace};
+use crate::support::cluster::{TestNamespace, cluster, namespace, strict};
 
 /// The smallest source that passes.
 pub const SOURCE: &str = "
@@ -91,6 +92,7 @@ pub enum Mode {
 pub struct Server {
     pub client: Client,
     pub namespace: TestNamespace,
+    _strict: RwLockReadGuard<'static, ()>,
 }
 
 impl Server {
@@ -98,7 +100,7 @@ impl Server {
     pub async fn open(prefix: &str) -> Self {
         let client = cluster().await;
         let namespace = namespace(&client, prefix).await;
-        Self { client, namespace }
+        Self { client, namespace, _strict: strict().await }
     }
 
     /// The path of a manifest's collection.

@@ -1,0 +1,74 @@
+//! The program's face: what it says of itself, where its settings come from, and what it says when it cannot start.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::process::{Command, Output};
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
+    command.args(arguments).env_remove("CPR_CONFIG");
+    command
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// What `all` says when it refuses to start with these flags and variables.
+fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = program(&["all"]).args(arguments).envs(variables.iter().copied()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    text(&output)
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let said = text(&program(&["--version"]).output().unwrap());
+    assert!(said.starts_with(concat!("cpr-operator ", env!("CARGO_PKG_VERSION"), " (")), "{said}");
+    let commit = said.trim().split(['(', ')']).nth(1).unwrap();
+    assert!(commit == "unknown" || (commit.len() >= 12 && commit.chars().all(|c| c.is_ascii_hexdigit())), "{said}");
+}
+
+#[test]
+fn help_says_what_each_command_and_flag_does() {
+    let said = text(&program(&["--help"]).output().unwrap());
+    for command in ["all", "crds", "settings", "simulate", "demo"] {
+        let line = said.lines().find(|line| line.trim_start().starts_with(command));
+        assert!(line.is_some_and(|line| line.split_whitespace().count() > 4), "{command} in\n{said}");
+    }
+    let said = text(&program(&["all", "--help"]).output().unwrap());
+    assert!(
+        said.contains("--config") && said.contains("CPR_CONFIG") && said.contains("cpr-operator settings"),
+        "{said}"
+    );
+    let said = text(&program(&["settings"]).output().unwrap());
+    assert!(said.contains("# How often results are written.\nflush_interval = \"100ms\""), "{said}");
+}
+
+#[test]
+fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("some.toml");
+    std::fs::write(&file, "[operator]\nconcurrency = 2001\n").unwrap();
+    let config = ["--config", file.to_str().unwrap()];
+    let variable = [("CPR_OPERATOR__CONCURRENCY", "2002")];
+    let flag = [config.as_slice(), &["--set", "operator.concurrency=2003"]].concat();
+    assert!(refusal(&config, &[]).contains("operator.concurrency is 2001"));
+    assert!(refusal(&config, &variable).contains("operator.concurrency is 2002"));
+    assert!(refusal(&flag, &variable).contains("operator.concurrency is 2003"));
+}
+
+#[test]
+fn a_key_that_is_not_known_is_refused_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("some.toml");
+    std::fs::write(&file, "[operator]\nconcurency = 8\n").unwrap();
+    assert!(refusal(&["--config", file.to_str().unwrap()], &[]).contains("concurency"));
+    assert!(refusal(&[], &[("CPR_OPERATOR__CONCURENCY", "8")]).contains("concurency"));
+    assert!(refusal(&["--set", "operators.concurrency=8"], &[]).contains("operators"));
+}
+
+#[test]
+fn a_filter_of_logs_that_cannot_be_read_is_named() {
+    let said = refusal(&["--set", "log.filter=cpr_operator=loud"], &[("RUST_LOG", "cpr_operator=loud")]);
+    assert!(said.contains("loud"), "{said}");
+}
