@@ -24,6 +24,9 @@ async fn an_event_of_an_ended_subscription_is_withdrawn_and_recorded() {
         (audited[0]["outcome"].as_str(), audited[0]["class"].as_str()),
         (Some("Succeeded"), Some("SubscriptionEnded"))
     );
+    assert_eq!((&audited[0]["cvr"], &audited[0]["persons"]), (&"12345678".into(), &1.into()));
+    assert_eq!(audited[0]["purposes"], serde_json::json!(["case-work"]));
+    assert!(audited[0].get("groups").is_none(), "nothing was given");
     assert!(world.audited("disclosure").await.is_empty());
 }
 

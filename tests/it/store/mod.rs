@@ -34,6 +34,7 @@ mod sqlite {
         sequence:
             commit_order_is_sequence_order,
             routes_keep_their_order_within_an_event,
+            new_routes_name_the_consumers_they_are_for,
             numbers_are_never_given_twice_after_delete,
             a_rolled_back_batch_leaves_nothing;
         delivery:
