@@ -88,13 +88,13 @@ fn say(related: &Related, facts: &Facts<'_>) -> Value {
     }
 }
 
-/// Only for a move and a change of number, and only what is given of the present too.
+/// Only for a move, a change of number and a merge, and only what is given of the present too.
 fn previous(type_: EventType, snapshot: &Snapshot, give: GroupSet, facts: &Facts<'_>) -> Option<Map<String, Value>> {
     let of = match type_ {
         EventType::MovedIn | EventType::MovedOut | EventType::MovedWithin => {
             GroupSet::of(&[FieldGroup::Address, FieldGroup::Municipality])
         }
-        EventType::NumberChanged => GroupSet::of(&[FieldGroup::Number]),
+        EventType::NumberChanged | EventType::PersonMerged => GroupSet::of(&[FieldGroup::Number]),
         _ => return None,
     };
     let before = snapshot.before.as_ref()?;

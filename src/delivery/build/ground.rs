@@ -120,11 +120,11 @@ impl Ground {
     }
 }
 
-/// A snapshot holds all that is granted; a change of number both numbers, where that group is granted.
+/// A snapshot holds all that is granted; a change of number or a merge both numbers, where that group is granted.
 fn asked(compiled: &Subscription, type_: EventType) -> GroupSet {
     match type_ {
         EventType::Snapshot => compiled.granted,
-        EventType::NumberChanged => compiled.fields.with(FieldGroup::Number),
+        EventType::NumberChanged | EventType::PersonMerged => compiled.fields.with(FieldGroup::Number),
         _ => compiled.fields,
     }
 }

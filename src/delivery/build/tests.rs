@@ -273,13 +273,15 @@ fn a_move_says_where_from_and_a_new_number_says_the_old_one() {
     assert!(moved.data()["previous"].get("Number").is_none());
     moved.protected = true;
     assert!(moved.data().get("previous").is_none());
-    let mut number = case(EventType::NumberChanged);
-    number.snapshot.as_mut().unwrap().before = Some(citizen(7));
-    let data = number.data();
-    assert_eq!(data["previous"]["Number"]["current"], "6101800007");
-    assert_eq!(data["fields"]["Number"]["current"], "6101800000");
-    number.subscriptions[0].granted = GRANTED.minus(GroupSet::of(&[FieldGroup::Number]));
-    assert!(number.data().get("previous").is_none() && number.data()["fields"].get("Number").is_none());
+    for type_ in [EventType::NumberChanged, EventType::PersonMerged] {
+        let mut number = case(type_);
+        number.snapshot.as_mut().unwrap().before = Some(citizen(7));
+        let data = number.data();
+        assert_eq!(data["previous"]["Number"]["current"], "6101800007");
+        assert_eq!(data["fields"]["Number"]["current"], "6101800000");
+        number.subscriptions[0].granted = GRANTED.minus(GroupSet::of(&[FieldGroup::Number]));
+        assert!(number.data().get("previous").is_none() && number.data()["fields"].get("Number").is_none());
+    }
     let mut plain = case(EventType::AddressChanged);
     plain.snapshot.as_mut().unwrap().before = Some(citizen(7));
     assert!(plain.data().get("previous").is_none());
