@@ -284,7 +284,8 @@ fn settled_row(
 ) -> Result<PersonRow, store::Error> {
     let Opened { row, key, person } = known;
     let covering = matching::covering(&selections.now, &source.key, &row.standing, now);
-    let keep = matching::groups_kept(&covering);
+    // Whom no subscription covers any more stays as they are for the grace, to be taken up again where it stopped.
+    let keep = if covering.is_empty() { row.held } else { matching::groups_kept(&covering) };
     let offered = source.offered();
     let wanting = !keep.intersection(offered).minus(row.held).is_empty();
     let next_due = due_day(person, row.as_of, &row.standing, selections, source, now);
