@@ -1,40 +1,29 @@
 //! The world of an ingest test: a store in a folder, a register on a port of its own, and one clock that a test turns.
 
-use std::collections::{BTreeSet, HashMap};
+mod forms;
+mod seen;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cpr_operator::domain::change::{DerivedFrom, ScopeReason, Snapshot};
-use cpr_operator::domain::compiled::{Consumer, PayloadLevel, Selector, Source, Subscription};
-use cpr_operator::domain::event_type::{EventType, TypeSet};
-use cpr_operator::domain::field_group::{FieldGroup, GroupSet};
-use cpr_operator::domain::identifier::PersonId;
-use cpr_operator::domain::municipality::Municipality;
-use cpr_operator::domain::pairwise::RecordId;
-use cpr_operator::domain::person::Person;
-use cpr_operator::domain::resource::{Environment, ProtectedPersons, ResourceKey, Sector};
+use cpr_operator::domain::compiled::{Source, Subscription};
+use cpr_operator::domain::resource::ResourceKey;
 use cpr_operator::ingest;
-use cpr_operator::ingest::credentials::{CredentialBook, SourceCredentials};
 use cpr_operator::ingest::janitor::{Janitor, Removed};
-use cpr_operator::ingest::metrics::Metrics;
 use cpr_operator::ingest::supervisor::{self, Context};
-use cpr_operator::ingest::task::{Basis, Round, Task};
-use cpr_operator::runtime::bell::Bells;
+use cpr_operator::ingest::task::{Round, Task};
 use cpr_operator::runtime::clock::Clock;
-use cpr_operator::settings::ingest::IngestSettings;
-use cpr_operator::settings::network::NetworkSettings;
-use cpr_operator::settings::register::RegisterSettings;
-use cpr_operator::settings::retention::RetentionSettings;
 use cpr_operator::simulate::datafordeler::{Names, Options, Register};
-use cpr_operator::store::keys::Realm;
-use cpr_operator::store::person::PersonRow;
-use cpr_operator::store::source::SourceState;
 use cpr_operator::store::subscription::EndReason;
 use cpr_operator::store::{self, ConsumerId, SourceId, Store, SubscriptionId};
 use jiff::civil::{Date, date};
 use tempfile::TempDir;
 
 use crate::store::site;
+
+use forms::{basis, consumer_form, context, source_form, subscription_form};
+pub use forms::{groups, living_in, realm};
 
 /// Aalborg, where the subscriptions of these tests look unless they say otherwise.
 pub const HOME: &str = "0851";
@@ -59,20 +48,6 @@ pub struct World {
     consumers: HashMap<ConsumerId, String>,
     subscriptions: HashMap<SubscriptionId, String>,
     _folder: TempDir,
-}
-
-/// A route that was committed, with what its event says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
-    pub consumer: String,
-    pub person: Option<String>,
-    pub type_: EventType,
-    pub reason: Option<ScopeReason>,
-    pub derived_from: DerivedFrom,
-    pub correction: bool,
-    pub subscriptions: Vec<String>,
-    pub record: RecordId,
-    pub changed: GroupSet,
 }
 
 impl World {
@@ -175,8 +150,6 @@ impl World {
         text
     }
 
-    // --- configuration -------------------------------------------------------------------------------------------
-
     /// Writes a subscription in its smallest form, changed by the test; its consumer is written with it.
     pub async fn subscribe(
         &mut self,
@@ -221,8 +194,6 @@ impl World {
     pub fn consumer_id(&self, name: &str) -> ConsumerId {
         *self.consumers.iter().find(|(_, known)| *known == name).unwrap().0
     }
-
-    // --- time ----------------------------------------------------------------------------------------------------
 
     /// Lets the task work until it is idle.
     pub async fn work(&mut self) {
@@ -281,8 +252,6 @@ impl World {
         panic!("the janitor never comes to rest");
     }
 
-    // --- people --------------------------------------------------------------------------------------------------
-
     /// Enters somebody who has lived in a municipality for long. The notice is queued.
     pub fn settle(&self, municipality: &str) -> String {
         self.register.settle(municipality, LONG_AGO).unwrap()
@@ -295,215 +264,9 @@ impl World {
         self.heard().await;
         person
     }
-
-    // --- what was told -------------------------------------------------------------------------------------------
-
-    /// The routes that were committed since this was last asked, in their order.
-    pub async fn heard(&mut self) -> Vec<Heard> {
-        let mut routes = Vec::new();
-        let mut conn = self.store.main.read().await.unwrap();
-        for consumer in self.consumers.keys() {
-            routes.extend(store::route::read(&mut conn, *consumer, self.told, 10_000).await.unwrap());
-        }
-        drop(conn);
-        routes.sort_by_key(|route| route.seq);
-        self.told = routes.last().map_or(self.told, |route| route.seq);
-        let people = self.people().await;
-        let mut heard = Vec::new();
-        for route in routes {
-            let record = route.record.unwrap();
-            let keys = self.store.keys.person_keys_for(route.consumer, &[record]).await.unwrap();
-            let snapshot: Snapshot =
-                store::event::open(&keys[&record], route.event, route.snapshot.as_ref().unwrap()).unwrap();
-            heard.push(Heard {
-                consumer: self.consumers[&route.consumer].clone(),
-                person: people.get(&record).cloned(),
-                type_: route.type_,
-                reason: snapshot.change.scope,
-                derived_from: snapshot.change.derived_from,
-                correction: snapshot.change.correction,
-                subscriptions: route.subscriptions.iter().map(|id| self.subscriptions[id].clone()).collect(),
-                record,
-                changed: snapshot.change.changed,
-            });
-        }
-        heard
-    }
-
-    /// The same in words: consumer, type and reason.
-    pub async fn told(&mut self) -> Vec<String> {
-        self.heard().await.iter().map(Heard::words).collect()
-    }
-
-    /// The records of the register's people.
-    async fn people(&self) -> HashMap<RecordId, String> {
-        let people: Vec<String> = self.register.people().into_iter().map(|citizen| citizen.id).collect();
-        let ids: Vec<PersonId> = people.iter().map(|id| PersonId::parse(id).unwrap()).collect();
-        let records = self.store.keys.find(&realm(), &ids).await.unwrap();
-        records.into_iter().zip(people).filter_map(|(record, person)| Some((record?, person))).collect()
-    }
-
-    /// Lets everything that was told count as delivered.
-    pub async fn deliver(&self) {
-        for consumer in self.consumers.keys() {
-            let highest = store::route::highest(&mut self.store.main.read().await.unwrap(), *consumer).await.unwrap();
-            site::settle(&self.store, *consumer, highest.unwrap_or(0)).await;
-        }
-    }
-
-    // --- what is stored ------------------------------------------------------------------------------------------
-
-    pub async fn record(&self, person: &str) -> Option<RecordId> {
-        let id = PersonId::parse(person).unwrap();
-        self.store.keys.find(&realm(), &[id]).await.unwrap()[0]
-    }
-
-    pub async fn row(&self, person: &str) -> Option<PersonRow> {
-        let record = self.record(person).await?;
-        let mut conn = self.store.main.read().await.unwrap();
-        store::person::find(&mut conn, self.source, &[record]).await.unwrap().remove(&record)
-    }
-
-    /// The stored person, opened.
-    pub async fn stored(&self, person: &str) -> Option<Person> {
-        let row = self.row(person).await?;
-        let keys = self.store.keys.person_keys(&[row.record]).await.unwrap();
-        Some(row.open(&keys[&row.record]).unwrap())
-    }
-
-    /// What status would say.
-    pub async fn state(&self) -> SourceState {
-        store::source::state(&mut self.store.main.read().await.unwrap(), self.source).await.unwrap().unwrap()
-    }
-
-    pub async fn feed(&self) -> String {
-        self.state().await.feed.unwrap().reason
-    }
-
-    /// How many rows a table of the main database has.
-    pub async fn rows(&self, table: &str) -> i64 {
-        count(&self.store.main, table).await
-    }
-
-    /// How many rows a table of the key store has.
-    pub async fn key_rows(&self, table: &str) -> i64 {
-        count(self.store.keys.database(), table).await
-    }
-
-    /// The public parts of the record's entries of a type.
-    pub async fn audited(&self, type_: &str) -> Vec<serde_json::Value> {
-        let entries = store::audit_entry::read(&mut self.store.main.read().await.unwrap(), 0, 10_000).await.unwrap();
-        let read = entries.iter().map(|entry| serde_json::from_slice::<serde_json::Value>(&entry.public).unwrap());
-        read.filter(|entry| entry["type"] == type_).collect()
-    }
-}
-
-impl Heard {
-    pub fn words(&self) -> String {
-        let reason = self.reason.map(|reason| format!(" {reason:?}")).unwrap_or_default();
-        format!("{} {}{reason}", self.consumer, self.type_.name())
-    }
 }
 
 async fn start(names: Names, clock: &Clock) -> Register {
     let options = Options { names, token_lifetime: DAY * 3650, ..Options::new(clock.clone(), 7) };
     Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap()
-}
-
-async fn count(database: &store::Database, table: &str) -> i64 {
-    let text = format!("SELECT count(*) FROM {table}");
-    let mut conn = database.read().await.unwrap();
-    sqlx::query_scalar(sqlx::AssertSqlSafe(text)).fetch_one(&mut *conn).await.unwrap()
-}
-
-pub fn realm() -> Realm {
-    Realm { authority: "aalborg".into(), environment: Environment::Test }
-}
-
-pub fn groups(groups: &[FieldGroup]) -> GroupSet {
-    GroupSet::of(groups)
-}
-
-/// A selector of municipalities.
-pub fn living_in(codes: &[&str]) -> Selector {
-    Selector::Municipalities(codes.iter().map(|code| Municipality::parse(code).unwrap()).collect::<BTreeSet<_>>())
-}
-
-fn source_form(register: &Register) -> Source {
-    let url: url::Url = register.url().parse().unwrap();
-    Source {
-        key: ResourceKey::new("aalborg", "datafordeler"),
-        graphql: url.clone(),
-        auth: url,
-        ..site::source_form("datafordeler")
-    }
-}
-
-fn consumer_form(name: &str) -> Consumer {
-    site::consumer_form(name)
-}
-
-fn subscription_form(name: &str, source: &ResourceKey, consumer: &Consumer) -> Subscription {
-    use FieldGroup::{Address, Municipality, Name, Number, Protection, Status};
-    Subscription {
-        key: ResourceKey::new("skole", name),
-        source: source.clone(),
-        consumer: consumer.key.clone(),
-        purpose: "case-work".into(),
-        legal_bases: vec!["GDPR-6-1-e".into()],
-        selector: living_in(&[HOME]),
-        types: EventType::selectable().collect::<TypeSet>(),
-        level: PayloadLevel::Reference,
-        fields: GroupSet::EMPTY,
-        granted: GroupSet::of(&[Number, Status, Name, Address, Municipality, Protection]),
-        protected_persons: ProtectedPersons::Mask,
-        sector: Sector::Public,
-        follow_inactive: DAY * 90,
-        suspended: false,
-        ends_at: None,
-    }
-}
-
-fn basis(form: &Source) -> Basis {
-    let credentials = SourceCredentials {
-        client_id: "simulated-client".into(),
-        client_secret: "simulated-secret".into(),
-        schema_api_key: None,
-        fingerprint: "first".into(),
-    };
-    Basis { form: form.clone(), credentials: Some(credentials) }
-}
-
-fn context(store: &Store, clock: &Clock) -> Context {
-    Context {
-        store: store.clone(),
-        clock: clock.clone(),
-        credentials: CredentialBook::default(),
-        bells: Bells::default(),
-        settings: IngestSettings {
-            batch: 100,
-            history_days: 60,
-            unfinished_after: Duration::from_secs(6 * 3600),
-            tries: 3,
-            unread_retry: Duration::from_secs(15 * 60),
-        },
-        register: RegisterSettings {
-            requests_per_second: 100_000,
-            timeout: Duration::from_secs(20),
-            page_size: 100,
-            batch: 100,
-            schema_max_age: DAY,
-            circuit_failures: u32::MAX,
-            circuit_max: Duration::from_secs(1),
-        },
-        network: NetworkSettings { allowed_networks: vec!["127.0.0.0/8".parse().unwrap()] },
-        retention: RetentionSettings {
-            after_deletion: DAY * 7,
-            undoing: DAY * 365,
-            undelivered: DAY * 30,
-            delivered: DAY * 7,
-            dead_letters: DAY * 90,
-        },
-        metrics: Metrics::default(),
-    }
 }
