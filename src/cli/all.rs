@@ -127,7 +127,8 @@ impl Process {
         if !self.settings.operator.enabled {
             return None;
         }
-        let metrics = operator::metrics::Metrics::register(&mut self.registry);
+        let metrics = operator::metrics::Metrics::default();
+        metrics.register(&mut self.registry);
         let context = operator::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),

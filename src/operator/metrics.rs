@@ -61,25 +61,8 @@ pub struct Metrics {
     status_writes: Family<Controller, Counter>,
 }
 
-impl Metrics {
-    /// Makes the metrics and registers them.
-    pub fn register(registry: &mut Registry) -> Self {
-        let made = Self::unregistered();
-        registry.register("controller_runtime_reconcile", "Reconciles by result", made.reconciles.clone());
-        registry.register("controller_runtime_reconcile_errors", "Reconciles that failed", made.errors.clone());
-        registry.register("controller_runtime_reconcile_panics", "Reconciles that panicked", made.panics.clone());
-        registry.register("controller_runtime_reconcile_time_seconds", "Time of a reconcile", made.seconds.clone());
-        registry.register("controller_runtime_active_workers", "Reconciles under way", made.active.clone());
-        let most = "Most reconciles at the same time";
-        registry.register("controller_runtime_max_concurrent_reconciles", most, made.most.clone());
-        registry.register("rest_client_requests", "Requests to the API server", made.requests.clone());
-        let leading = "Whether this process reconciles: 1, else 0";
-        registry.register("leader_election_master_status", leading, made.leading.clone());
-        registry.register("cpr_operator_status_writes", "Writes of a status", made.status_writes.clone());
-        made
-    }
-
-    fn unregistered() -> Self {
+impl Default for Metrics {
+    fn default() -> Self {
         Self {
             reconciles: Family::default(),
             errors: Family::default(),
@@ -93,6 +76,23 @@ impl Metrics {
             leading: Family::default(),
             status_writes: Family::default(),
         }
+    }
+}
+
+impl Metrics {
+    /// Makes the metrics part of what `/metrics` shows.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("controller_runtime_reconcile", "Reconciles by result", self.reconciles.clone());
+        registry.register("controller_runtime_reconcile_errors", "Reconciles that failed", self.errors.clone());
+        registry.register("controller_runtime_reconcile_panics", "Reconciles that panicked", self.panics.clone());
+        registry.register("controller_runtime_reconcile_time_seconds", "Time of a reconcile", self.seconds.clone());
+        registry.register("controller_runtime_active_workers", "Reconciles under way", self.active.clone());
+        let most = "Most reconciles at the same time";
+        registry.register("controller_runtime_max_concurrent_reconciles", most, self.most.clone());
+        registry.register("rest_client_requests", "Requests to the API server", self.requests.clone());
+        let leading = "Whether this process reconciles: 1, else 0";
+        registry.register("leader_election_master_status", leading, self.leading.clone());
+        registry.register("cpr_operator_status_writes", "Writes of a status", self.status_writes.clone());
     }
 
     /// Says how many reconciles of a controller may run at the same time.

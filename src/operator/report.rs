@@ -119,6 +119,9 @@ pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
     meta.annotations.as_ref()?.get(RECONCILE_AT).map(|value| value.chars().take(256).collect())
 }
 
+/// How often something is looked for that is missing.
+const LOOK_FOR_MISSING: SignedDuration = SignedDuration::from_secs(15);
+
 /// How a look at a resource ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
@@ -129,6 +132,12 @@ pub struct Done {
 }
 
 impl Done {
+    /// The same with another look before long, if something is missing that no watch tells of: Secrets and ConfigMaps without
+    /// the label that is watched.
+    pub fn again_soon<T>(self, looked_for: &Result<T, Refusal>, now: Timestamp) -> Self {
+        self.again_by(looked_for.is_err().then(|| now + LOOK_FOR_MISSING))
+    }
+
     /// The same with another look at `at`, if that is earlier.
     pub fn again_by(self, at: Option<Timestamp>) -> Self {
         Self { again: earlier(self.again, at), ..self }

@@ -129,7 +129,9 @@ fn say(controller: &'static str, key: &ResourceKey, generation: i64, outcome: &R
         Ok(Done { told: true, .. }) => {
             tracing::info!(controller, namespace, name, generation, outcome = "told", millis, "reconciled");
         }
-        Ok(_) => tracing::debug!(controller, namespace, name, generation, outcome = "nothing new", millis, "reconciled"),
+        Ok(_) => {
+            tracing::debug!(controller, namespace, name, generation, outcome = "nothing new", millis, "reconciled")
+        }
         Err(error) => {
             tracing::warn!(controller, namespace, name, generation, outcome = "failed", millis, %error, "could not be reconciled");
         }

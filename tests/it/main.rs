@@ -3,6 +3,7 @@
 mod ingest;
 mod journeys;
 mod layers;
+mod operator;
 mod program;
 mod published;
 mod store;

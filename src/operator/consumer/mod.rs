@@ -29,7 +29,11 @@ impl Kind for ConsumerSystem {
         let checked = validate::validate(self, &found, &fleet.context().network.allowed_networks);
         let wanted = checked.map(build::build);
         let applied = apply::apply(self, &found, wanted, fleet).await?;
-        status::report(self, &applied, fleet).await
+        let done = status::report(self, &applied, fleet).await?;
+        if done.told {
+            fleet.wake_subscriptions(Reference::Consumer, &found.key);
+        }
+        Ok(done)
     }
 
     async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {

@@ -12,14 +12,16 @@ use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
 use crate::store::consumer::{Backlog, ConsumerState, EndpointState, SendingState};
 
-/// Writes the status if it says something new. Another look comes when counters may have moved.
+/// Writes the status if it says something new. Another look comes when counters may have moved, or to look for what is
+/// missing.
 pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let key = key_of(consumer);
     let last = fleet.consumers.desk.last(&key, &consumer.metadata, consumer.status.as_ref());
     let new = compute(consumer, applied, &last, fleet.now());
     let done = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
     let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
-    Ok(done.again_by(fleet.now().checked_add(interval).ok()))
+    let counted = fleet.now().checked_add(interval).ok();
+    Ok(done.again_by(counted).again_soon(&applied.secrets, fleet.now()))
 }
 
 fn compute(
@@ -61,6 +63,10 @@ fn set_sending(draft: &mut Draft, sending: Option<&SendingState>, suspended: boo
             draft.set(type_, false, "Suspended", "suspended: events are kept; set spec.suspend to false to send them");
         }
         None => draft.set(type_, Holds::Unknown, "NotStarted", "delivery has not taken it up yet"),
+        // Nothing is wrong with delivery: another condition says what it waits for.
+        Some(state) if matches!(state.reason.as_str(), "WaitingForVerification" | "WaitingForSecret") => {
+            draft.set(type_, Holds::Unknown, &state.reason, &state.message);
+        }
         Some(state) => draft.set(type_, state.reason == "Delivering", &state.reason, &state.message),
     }
 }
@@ -155,6 +161,7 @@ mod tests {
             (working(), Ready, "True Succeeded", "True Succeeded"),
             (endpoint(false, "Pending"), EndpointVerified, "Unknown Pending", "Unknown Pending"),
             (endpoint(false, "WrongAnswer"), EndpointVerified, "False WrongAnswer", "False WrongAnswer"),
+            (sending("WaitingForSecret"), Delivering, "Unknown WaitingForSecret", "Unknown WaitingForSecret"),
             (sending("CircuitOpen"), Delivering, "False CircuitOpen", "False CircuitOpen"),
             (warned.clone(), DeadLettersPresent, "True GivenUp", "True Succeeded"),
             (warned, BacklogExpiring, "True NearRetention", "True Succeeded"),

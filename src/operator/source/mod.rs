@@ -6,7 +6,7 @@ pub mod dereference;
 pub mod status;
 pub mod validate;
 
-use super::fleet::{Fleet, View};
+use super::fleet::{Fleet, Reference, View};
 use super::kind::Kind;
 use super::report::Done;
 use super::requeue::Error;
@@ -28,7 +28,11 @@ impl Kind for CprSource {
         let checked = validate::validate(self, &found, &validate::Platform::of(fleet));
         let wanted = checked.map(build::build);
         let applied = apply::apply(self, &found, wanted, fleet).await?;
-        status::report(self, &applied, fleet).await
+        let done = status::report(self, &applied, fleet).await?;
+        if done.told {
+            fleet.wake_subscriptions(Reference::Source, &found.key);
+        }
+        Ok(done)
     }
 
     async fn distrust(_: &Fleet, _: &ResourceKey) -> Result<(), Error> {

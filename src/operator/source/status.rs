@@ -13,13 +13,14 @@ use crate::store::source::{Contact, SourceState};
 /// Days before the end of the register's approval at which it is warned of.
 const WARNINGS: [i64; 3] = [60, 30, 7];
 
-/// Writes the status if it says something new. Another look comes when a warning of the approval's end does.
+/// Writes the status if it says something new. Another look comes when a warning of the approval's end does, or to look for
+/// what is missing.
 pub async fn report(source: &CprSource, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let key = key_of(source);
     let last = fleet.sources.desk.last(&key, &source.metadata, source.status.as_ref());
     let (new, warn) = compute(source, applied, &last, fleet.now());
     let done = report::write::<CprSource>(fleet, &key, &source.metadata, &last, new).await?;
-    Ok(done.again_by(warn))
+    Ok(done.again_by(warn).again_soon(&applied.secrets, fleet.now()))
 }
 
 fn compute(
@@ -53,7 +54,8 @@ fn set_contact(draft: &mut Draft, contact: Option<&Contact>) {
     let Contact { reason, message, reached, accepted } = contact;
     match reached {
         true => draft.set(Reachable, true, "Reached", "the register answers"),
-        false => draft.set(Reachable, false, reason, message),
+        false if reason == "NoCredentials" => draft.set(Reachable, Holds::Unknown, reason, message),
+        false => draft.set(Reachable, false, reason, &with_remedy(reason, message)),
     }
     match accepted {
         Some(true) if is_refusal_of_access(reason) => draft.set(CredentialsValid, false, reason, message),
@@ -61,6 +63,23 @@ fn set_contact(draft: &mut Draft, contact: Option<&Contact>) {
         Some(false) => draft.set(CredentialsValid, false, reason, message),
         None => draft.set(CredentialsValid, Holds::Unknown, "NotTried", "the credentials were not tried yet"),
     }
+}
+
+/// What was found, and what can be done about it where the finding does not say so itself.
+fn with_remedy(reason: &str, message: &str) -> String {
+    let remedy = match reason {
+        "Down" => {
+            "it is tried again; if it lasts, check datafordeler.endpoints and that the register can be reached from here"
+        }
+        "AddressRefused" => {
+            "check datafordeler.endpoints; a private range has to stand in datafordeler.allowedNetworks and in the platform's setting network.allowed_networks"
+        }
+        "NotUnderstood" => {
+            "it is tried again; if it lasts, check datafordeler.endpoints, then ask the register's support"
+        }
+        _ => return message.to_owned(),
+    };
+    format!("{message}; {remedy}")
 }
 
 /// Whether the register knows us and still does not let us in.
@@ -72,8 +91,15 @@ fn set_schema(draft: &mut Draft, state: &SourceState) {
     use ConditionType::{PersonIdLookup, SchemaUnderstood};
     match &state.schema {
         None => draft.set(SchemaUnderstood, Holds::Unknown, "NotRead", "the service's schema was not read yet"),
-        Some(schema) if schema.read => draft.set(SchemaUnderstood, true, "Read", &schema.message),
-        Some(schema) => draft.set(SchemaUnderstood, true, "Assumed", &schema.message),
+        Some(schema) if schema.read => {
+            let message = said_or(&schema.message, "the service's schema has all that is asked for");
+            draft.set(SchemaUnderstood, true, "Read", message);
+        }
+        Some(schema) => {
+            let message =
+                said_or(&schema.message, "the service does not show its schema: its documented form is assumed");
+            draft.set(SchemaUnderstood, true, "Assumed", message);
+        }
     }
     match state.lookup_by_person_id {
         None => draft.set(PersonIdLookup, Holds::Unknown, "NotTried", "no person was read by PersonID yet"),
@@ -85,6 +111,10 @@ fn set_schema(draft: &mut Draft, state: &SourceState) {
             "the service does not let persons be read by PersonID: ask the register's support to open it for this IT system",
         ),
     }
+}
+
+fn said_or<'a>(said: &'a str, otherwise: &'a str) -> &'a str {
+    if said.is_empty() { otherwise } else { said }
 }
 
 fn set_feed(draft: &mut Draft, state: &SourceState) {
@@ -218,6 +248,7 @@ mod tests {
         use ConditionType::{CredentialsValid, FeedHealthy, PersonIdLookup, Reachable};
         for (state, type_, expected) in [
             (contact("Down", false, None), Reachable, pair("False", "Down")),
+            (contact("NoCredentials", false, None), Reachable, pair("Unknown", "NoCredentials")),
             (contact("Down", false, None), CredentialsValid, pair("Unknown", "NotTried")),
             (contact("CredentialsWrong", true, Some(false)), CredentialsValid, pair("False", "CredentialsWrong")),
             (contact("CredentialsWrong", true, Some(false)), Reachable, pair("True", "Reached")),

@@ -58,8 +58,11 @@ fn set_references(draft: &mut Draft, applied: &Applied) {
 fn set_types(draft: &mut Draft, subscription: &CprSubscription, schema: Option<&SchemaState>) {
     let type_ = ConditionType::TypesOffered;
     let Some(schema) = schema else {
-        let message = "what the source can tell is known when it has read the register's schema";
-        return draft.set(type_, Holds::Unknown, "SchemaNotRead", message);
+        let source = &subscription.spec.source_ref.name;
+        let message = format!(
+            "what can be told is known when CprSource {source} has read the register's schema: its own conditions say what it waits for"
+        );
+        return draft.set(type_, Holds::Unknown, "SchemaNotRead", &message);
     };
     let asked = explicit_types(&subscription.spec).map(Vec::as_slice).unwrap_or_default();
     let lacking: Vec<_> = asked.iter().filter(|t| !is_offered(**t, schema)).map(|t| t.name()).collect();

@@ -3,5 +3,4 @@
 mod bad_input;
 mod canary;
 mod chaos;
-mod operator;
 mod webhook;

@@ -1,0 +1,10 @@
+//! The operator alone against a real API server, with a clock that is turned by hand.
+
+mod clock;
+mod leader;
+mod lifecycle;
+mod record;
+mod rights;
+mod secrets;
+mod steered;
+mod unreadable;
