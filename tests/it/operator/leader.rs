@@ -84,5 +84,5 @@ async fn the_process_of_another_store_reconciles_only_after_it_was_adopted() {
 }
 
 async fn sources(store: &Store) -> usize {
-    store::source::all(&mut *store.main.read().await.unwrap()).await.unwrap().len()
+    store::source::all(&mut store.main.read().await.unwrap()).await.unwrap().len()
 }

@@ -37,10 +37,10 @@ async fn what_is_deleted_leaves_nothing_in_use_and_is_taken_up_again_within_the_
     assert!(gone(async || world.context.signing.get(&world.key("sample")).is_none()).await);
 
     let before =
-        store::consumer::find(&mut *world.context.store.main.read().await.unwrap(), &world.key("sample")).await;
+        store::consumer::find(&mut world.context.store.main.read().await.unwrap(), &world.key("sample")).await;
     world.apply::<ConsumerSystem>("sample", consumer(&["Number", "Name", "Status"])).await;
     world.until::<CprSubscription>("clients", "Ready", "True Succeeded").await;
-    let after = store::consumer::find(&mut *world.context.store.main.read().await.unwrap(), &world.key("sample")).await;
+    let after = store::consumer::find(&mut world.context.store.main.read().await.unwrap(), &world.key("sample")).await;
     let (before, after) = (before.unwrap().unwrap(), after.unwrap().unwrap());
     assert_eq!(before.id, after.id, "the same consumer, and so the same references of persons");
     assert_ne!(before.uid, after.uid);

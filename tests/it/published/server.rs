@@ -3,9 +3,8 @@
 
 use kube::Client;
 use serde_json::Value;
-use tokio::sync::RwLockReadGuard;
 
-use crate::support::cluster::{TestNamespace, cluster, namespace, strict};
+use crate::support::cluster::{TestNamespace, cluster, namespace};
 
 /// The smallest source that passes.
 pub const SOURCE: &str = "
@@ -92,7 +91,6 @@ pub enum Mode {
 pub struct Server {
     pub client: Client,
     pub namespace: TestNamespace,
-    _strict: RwLockReadGuard<'static, ()>,
 }
 
 impl Server {
@@ -100,7 +98,7 @@ impl Server {
     pub async fn open(prefix: &str) -> Self {
         let client = cluster().await;
         let namespace = namespace(&client, prefix).await;
-        Self { client, namespace, _strict: strict().await }
+        Self { client, namespace }
     }
 
     /// The path of a manifest's collection.

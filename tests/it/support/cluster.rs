@@ -1,24 +1,16 @@
 //! A real API server, our definitions in it, and namespaces of a test's own.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cpr_operator::api::{crds, names};
-use futures::FutureExt;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::config::KubeConfigOptions;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, Config, ResourceExt};
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard};
-
-/// How long the API server may take to go by a changed definition; a bound for failing.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Held for reading by tests that rely on refusals, for writing while a definition refuses less than it should.
-static STRICT: RwLock<()> = RwLock::const_new(());
+use tokio::sync::OnceCell;
 
 /// Installing happens once in a process, whichever test comes first.
 static INSTALLED: OnceCell<()> = OnceCell::const_new();
@@ -47,47 +39,6 @@ async fn install(client: Client) {
         api.patch(&name, &apply, &Patch::Apply(&crd)).await.expect("the definition is accepted");
         let established = await_condition(api.clone(), &name, conditions::is_crd_established());
         tokio::time::timeout(Duration::from_secs(30), established).await.expect("established in time").unwrap();
-    }
-}
-
-/// As long as the answer lives, our definitions refuse all that they should. A test asks for it once: a second time may wait
-/// for one that waits for the first.
-pub async fn strict() -> RwLockReadGuard<'static, ()> {
-    STRICT.read().await
-}
-
-/// Runs `body` while a definition lacks a rule, so that the API server takes `broken`. The rule is a JSON pointer into the
-/// definition. It is back, and refuses again, before this ends, however `body` ends.
-pub async fn loosened<T>(
-    api: &Api<DynamicObject>,
-    broken: &DynamicObject,
-    (definition, rule): (&str, &str),
-    body: impl Future<Output = T>,
-) -> T {
-    let _alone = STRICT.write().await;
-    let definitions: Api<CustomResourceDefinition> = Api::all(api.clone().into_client());
-    let removal = serde_json::from_value(serde_json::json!([{ "op": "remove", "path": rule }])).unwrap();
-    definitions.patch(definition, &PatchParams::default(), &Patch::Json::<()>(removal)).await.unwrap();
-    let outcome = AssertUnwindSafe(async {
-        until_accepted(api, broken, true).await;
-        body.await
-    });
-    let outcome = outcome.catch_unwind().await;
-    install(api.clone().into_client()).await;
-    until_accepted(api, broken, false).await;
-    outcome.unwrap_or_else(|panic| resume_unwind(panic))
-}
-
-/// Waits until the API server accepts a manifest, or until it refuses it for what it holds.
-async fn until_accepted(api: &Api<DynamicObject>, manifest: &DynamicObject, accepted: bool) {
-    let (began, trial) = (Instant::now(), PostParams { dry_run: true, ..PostParams::default() });
-    loop {
-        match (accepted, api.create(&trial, manifest).await) {
-            (true, Ok(_)) => return,
-            (false, Err(kube::Error::Api(status))) if status.is_invalid() => return,
-            (_, last) => assert!(began.elapsed() < PATIENCE, "accepted={accepted} never came: {last:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
