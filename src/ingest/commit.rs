@@ -4,15 +4,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::Error;
 use super::announce;
 use super::known;
-use super::matching;
 use super::relatives::Relatives;
 use super::selections::Selections;
-use super::weigh::{Scales, Weighed, previous};
+use super::weigh::{Scales, Weighed, due_day, previous};
 use crate::audit;
 use crate::domain::change::{DerivedFrom, Snapshot};
 use crate::domain::event_type::EventType;
@@ -20,9 +18,7 @@ use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::{EventId, RecordId};
 use crate::domain::person::Person;
-use crate::domain::standing::Standing;
 use crate::ingest::source::Source;
-use crate::runtime::clock::danish_date;
 use crate::store::cursor::Cursor;
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::keys::{AuditReferences, Ensured};
@@ -154,7 +150,7 @@ fn seal_one(
     let row = PersonRow {
         record,
         source: source.id,
-        next_due: due_day(&one.person, today, &one.standing, selections, source, now),
+        next_due: due_day(&one.person, today, &one.standing, &selections.now, &source.key, now),
         standing: one.standing,
         as_of: today,
         held: content.held,
@@ -175,21 +171,6 @@ fn seal_one(
     });
     let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
     Ok(Ready { told: told.collect(), missed: missed.collect(), row, id: one.person.id, events, _key: ensured })
-}
-
-/// The earliest day after `weighed`, for which the person was last weighed, on which they have to be looked at again: a date
-/// of theirs, or the day after which somebody has ceased to follow them.
-pub fn due_day(
-    person: &Person,
-    weighed: Date,
-    standing: &Standing,
-    selections: &Selections,
-    source: &Source,
-    now: Timestamp,
-) -> Option<Date> {
-    let followed = matching::next_follow_end(&selections.now, &source.key, standing, now);
-    let followed = followed.map(|end| danish_date(end).tomorrow().unwrap_or(Date::MAX));
-    [person.next_due(weighed), followed].into_iter().flatten().min()
 }
 
 fn seal_events(

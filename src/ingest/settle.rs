@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::commit::due_day;
 use super::matching::{self, Entry, Selectors};
 use super::relatives::Relatives;
 use super::selections::Selections;
 use super::source::Source;
+use super::weigh::due_day;
 use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::GroupSet;
@@ -288,7 +288,7 @@ fn settled_row(
     let keep = if covering.is_empty() { row.held } else { matching::groups_kept(&covering) };
     let offered = source.offered();
     let wanting = !keep.intersection(offered).minus(row.held).is_empty();
-    let next_due = due_day(person, row.as_of, &row.standing, selections, source, now);
+    let next_due = due_day(person, row.as_of, &row.standing, &selections.now, &source.key, now);
     let (held, content) = match row.held.minus(keep).is_empty() {
         true => (row.held, row.content.clone()),
         false => {

@@ -36,8 +36,7 @@ async fn what_is_deleted_leaves_nothing_in_use_and_is_taken_up_again_within_the_
     assert!(world.compiled("clients").await.is_none(), "nobody is there to be told anything");
     assert!(gone(async || world.context.signing.get(&world.key("sample")).is_none()).await);
 
-    let before =
-        store::consumer::find(&mut world.context.store.main.read().await.unwrap(), &world.key("sample")).await;
+    let before = store::consumer::find(&mut world.context.store.main.read().await.unwrap(), &world.key("sample")).await;
     world.apply::<ConsumerSystem>("sample", consumer(&["Number", "Name", "Status"])).await;
     world.until::<CprSubscription>("clients", "Ready", "True Succeeded").await;
     let after = store::consumer::find(&mut world.context.store.main.read().await.unwrap(), &world.key("sample")).await;
