@@ -234,6 +234,12 @@ mod tests {
     const COMMITMENT: &str = "fa47d8a518e2abfe4e2cecc5507ee5bda3110123b2940b299fc48721242952ed";
 
     #[test]
+    fn what_is_private_is_hidden_from_debug() {
+        let shown = format!("{:?} {:?}", disclosure(), disclosure().subjects);
+        assert!(!shown.contains("192.0.2.7") && !shown.contains("1, 1") && shown.contains("Disclosure"), "{shown}");
+    }
+
+    #[test]
     fn a_resource_stands_in_its_own_member() {
         let resource = Resource {
             uid: Some("u1".into()),

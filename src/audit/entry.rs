@@ -1,13 +1,16 @@
 //! What an entry says, with one constructor for each kind of use.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::domain::field_group::GroupSet;
 use crate::domain::resource::ResourceKey;
 use crate::store::keys::{AuditReferences, KeyMade};
 
-/// One use. Made by a constructor and completed field by field: `Entry { groups, ..Entry::disclosure(…) }`.
-#[derive(Clone, Debug, PartialEq)]
+/// One use. Made by a constructor and completed field by field: `Entry { groups, ..Entry::disclosure(…) }`. What goes into its
+/// private part is hidden from Debug.
+#[derive(Clone, PartialEq)]
 pub struct Entry {
     /// When.
     pub at: Timestamp,
@@ -51,6 +54,14 @@ pub struct Entry {
     pub case: Option<String>,
     /// The address from which it came. Private.
     pub address: Option<String>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Entry");
+        shown.field("type", &self.type_).field("outcome", &self.outcome).field("class", &self.class);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// Which kind of use.

@@ -35,6 +35,12 @@ struct RegisterArgs {
     /// Decides who lives there; the same seed makes the same people.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The client that gets tokens; the samples' unless told otherwise.
+    #[arg(long, default_value = "trial-client")]
+    client_id: String,
+    /// Its secret.
+    #[arg(long, default_value = "trial-client-secret", env = "CPR_SIMULATE_CLIENT_SECRET", hide_env_values = true)]
+    client_secret: String,
     /// How many people live there, beside one for every oddity of the register.
     #[arg(long, default_value_t = 1000)]
     people: usize,
@@ -70,6 +76,8 @@ async fn register(args: RegisterArgs) -> anyhow::Result<()> {
     let options = datafordeler::Options {
         people: args.people,
         cases: true,
+        client_id: args.client_id,
+        client_secret: args.client_secret,
         ..datafordeler::Options::new(Clock::system(), args.seed)
     };
     let client = options.client_id.clone();

@@ -14,7 +14,7 @@ use crate::audit;
 use crate::domain::pairwise::RecordId;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
-use crate::store::attempt::Attempt;
+use crate::store::attempt::{Attempt, AttemptOutcome};
 use crate::store::consumer::ConsumerState;
 use crate::store::dead_letter::GivenUp;
 use crate::store::lane::Lane;
@@ -234,10 +234,27 @@ impl Flusher {
         if shown {
             self.bells.status.ring();
         }
-        let results: usize = group.iter().map(|one| one.results.size()).sum();
-        tracing::debug!(workers = group.len(), results, millis = began.elapsed().as_millis() as u64, "flushed");
+        say(group, began.elapsed());
         Ok(None)
     }
+}
+
+/// One line for all that one transaction settled.
+fn say(group: &[Handover], took: Duration) {
+    let all = || group.iter().map(|one| &one.results);
+    if all().all(|results| results.attempts.is_empty()) {
+        return;
+    }
+    let ended = |as_: AttemptOutcome| all().flat_map(|r| &r.attempts).filter(|attempt| attempt.outcome == as_).count();
+    tracing::info!(
+        consumers = group.len(),
+        delivered = ended(AttemptOutcome::Delivered),
+        failed = ended(AttemptOutcome::Failed),
+        withdrawn = ended(AttemptOutcome::Withdrawn),
+        given_up = ended(AttemptOutcome::DeadLettered),
+        millis = took.as_millis() as u64,
+        "deliveries recorded"
+    );
 }
 
 fn answer(group: Vec<Handover>, ends: &[Flushed]) {

@@ -11,8 +11,8 @@ use crate::domain::event_type::EventType;
 /// Where the JSON Schema of each type is published.
 const SCHEMAS: &str = "https://cpr-operator.dev/schemas/v1/";
 
-/// A whole event.
-#[derive(Debug, Serialize)]
+/// A whole event. It has no Debug: it holds what nobody may log.
+#[derive(Serialize)]
 pub struct CloudEvent<'a> {
     specversion: &'static str,
     id: &'a str,
@@ -76,8 +76,8 @@ impl<'a> CloudEvent<'a> {
     }
 }
 
-/// What an event says.
-#[derive(Debug, Default, Serialize)]
+/// What an event says. It has no Debug: it holds what nobody may log.
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Data {
     /// Which subscription and purpose stands behind which groups.

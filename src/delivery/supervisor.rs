@@ -27,7 +27,7 @@ use crate::store::{self, ConsumerId, Store};
 
 /// The longest wait between two looks at the configuration.
 const POLL: Duration = Duration::from_secs(1);
-/// Rings within this time wake the workers once; and so much longer for each worker.
+/// Rings within this time wake a worker once; and so much longer for each worker that was woken.
 const GATHER: Duration = Duration::from_millis(5);
 const GATHER_EACH: Duration = Duration::from_micros(200);
 
@@ -92,24 +92,28 @@ impl Shared {
     }
 }
 
+/// The workers that run, and what wakes each.
+type Running = HashMap<ConsumerId, (Arc<Notify>, JoinHandle<()>)>;
+
 /// Delivers until `stop`; then what is under way is finished and written.
 pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
     let (shared, flusher) = Shared::new(context);
     let flusher = tokio::spawn(flusher.run(stop.clone()));
     let bells = shared.context.bells.clone();
-    let mut running: HashMap<ConsumerId, (Arc<Notify>, JoinHandle<()>)> = HashMap::new();
+    let mut running = Running::new();
+    let mut newest = None;
     while !stop.is_cancelled() {
         pulse.beat();
         if let Err(error) = keep_running(&shared, &mut running, &stop).await {
             tracing::error!(%error, "the consumers cannot be read");
         }
-        tokio::select! {
+        let is_for_all = tokio::select! {
             () = stop.cancelled() => break,
-            () = bells.routes.wait(POLL) => {}
-            () = bells.delivery.wait(POLL) => {}
-        }
-        running.values().for_each(|(bell, _)| bell.notify_one());
-        tokio::time::sleep(GATHER + GATHER_EACH * running.len() as u32).await;
+            () = bells.routes.wait(POLL) => false,
+            () = bells.delivery.wait(POLL) => true,
+        };
+        let woken = wake(&shared, &running, is_for_all, &mut newest).await;
+        tokio::time::sleep(GATHER + GATHER_EACH * woken).await;
     }
     drop(shared);
     for (_, (_, task)) in running {
@@ -122,9 +126,28 @@ pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
     }
 }
 
+/// Wakes those for whom routes came after `newest`, or everyone where that is not known. How many.
+async fn wake(shared: &Shared, running: &Running, is_for_all: bool, newest: &mut Option<i64>) -> u32 {
+    let found = routed(shared, newest.unwrap_or(i64::MAX)).await;
+    let before = std::mem::replace(newest, found.as_ref().ok().map(|(_, highest)| *highest));
+    let concerned: Vec<&Arc<Notify>> = match found {
+        Ok((consumers, _)) if before.is_some() && !is_for_all => {
+            consumers.iter().filter_map(|id| running.get(id)).map(|(bell, _)| bell).collect()
+        }
+        _ => running.values().map(|(bell, _)| bell).collect(),
+    };
+    concerned.iter().for_each(|bell| bell.notify_one());
+    concerned.len() as u32
+}
+
+async fn routed(shared: &Shared, after: i64) -> Result<(Vec<ConsumerId>, i64), store::Error> {
+    let mut conn = shared.context.store.main.read().await?;
+    store::route::consumers_after(&mut conn, after).await
+}
+
 async fn keep_running(
     shared: &Arc<Shared>,
-    running: &mut HashMap<ConsumerId, (Arc<Notify>, JoinHandle<()>)>,
+    running: &mut Running,
     stop: &CancellationToken,
 ) -> Result<(), store::Error> {
     let book = shared.book().await?;
@@ -174,5 +197,32 @@ impl Engine {
     /// Ends without finishing anything, as a crash would.
     pub fn crash(self) {
         self.flusher.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::tests::receiver::Receiver;
+    use crate::delivery::tests::world::World;
+    use crate::domain::event_type::EventType;
+
+    #[tokio::test]
+    async fn a_ring_wakes_those_for_whom_something_came() {
+        let (mut world, receiver) = (World::new().await, Receiver::start().await);
+        let (one, subscription) = world.consumer("one", &receiver, |_| {}).await;
+        let (two, _) = world.consumer("two", &receiver, |_| {}).await;
+        let person = world.person(1, &[one, two]).await;
+        let shared = Shared::new(world.context.clone()).0;
+        let idle = || (Arc::new(Notify::new()), tokio::spawn(std::future::pending()));
+        let running = Running::from([(one, idle()), (two, idle())]);
+        let mut newest = None;
+        assert_eq!(wake(&shared, &running, false, &mut newest).await, 2, "what came before is not known");
+        assert_eq!(wake(&shared, &running, false, &mut newest).await, 0);
+        world.happen(person, EventType::Died, &[(one, &[subscription])]).await;
+        assert_eq!(wake(&shared, &running, false, &mut newest).await, 1);
+        assert!(futures::FutureExt::now_or_never(running[&one].0.notified()).is_some());
+        assert_eq!(wake(&shared, &running, false, &mut newest).await, 0);
+        assert_eq!(wake(&shared, &running, true, &mut newest).await, 2);
     }
 }

@@ -1,17 +1,21 @@
 //! Events that no register tells: a snapshot that delivery asks for, what a suspended subscription missed, a
 //! subscription's end.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::matching;
-use super::settle::{about, routes};
+use super::relatives::Relatives;
+use super::selections::Selections;
+use super::settle::{Opened, about, claims, routes, settle_rows};
 use super::source::Source;
 use crate::domain::change::{Change, DerivedFrom, ScopeReason};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
 use crate::store::event::{Detail, NewEvent, NewRoute};
 use crate::store::subscription::{EndReason, SubscriptionRow};
-use crate::store::{self, Conn, event, missed, person, request};
+use crate::store::{self, Conn, event, meta, missed, person, request};
 
 /// Persons in one transaction.
 const BATCH: u32 = 200;
@@ -25,27 +29,38 @@ pub async fn snapshots(source: &Source) -> Result<usize, store::Error> {
     let selections = source.selections().await?;
     let now = source.clock.now();
     let records: Vec<RecordId> = requests.iter().map(|request| request.record).collect();
-    let rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
-    let keys = source.store.keys.person_keys(&records).await?;
+    let known = known(source, &records).await?;
+    let relatives = Relatives::find(source, known.values().map(|known| &known.person)).await?;
     source.store.keys.ensure_period(now).await?;
     let mut events = Vec::new();
     for asked in &requests {
-        let (Some(row), Some(key)) = (rows.get(&asked.record), keys.get(&asked.record)) else { continue };
-        let covering = matching::covering(&selections.now, &source.key, &row.standing, now);
+        let Some(known) = known.get(&asked.record) else { continue };
+        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, now);
         let theirs = covering.iter().filter(|covering| covering.consumer == asked.consumer).map(|covering| covering.id);
         let routes = routes(&selections, EventType::Snapshot, theirs);
         if !routes.is_empty() {
             let change = Change::new(EventType::Snapshot, DerivedFrom::Notice);
-            events.push(about(source, &selections, row, key, change, routes)?);
+            events.push(about(source, &selections, known, &relatives, change, routes)?);
         }
     }
+    source.store.keys.ensure_claims(&claims(&events), now).await?;
     let met: Vec<i64> = requests.iter().map(|request| request.id).collect();
     let mut tx = source.store.main.begin().await?;
+    if meta::selectors(&mut tx).await? != selections.version {
+        return Ok(met.len());
+    }
     event::append(&mut tx, &events, now).await?;
     request::delete(&mut tx, &met).await?;
     tx.commit().await?;
     source.bells.routes.ring();
     Ok(met.len())
+}
+
+/// The stored persons with these records who are not being removed, opened.
+async fn known(source: &Source, records: &[RecordId]) -> Result<HashMap<RecordId, Opened>, store::Error> {
+    let rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
+    let rows = rows.into_values().filter(|row| !row.leaving).collect();
+    Ok(Opened::open(source, rows).await?.into_iter().map(|known| (known.row.record, known)).collect())
 }
 
 /// Tells a subscription that goes on what it missed: a snapshot, or that somebody came or went. How many persons.
@@ -58,14 +73,15 @@ pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
     let now = source.clock.now();
     let waiting = missed::read(&mut *source.store.main.read().await?, id, BATCH).await?;
     let records: Vec<RecordId> = waiting.iter().map(|(record, _)| *record).collect();
-    let rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
-    let keys = source.store.keys.person_keys(&records).await?;
+    settle_late(source, &selections, &records).await?;
+    let known = known(source, &records).await?;
+    let relatives = Relatives::find(source, known.values().map(|known| &known.person)).await?;
     source.store.keys.ensure_period(now).await?;
-    let (mut events, mut claims) = (Vec::new(), Vec::new());
+    let mut events = Vec::new();
     for (record, was_covered) in &waiting {
-        let (Some(row), Some(key)) = (rows.get(record), keys.get(record)) else { continue };
-        let is_covered =
-            matching::covering(&selections.now, &source.key, &row.standing, now).iter().any(|c| c.id == id);
+        let Some(known) = known.get(record) else { continue };
+        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, now);
+        let is_covered = covering.iter().any(|covering| covering.id == id);
         let (type_, scope) = match (was_covered, is_covered) {
             (true, true) => (EventType::Snapshot, None),
             (false, true) => (EventType::ScopeEntered, Some(ScopeReason::SubscriptionChanged)),
@@ -73,17 +89,29 @@ pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
             (false, false) => continue,
         };
         let routes = routes(&selections, type_, std::iter::once(id));
-        claims.extend(routes.iter().map(|route| (route.consumer, *record)));
         let change = Change { scope, ..Change::new(type_, DerivedFrom::Notice) };
-        events.push(about(source, &selections, row, key, change, routes)?);
+        events.push(about(source, &selections, known, &relatives, change, routes)?);
     }
-    source.store.keys.ensure_claims(&claims, now).await?;
+    source.store.keys.ensure_claims(&claims(&events), now).await?;
     let mut tx = source.store.main.begin().await?;
+    if meta::selectors(&mut tx).await? != selections.version {
+        return Ok(records.len());
+    }
     event::append(&mut tx, &events, now).await?;
     missed::delete(&mut tx, id, &records).await?;
     tx.commit().await?;
     source.bells.routes.ring();
     Ok(records.len())
+}
+
+/// Settles those of the records that are not, so that no other subscription's shift is lost and none is told twice.
+async fn settle_late(source: &Source, selections: &Selections, records: &[RecordId]) -> Result<(), store::Error> {
+    let rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
+    let late: Vec<_> = rows.into_values().filter(|row| row.settled < selections.version).collect();
+    if !late.is_empty() {
+        settle_rows(source, selections, late).await?;
+    }
+    Ok(())
 }
 
 /// Appends `subscription.ended` for a subscription that ends now, in the caller's transaction.

@@ -6,23 +6,22 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::Error;
-use super::matching;
+use super::announce;
+use super::known;
+use super::relatives::Relatives;
 use super::selections::Selections;
-use super::settle;
-use super::weigh::{Scales, Stored, Weighed, previous};
+use super::weigh::{Scales, Weighed, due_day, previous};
 use crate::audit;
 use crate::domain::change::{DerivedFrom, Snapshot};
-use crate::domain::event_type::{EventType, TypeSet};
+use crate::domain::event_type::EventType;
 use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::{EventId, RecordId};
-use crate::domain::person::{Person, Related};
-use crate::domain::standing::Standing;
+use crate::domain::person::Person;
 use crate::ingest::source::Source;
-use crate::runtime::clock::danish_date;
 use crate::store::cursor::Cursor;
 use crate::store::event::{NewEvent, NewRoute};
-use crate::store::keys::{AuditReferences, Ensured, Identity};
+use crate::store::keys::{AuditReferences, Ensured};
 use crate::store::person::PersonRow;
 use crate::store::told::Told;
 use crate::store::unread::Unread;
@@ -74,6 +73,8 @@ struct Ready {
 /// Commits a batch.
 pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
+        // What a subscription missed is told before anything new.
+        while announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
         let mut ready = prepare(source, &selections, &batch, derived_from).await?;
         let mut tx = source.store.main.begin().await?;
@@ -97,13 +98,6 @@ async fn prepare(
     derived_from: DerivedFrom,
 ) -> Result<Vec<Ready>, Error> {
     let now = source.clock.now();
-    let persons: Vec<&Person> = batch.persons.iter().filter(|person| person.id.is_some()).collect();
-    let ids: Vec<PersonId> = persons.iter().filter_map(|person| person.id.clone()).collect();
-    let records = source.store.keys.find(&source.realm, &ids).await?;
-    let known: Vec<RecordId> = records.iter().copied().flatten().collect();
-    let mut stored = open_stored(source, selections, &known).await?;
-    let told = told::find(&mut *source.store.main.read().await?, &known).await?;
-
     let scales = Scales {
         selectors: &selections.now,
         source: &source.key,
@@ -112,83 +106,28 @@ async fn prepare(
         now,
         today: source.clock.today(),
     };
-    let mut weighed = Vec::new();
-    for (fetched, record) in persons.into_iter().zip(records) {
-        let before = record.and_then(|record| stored.remove(&record));
-        let was_stored = before.is_some();
-        let said: Vec<(ConsumerId, TypeSet)> = record
-            .and_then(|record| told.get(&record))
-            .map(|by| by.iter().map(|(consumer, types)| (*consumer, *types)).collect())
-            .unwrap_or_default();
-        let one = scales.weigh(record, before, fetched.clone(), &said);
-        if one.is_ours(was_stored) {
-            weighed.push(one);
-        }
-    }
+    let weighed = known::weigh(source, selections, &scales, &batch.persons).await?;
+    let weighed = known::ensure(source, selections, &scales, weighed).await?;
     seal_all(source, selections, weighed, now).await
 }
 
-/// The stored persons, opened, each settled for the present selections.
-async fn open_stored(
-    source: &Source,
-    selections: &Selections,
-    records: &[RecordId],
-) -> Result<HashMap<RecordId, Stored>, Error> {
-    let mut rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
-    let late: Vec<PersonRow> = rows.values().filter(|row| row.settled < selections.version).cloned().collect();
-    if !late.is_empty() {
-        settle::settle_rows(source, selections, late).await?;
-        rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
-    }
-    let keys = source.store.keys.person_keys(records).await?;
-    let mut opened = HashMap::new();
-    for (record, row) in rows {
-        let Some(key) = keys.get(&record) else { continue };
-        let person = row.open(key)?;
-        opened.insert(record, Stored { person, as_of: row.as_of, standing: row.standing });
-    }
-    Ok(opened)
-}
-
-/// Keys and claims first, durable; then everything is sealed.
+/// Claims first, durable like the keys before them; then everything is sealed.
 async fn seal_all(
     source: &Source,
     selections: &Selections,
-    weighed: Vec<Weighed>,
+    weighed: Vec<(Weighed, Ensured)>,
     now: Timestamp,
 ) -> Result<Vec<Ready>, Error> {
-    let identities: Vec<Identity> = weighed.iter().filter_map(|one| identity(&one.person)).collect();
-    let ensured = source.store.keys.ensure_persons(&source.realm, &identities, now).await?;
     let mut claims: BTreeSet<(ConsumerId, RecordId)> = BTreeSet::new();
-    for (one, ensured) in weighed.iter().zip(&ensured) {
+    for (one, ensured) in &weighed {
         let heard = one.outcome.matched.iter().flat_map(|matched| &matched.heard);
         claims.extend(heard.map(|heard| (heard.consumer, ensured.record)));
     }
     source.store.keys.ensure_claims(&claims.into_iter().collect::<Vec<_>>(), now).await?;
     source.store.keys.ensure_period(now).await?;
-    let relatives = relatives(source, &weighed).await?;
-    weighed
-        .into_iter()
-        .zip(ensured)
-        .map(|(one, ensured)| seal_one(source, selections, one, ensured, &relatives, now))
-        .collect()
-}
-
-fn identity(person: &Person) -> Option<Identity> {
-    let id = person.id.clone()?;
-    Some(Identity { id, numbers: person.numbers.iter().map(|row| row.value.0.clone()).collect() })
-}
-
-/// Our records of the persons that others' rows name, so that a consumer who knows them can be told by reference.
-async fn relatives(source: &Source, weighed: &[Weighed]) -> Result<HashMap<PersonId, RecordId>, Error> {
-    let mut ids: HashSet<PersonId> = HashSet::new();
-    for one in weighed.iter().filter(|one| !one.outcome.matched.is_empty()) {
-        let mut person = one.person.clone();
-        person.for_each_related(&mut |related: &mut Related| ids.extend(related.id.clone()));
-    }
-    let ids: Vec<PersonId> = ids.into_iter().collect();
-    let records = source.store.keys.find(&source.realm, &ids).await?;
-    Ok(ids.into_iter().zip(records).filter_map(|(id, record)| record.map(|record| (id, record))).collect())
+    let told = weighed.iter().filter(|(one, _)| !one.outcome.matched.is_empty());
+    let relatives = Relatives::find(source, told.map(|(one, _)| &one.person)).await?;
+    weighed.into_iter().map(|(one, ensured)| seal_one(source, selections, one, ensured, &relatives, now)).collect()
 }
 
 fn seal_one(
@@ -196,7 +135,7 @@ fn seal_one(
     selections: &Selections,
     one: Weighed,
     ensured: Ensured,
-    relatives: &HashMap<PersonId, RecordId>,
+    relatives: &Relatives,
     now: Timestamp,
 ) -> Result<Ready, Error> {
     let today = source.clock.today();
@@ -211,7 +150,7 @@ fn seal_one(
     let row = PersonRow {
         record,
         source: source.id,
-        next_due: due_day(&one.person, &one.standing, selections, source, now),
+        next_due: due_day(&one.person, today, &one.standing, &selections.now, &source.key, now),
         standing: one.standing,
         as_of: today,
         held: content.held,
@@ -234,25 +173,13 @@ fn seal_one(
     Ok(Ready { told: told.collect(), missed: missed.collect(), row, id: one.person.id, events, _key: ensured })
 }
 
-/// The earliest coming day on which this person has to be looked at again: a date of theirs, or the end of following.
-pub fn due_day(
-    person: &Person,
-    standing: &Standing,
-    selections: &Selections,
-    source: &Source,
-    now: Timestamp,
-) -> Option<jiff::civil::Date> {
-    let followed = matching::next_follow_end(&selections.now, &source.key, standing, now).map(danish_date);
-    [person.next_due(source.clock.today()), followed].into_iter().flatten().min()
-}
-
 fn seal_events(
     source: &Source,
     selections: &Selections,
     one: &Weighed,
     ensured: &Ensured,
     references: Option<AuditReferences>,
-    relatives: &HashMap<PersonId, RecordId>,
+    relatives: &Relatives,
 ) -> Result<Vec<NewEvent>, Error> {
     let mut events = Vec::new();
     for matched in &one.outcome.matched {
@@ -261,9 +188,7 @@ fn seal_events(
             .filter_map(|id| selections.now.get(*id))
             .fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
         let mut after = one.person.clone().cut_to(tellable);
-        after.for_each_related(&mut |related: &mut Related| {
-            related.record = related.id.as_ref().and_then(|id| relatives.get(id).copied());
-        });
+        relatives.name_in(&mut after);
         let before = one.before.as_ref().and_then(|(before, _)| previous(&matched.change, before, tellable));
         let snapshot = Snapshot {
             change: matched.change.clone(),
@@ -309,7 +234,9 @@ async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [
         one.told.drain(..).for_each(|(told, is_new)| if is_new { stated.push(told) } else { undone.push(told) });
         rows.push(one.row.clone());
     }
-    let leaving: HashSet<RecordId> = person::write(tx, &rows, now).await?.into_iter().collect();
+    // A following that ends while this is written has still to be seen by the next who looks.
+    let weighed_at = rows.iter().map(|row| row.updated_at).min().unwrap_or(now);
+    let leaving: HashSet<RecordId> = person::write(tx, &rows, weighed_at).await?.into_iter().collect();
     done.stored = (rows.len() - leaving.len()) as u64;
     done.again = leaving.iter().filter_map(|record| ids.remove(record)).collect();
     events.retain(|event: &NewEvent| event.record.is_none_or(|record| !leaving.contains(&record)));

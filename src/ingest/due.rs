@@ -1,6 +1,6 @@
 //! The clock's work: persons of whom a date has come, or of whom more may be kept now, fetched and weighed again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Error;
 use super::commit::{self, Batch};
@@ -16,14 +16,15 @@ use crate::store::person::PersonRow;
 use crate::store::{self, person};
 use crate::upstream::datafordeler::Client;
 
-/// Weighs the next persons that are due. Where the register cannot be asked, what is stored is weighed for today and the
-/// fetch stays asked for. How many were.
+/// Weighs the next persons that are due, at most a batch. How many need not be looked at again for now.
+///
+/// Without a client, what is stored is weighed for today where a date has come, and a fetch is asked for. An error of the
+/// register leaves all as it was.
 pub async fn run_once(source: &Source, client: Option<&Client>) -> Result<usize, Error> {
     let today = source.clock.today();
-    let limit = source.settings.batch;
-    let mut rows = person::due(&mut *source.store.main.read().await?, source.id, today, limit).await?;
+    let mut rows = person::due(&mut *source.store.main.read().await?, source.id, today, source.settings.batch).await?;
     if client.is_none() {
-        rows.retain(|row| row.next_due.is_some_and(|due| due <= today));
+        rows.retain(|row| is_dated(row, source));
     }
     if rows.is_empty() {
         return Ok(0);
@@ -31,69 +32,85 @@ pub async fn run_once(source: &Source, client: Option<&Client>) -> Result<usize,
     let selections = source.selections().await?;
     settle::settle_rows(source, &selections, rows.clone()).await?;
     let held = open(source, &rows).await?;
-    let fetched = match client {
-        Some(client) => {
-            let wanted = matching::groups_wanted(&selections.now, &source.key, source.clock.now());
-            let ids: Vec<PersonId> = held.keys().cloned().collect();
-            match fetch::fetch(source, client, &ids, wanted).await {
-                Ok(fetched) => Some(fetched),
-                Err(Error::Register(error)) if error.is_outage() => None,
-                Err(error) => return Err(error),
-            }
-        }
-        None => None,
+    let Some(client) = client else {
+        commit_stored(source, &held).await?;
+        ask_again(source, &held).await?;
+        return Ok(held.len());
     };
-    let count = rows.len();
-    match fetched {
-        Some(fetched) => commit_fetched(source, fetched, held).await?,
-        None => commit_stored(source, held).await?,
-    }
-    Ok(count)
+    let wanted = matching::groups_wanted(&selections.now, &source.key, source.clock.now());
+    let ids: Vec<PersonId> = held.keys().cloned().collect();
+    let fetched = fetch::fetch(source, client, &ids, wanted).await?;
+    commit_fetched(source, fetched, held).await
 }
 
-type Held = HashMap<PersonId, (RecordId, Person)>;
+/// Whether a date of theirs has come.
+fn is_dated(row: &PersonRow, source: &Source) -> bool {
+    row.next_due.is_some_and(|due| due <= source.clock.today())
+}
+
+/// A stored person who is due.
+struct Due {
+    record: RecordId,
+    person: Person,
+    dated: bool,
+}
+
+type Held = HashMap<PersonId, Due>;
 
 async fn open(source: &Source, rows: &[PersonRow]) -> Result<Held, store::Error> {
     let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
     let keys = source.store.keys.person_keys(&records).await?;
     let mut held = HashMap::new();
     for row in rows {
-        if let Some(key) = keys.get(&row.record) {
-            let person = row.open(key)?;
-            if let Some(id) = person.id.clone() {
-                held.insert(id, (row.record, person));
-            }
+        let Some(key) = keys.get(&row.record) else { continue };
+        let person = row.open(key)?;
+        if let Some(id) = person.id.clone() {
+            held.insert(id, Due { record: row.record, person, dated: is_dated(row, source) });
         }
     }
     Ok(held)
 }
 
-/// Who could not be read, or is unknown by now, is weighed from what is stored; the fetch of the unreadable stays asked for.
-async fn commit_fetched(source: &Source, fetched: Fetched, mut held: Held) -> Result<(), Error> {
-    for person in &fetched.persons {
-        if let Some(id) = &person.id {
-            held.remove(id);
-        }
+/// Who could not be read, or is unknown by now, is weighed from what is stored. The unreadable are asked for again soon, the
+/// unknown tomorrow.
+async fn commit_fetched(source: &Source, fetched: Fetched, held: Held) -> Result<usize, Error> {
+    let found: HashSet<PersonId> = fetched.persons.iter().filter_map(|person| person.id.clone()).collect();
+    let is_dated = |person: &Person| person.id.as_ref().and_then(|id| held.get(id)).is_some_and(|due| due.dated);
+    let (dated, asked): (Vec<_>, Vec<_>) = fetched.persons.into_iter().partition(is_dated);
+    let batch = Batch { persons: asked, audit: fetched.audit, ..Batch::default() };
+    commit::commit(source, batch, DerivedFrom::Comparison).await?;
+    commit::commit(source, Batch { persons: dated, ..Batch::default() }, DerivedFrom::Clock).await?;
+
+    let done = held.len() - fetched.unreadable.iter().filter(|id| held.contains_key(id)).count();
+    let (unread, unknown): (Held, Held) =
+        held.into_iter().filter(|(id, _)| !found.contains(id)).partition(|(id, _)| fetched.unreadable.contains(id));
+    commit_stored(source, &unknown).await?;
+    postpone(source, &unknown).await?;
+    commit_stored(source, &unread).await?;
+    ask_again(source, &unread).await?;
+    Ok(done)
+}
+
+async fn commit_stored(source: &Source, held: &Held) -> Result<(), Error> {
+    let persons: Vec<Person> = held.values().filter(|due| due.dated).map(|due| due.person.clone()).collect();
+    if !persons.is_empty() {
+        commit::commit(source, Batch { persons, ..Batch::default() }, DerivedFrom::Clock).await?;
     }
-    held.retain(|id, _| !fetched.unknown.contains(id) || fetched.unreadable.contains(id));
-    let gone: Vec<RecordId> = records_of(source, &fetched.unknown).await?;
-    let batch = Batch { persons: fetched.persons, audit: fetched.audit, ..Batch::default() };
-    commit::commit(source, batch, DerivedFrom::Clock).await?;
-    let mut tx = source.store.main.begin().await?;
-    person::postpone(&mut tx, source.id, &gone, source.clock.today()).await?;
-    tx.commit().await?;
-    commit_stored(source, held).await
+    Ok(())
 }
 
-async fn commit_stored(source: &Source, held: Held) -> Result<(), Error> {
-    let records: Vec<RecordId> = held.values().map(|(record, _)| *record).collect();
-    let persons = held.into_values().map(|(_, person)| person).collect();
-    commit::commit(source, Batch { persons, ..Batch::default() }, DerivedFrom::Clock).await?;
+async fn ask_again(source: &Source, held: &Held) -> Result<(), store::Error> {
     let mut tx = source.store.main.begin().await?;
-    person::ask_refetch(&mut tx, source.id, &records).await?;
-    Ok(tx.commit().await?)
+    person::ask_refetch(&mut tx, source.id, &records(held)).await?;
+    tx.commit().await
 }
 
-async fn records_of(source: &Source, ids: &[PersonId]) -> Result<Vec<RecordId>, store::Error> {
-    Ok(source.store.keys.find(&source.realm, ids).await?.into_iter().flatten().collect())
+async fn postpone(source: &Source, held: &Held) -> Result<(), store::Error> {
+    let mut tx = source.store.main.begin().await?;
+    person::postpone(&mut tx, source.id, &records(held), source.clock.today()).await?;
+    tx.commit().await
+}
+
+fn records(held: &Held) -> Vec<RecordId> {
+    held.values().map(|due| due.record).collect()
 }

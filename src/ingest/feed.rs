@@ -1,6 +1,6 @@
 //! The event feed of a source: which imports are ready, from where to read, and whether the feed is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,17 +18,21 @@ pub struct Reading<N> {
     pub imports: BTreeMap<u32, Vec<N>>,
     /// The id of the last event of each import.
     pub last_events: BTreeMap<u32, i64>,
+    known: BTreeSet<(u32, i64)>,
 }
 
 impl<N> Default for Reading<N> {
     fn default() -> Self {
-        Self { imports: BTreeMap::new(), last_events: BTreeMap::new() }
+        Self { imports: BTreeMap::new(), last_events: BTreeMap::new(), known: BTreeSet::new() }
     }
 }
 
 impl<N> Reading<N> {
-    /// Adds a notice.
+    /// Adds a notice, unless it came before: pages may repeat rows, and counts must not depend on it.
     pub fn add(&mut self, import: u32, event: i64, notice: N) {
+        if !self.known.insert((import, event)) {
+            return;
+        }
         self.imports.entry(import).or_default().push(notice);
         let last = self.last_events.entry(import).or_insert(event);
         *last = (*last).max(event);
@@ -56,6 +60,22 @@ pub fn advanced<N>(cursor: &Cursor, import: u32, reading: &Reading<N>) -> Cursor
     });
     let surplus = imports.len().saturating_sub(3);
     Cursor { import, imports: imports.split_off(surplus) }
+}
+
+/// Whether notices of an import that was committed before may still be taken: of one whose rows were read, and of one whose
+/// rows never came. The first import that is known may be the one before the source's first reading, whose rows are not told.
+pub fn takes_late(cursor: &Cursor, import: u32) -> bool {
+    let known = cursor.imports.iter().enumerate();
+    known.into_iter().any(|(at, known)| known.number == import && (at > 0 || known.notices > 0))
+}
+
+/// The cursor after late notices of one of the last two imports were committed. Where each ends for the next reading stays as
+/// it was, so that nothing between is passed over. None for the import before those: nothing is counted there any more.
+pub fn completed<N>(cursor: &Cursor, import: u32, reading: &Reading<N>) -> Option<Cursor> {
+    let mut cursor = cursor.clone();
+    let known = cursor.imports.iter_mut().rev().take(2).find(|known| known.number == import)?;
+    known.notices = known.notices.max(reading.notices(import));
+    Some(cursor)
 }
 
 /// What is remembered between readings to judge the feed; lost at a restart, which only delays a verdict.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Error;
+use super::withdrawal;
+use crate::audit;
 use crate::settings::retention::RetentionSettings;
 use crate::store::{self, Store, consumer, person, removal, retention, selection, source, subscription, told};
 
@@ -28,17 +31,31 @@ impl Removed {
     }
 }
 
-/// Does one round.
-pub async fn run_once(store: &Store, settings: &RetentionSettings, now: Timestamp) -> Result<Removed, store::Error> {
-    let mut removed = Removed::default();
-    let grace = before(now, settings.after_deletion);
-    removed.resources += end_subscriptions(store, grace).await?;
-    removed.resources += end_consumers(store, grace).await?;
-    removed.resources += end_sources(store, grace).await?;
-    mark_uncovered(store, grace).await?;
-    removed.persons += remove_leaving(store).await?;
-    removed.rows += prune(store, settings, now).await?;
-    Ok(removed)
+/// The janitor's memory: how far its walk over all keys and rows has come.
+#[derive(Debug, Default)]
+pub struct Janitor {
+    sweep: removal::Sweep,
+}
+
+impl Janitor {
+    /// Does one round.
+    pub async fn run_once(
+        &mut self,
+        store: &Store,
+        settings: &RetentionSettings,
+        now: Timestamp,
+    ) -> Result<Removed, Error> {
+        let mut removed = Removed::default();
+        let grace = before(now, settings.after_deletion);
+        removed.resources += end_subscriptions(store, grace).await?;
+        removed.resources += end_consumers(store, grace, now).await?;
+        removed.resources += end_sources(store, grace).await?;
+        mark_uncovered(store, grace).await?;
+        removed.persons += remove_leaving(store).await?;
+        removed.rows += prune(store, settings, now).await?;
+        removed.rows += self.sweep.run_once(store, now).await?.0;
+        Ok(removed)
+    }
 }
 
 /// Removes persons that are marked: key store first, rows after. How many.
@@ -58,20 +75,25 @@ async fn mark_uncovered(store: &Store, grace: Timestamp) -> Result<(), store::Er
 }
 
 async fn end_subscriptions(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
-    let mut tx = store.main.begin().await?;
-    let rows = subscription::all(&mut tx).await?;
+    let rows = subscription::all(&mut *store.main.read().await?).await?;
     let mut count = 0;
     for row in rows.iter().filter(|row| row.deleted_at.is_some_and(|at| at <= grace)) {
-        retention::delete_subscription(&mut tx, row.id).await?;
+        let mut gone = false;
+        while !gone {
+            let mut tx = store.main.begin().await?;
+            gone = retention::delete_subscription(&mut tx, row.id).await?;
+            tx.commit().await?;
+        }
         count += 1;
     }
+    let mut tx = store.main.begin().await?;
     selection::forget_settled(&mut tx).await?;
     tx.commit().await?;
     Ok(count)
 }
 
 /// A consumer goes when no subscription names it any more: its key first, its rows after.
-async fn end_consumers(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
+async fn end_consumers(store: &Store, grace: Timestamp, now: Timestamp) -> Result<u64, Error> {
     let mut conn = store.main.read().await?;
     let live: Vec<_> = subscription::all(&mut conn).await?.iter().map(|row| row.consumer).collect();
     let ended = consumer::all(&mut conn).await?;
@@ -79,9 +101,16 @@ async fn end_consumers(store: &Store, grace: Timestamp) -> Result<u64, store::Er
     let mut count = 0;
     for row in ended.iter().filter(|row| row.ended_at.is_some_and(|at| at <= grace) && !live.contains(&row.id)) {
         store.keys.forget_consumer(row.id).await?;
+        let entry = withdrawal::of(store, row, now).await?;
         let mut tx = store.main.begin().await?;
-        retention::delete_consumer(&mut tx, row.id).await?;
+        audit::record(&mut tx, &store.keys, entry.as_slice()).await?;
+        let mut gone = retention::delete_consumer(&mut tx, row.id).await?;
         tx.commit().await?;
+        while !gone {
+            let mut tx = store.main.begin().await?;
+            gone = retention::delete_consumer(&mut tx, row.id).await?;
+            tx.commit().await?;
+        }
         count += 1;
     }
     Ok(count)
@@ -89,17 +118,23 @@ async fn end_consumers(store: &Store, grace: Timestamp) -> Result<u64, store::Er
 
 /// A source goes when no subscription names it and its persons are gone.
 async fn end_sources(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
-    let mut tx = store.main.begin().await?;
-    let named: Vec<_> = subscription::all(&mut tx).await?.iter().map(|row| row.source).collect();
+    let mut conn = store.main.read().await?;
+    let named: Vec<_> = subscription::all(&mut conn).await?.iter().map(|row| row.source).collect();
+    let rows = source::all(&mut conn).await?;
+    drop(conn);
     let mut count = 0;
-    for row in source::all(&mut tx).await? {
-        let over = row.ended_at.is_some_and(|at| at <= grace) && !named.contains(&row.id);
-        if over && person::release_source(&mut tx, row.id).await? {
-            retention::delete_source(&mut tx, row.id).await?;
-            count += 1;
+    for row in rows.iter().filter(|row| row.ended_at.is_some_and(|at| at <= grace) && !named.contains(&row.id)) {
+        let mut tx = store.main.begin().await?;
+        let is_empty = person::release_source(&mut tx, row.id).await?;
+        tx.commit().await?;
+        let mut gone = !is_empty;
+        while !gone {
+            let mut tx = store.main.begin().await?;
+            gone = retention::delete_source(&mut tx, row.id).await?;
+            tx.commit().await?;
         }
+        count += u64::from(is_empty);
     }
-    tx.commit().await?;
     Ok(count)
 }
 

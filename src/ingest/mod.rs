@@ -5,7 +5,7 @@
 //! a change of subscription it falls; a crash at any point is made good by reading the import again. When it fails, the
 //! feed waits and the source's conditions say for what; nobody but the source's own persons is held up.
 //!
-//! Walk: `fetch → derive → matching → weigh → commit`. Beside it: [`settle`] for changed selections, [`due`] for dates that
+//! Walk: `fetch → derive → matching → weigh → known → commit`. Beside it: [`settle`] for changed selections, [`due`] for dates that
 //! come, [`announce`] for what no register tells, [`janitor`] for what goes.
 
 pub mod announce;
@@ -17,9 +17,11 @@ mod error;
 pub mod feed;
 pub mod fetch;
 pub mod janitor;
+pub mod known;
 pub mod matching;
 pub mod metrics;
 pub mod reader;
+pub mod relatives;
 pub mod selections;
 pub mod settle;
 pub mod source;
@@ -27,5 +29,6 @@ pub mod state;
 pub mod supervisor;
 pub mod task;
 pub mod weigh;
+pub mod withdrawal;
 
 pub use error::Error;

@@ -137,10 +137,17 @@ impl Reader {
         let mut progress = Progress::default();
         let late: Vec<u32> = reading.imports.keys().copied().filter(|import| *import <= cursor.import).collect();
         for import in late {
+            if !feed::takes_late(&cursor, import) {
+                continue;
+            }
             let notices = self.unseen(reading.imports.get(&import).map_or(&[], Vec::as_slice)).await?;
-            if !notices.is_empty() && cursor.imports.iter().any(|known| known.number == import && known.notices > 0) {
-                progress.events +=
-                    self.commit_import(client, import, notices, None).await?.map_or(0, |done| done.events);
+            if notices.is_empty() {
+                continue;
+            }
+            let next = feed::completed(&cursor, import, &reading);
+            if let Some(done) = self.commit_import(client, import, notices, next.clone()).await? {
+                cursor = next.unwrap_or(cursor);
+                progress.events += done.events;
             }
         }
         for import in cursor.import + 1..=told {
@@ -155,6 +162,9 @@ impl Reader {
             progress.notices += count;
             progress.events += done.events;
             self.metrics.import(&self.source.key, import, count);
+            if count == 0 {
+                tracing::warn!(source = %self.source.key, import, "an import came without a single new notice");
+            }
             tracing::info!(source = %self.source.key, import, notices = count, events = done.events, routes = done.routes, stored = done.stored, uncovered = done.uncovered, "import committed");
         }
         Ok(progress)
@@ -222,6 +232,7 @@ impl Reader {
             );
             *persons.entry(notice.person).or_default() |= may;
         }
+        let all = persons.len();
         let (mut wanted, doubtful): (Vec<_>, Vec<_>) = persons.into_iter().partition(|(_, may)| *may);
         let doubtful: Vec<PersonId> = doubtful.into_iter().map(|(id, _)| id).collect();
         for ids in doubtful.chunks(1000) {
@@ -232,7 +243,7 @@ impl Reader {
                 ids.iter().zip(records).filter(|(_, record)| record.is_some_and(|record| held.contains_key(&record)));
             wanted.extend(ours.map(|(id, _)| (id.clone(), true)));
         }
-        self.metrics.skipped_persons(&self.source.key, (doubtful.len() + wanted.len()) as u64 - wanted.len() as u64);
+        self.metrics.skipped_persons(&self.source.key, (all - wanted.len()) as u64);
         Ok(wanted.into_iter().map(|(id, _)| id).collect())
     }
 

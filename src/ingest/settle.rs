@@ -1,23 +1,28 @@
 //! Settling: what a changed selection, or the end of following, means for persons already stored. Resumable: each person's
 //! row says for which version of the selections it is settled.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
-use super::commit::due_day;
 use super::matching::{self, Entry, Selectors};
+use super::relatives::Relatives;
 use super::selections::Selections;
 use super::source::Source;
+use super::weigh::due_day;
 use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::GroupSet;
 use crate::domain::pairwise::{EventId, RecordId};
+use crate::domain::person::Person;
 use crate::domain::resource::ResourceKey;
 use crate::domain::standing::Standing;
 use crate::domain::status::Presence;
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::person::PersonRow;
 use crate::store::seal::PersonKey;
-use crate::store::{self, SubscriptionId, event, meta, missed, person};
+use crate::store::{self, ConsumerId, SubscriptionId, event, meta, missed, person};
 
 /// Persons that are settled in one transaction.
 const BATCH: u32 = 1000;
@@ -39,40 +44,41 @@ pub async fn run_once(source: &Source) -> Result<usize, store::Error> {
     let mut conn = source.store.main.read().await?;
     let rows = person::unsettled(&mut conn, source.id, selections.version, BATCH).await?;
     drop(conn);
-    let count = rows.len();
-    if count > 0 {
-        settle_rows(source, &selections, rows).await?;
-    }
-    Ok(count)
+    if rows.is_empty() { Ok(0) } else { settle_rows(source, &selections, rows).await }
 }
 
-/// Settles these persons. Rows that are settled for a version that has passed by now are left for the next time.
-pub async fn settle_rows(source: &Source, selections: &Selections, rows: Vec<PersonRow>) -> Result<(), store::Error> {
+/// Whether a person stands as the present selections have it, and nobody has ceased to follow them since they were written.
+pub fn is_settled(source: &Source, selections: &Selections, row: &PersonRow) -> bool {
+    let (now, then) = (source.clock.now(), row.updated_at);
+    row.settled >= selections.version
+        && (row.standing.inactive_since.is_none()
+            || shifts(&selections.now, &selections.now, &source.key, &row.standing, then, now).is_empty())
+}
+
+/// Settles these persons. Rows that are settled for a version that has passed by now are left for the next time, as are those
+/// whose key is gone. How many were looked at.
+pub async fn settle_rows(
+    source: &Source,
+    selections: &Selections,
+    rows: Vec<PersonRow>,
+) -> Result<usize, store::Error> {
     let now = source.clock.now();
-    let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
-    let keys = source.store.keys.person_keys(&records).await?;
+    let known = Opened::open(source, rows).await?;
     source.store.keys.ensure_period(now).await?;
-    let (mut settled, mut events, mut missed_rows) = (Vec::new(), Vec::new(), Vec::new());
-    let mut claims = Vec::new();
-    for row in rows {
-        let Some(key) = keys.get(&row.record) else { continue };
-        let shifts =
-            shifts(&selections.at(row.settled), &selections.now, &source.key, &row.standing, row.updated_at, now);
-        for shift in &shifts {
-            let Some(entry) = selections.now.get(shift.subscription) else { continue };
-            if entry.subscription.suspended {
-                missed_rows.push((shift.subscription, row.record, !shift.entered));
-            } else {
-                claims.push((entry.consumer, row.record));
-            }
-        }
-        events.extend(scope_events(source, selections, &row, key, &shifts)?);
-        settled.push(settled_row(source, selections, row, key, now)?);
+    let shifted = shift_all(source, selections, &known, now).await?;
+    let relatives = Relatives::find(source, shifted.iter().map(|(known, _)| &known.person)).await?;
+    let mut events = Vec::new();
+    for (known, told) in &shifted {
+        events.extend(scope_events(source, selections, known, &relatives, &told.now)?);
     }
-    source.store.keys.ensure_claims(&claims, now).await?;
+    source.store.keys.ensure_claims(&claims(&events), now).await?;
+    let mut missed_rows: Vec<_> = shifted.iter().flat_map(|(_, told)| &told.later).copied().collect();
+    let settled = known.iter().map(|known| settled_row(source, selections, known, now));
+    let settled = settled.collect::<Result<Vec<_>, _>>()?;
+
     let mut tx = source.store.main.begin().await?;
     if meta::selectors(&mut tx).await? != selections.version {
-        return Ok(());
+        return Ok(known.len());
     }
     let leaving = person::write(&mut tx, &settled, now).await?;
     events.retain(|event: &NewEvent| event.record.is_none_or(|record| !leaving.contains(&record)));
@@ -83,7 +89,87 @@ pub async fn settle_rows(source: &Source, selections: &Selections, rows: Vec<Per
     if routes.is_some() {
         source.bells.routes.ring();
     }
-    Ok(())
+    Ok(known.len())
+}
+
+/// The claims that the events' routes rest on.
+pub fn claims(events: &[NewEvent]) -> Vec<(ConsumerId, RecordId)> {
+    let claims = events.iter().filter_map(|event| Some((event.record?, &event.routes)));
+    claims.flat_map(|(record, routes)| routes.iter().map(move |route| (route.consumer, record))).collect()
+}
+
+/// A stored person, opened.
+pub struct Opened {
+    /// The row.
+    pub row: PersonRow,
+    /// The key.
+    pub key: PersonKey,
+    /// The content.
+    pub person: Person,
+}
+
+impl Opened {
+    /// Opens rows; those whose key is gone are left out.
+    pub async fn open(source: &Source, rows: Vec<PersonRow>) -> Result<Vec<Self>, store::Error> {
+        let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
+        let keys = source.store.keys.person_keys(&records).await?;
+        let mut known = Vec::new();
+        for row in rows {
+            let Some(key) = keys.get(&row.record).cloned() else { continue };
+            known.push(Self { person: row.open(&key)?, row, key });
+        }
+        Ok(known)
+    }
+}
+
+/// What is told of a person now, and what a subscription is told when it has been told all that it missed before.
+#[derive(Default)]
+struct Told {
+    now: Vec<Shift>,
+    later: Vec<(SubscriptionId, RecordId, bool)>,
+}
+
+/// The persons for whom anything shifted.
+async fn shift_all<'a>(
+    source: &Source,
+    selections: &Selections,
+    known: &'a [Opened],
+    now: Timestamp,
+) -> Result<Vec<(&'a Opened, Told)>, store::Error> {
+    let (mut behind, mut shifted) = (HashMap::new(), Vec::new());
+    let mut earlier: HashMap<i64, Arc<Selectors>> = HashMap::new();
+    for known in known {
+        let row = &known.row;
+        let then = earlier.entry(row.settled).or_insert_with(|| selections.at(row.settled)).clone();
+        let mut told = Told::default();
+        for shift in shifts(&then, &selections.now, &source.key, &row.standing, row.updated_at, now) {
+            let id = shift.subscription;
+            let suspended = |selectors: &Selectors| selectors.get(id).is_some_and(|entry| entry.subscription.suspended);
+            let waits = suspended(&selections.now) || suspended(&then) || is_behind(source, &mut behind, id).await?;
+            match waits {
+                true => told.later.push((id, row.record, !shift.entered)),
+                false => told.now.push(shift),
+            }
+        }
+        if !(told.now.is_empty() && told.later.is_empty()) {
+            shifted.push((known, told));
+        }
+    }
+    Ok(shifted)
+}
+
+/// Whether a subscription still has to be told what it missed.
+async fn is_behind(
+    source: &Source,
+    known: &mut HashMap<SubscriptionId, bool>,
+    id: SubscriptionId,
+) -> Result<bool, store::Error> {
+    if let Some(behind) = known.get(&id) {
+        return Ok(*behind);
+    }
+    let behind = !missed::read(&mut *source.store.main.read().await?, id, 1).await?.is_empty();
+    known.insert(id, behind);
+    Ok(behind)
 }
 
 /// What changed between two selections, or two instants, for a person who stands still. A subscription that is new announces
@@ -116,8 +202,8 @@ pub fn shifts(
 fn scope_events(
     source: &Source,
     selections: &Selections,
-    row: &PersonRow,
-    key: &PersonKey,
+    known: &Opened,
+    relatives: &Relatives,
     shifts: &[Shift],
 ) -> Result<Vec<NewEvent>, store::Error> {
     let mut kinds: Vec<(bool, ScopeReason)> = shifts.iter().map(|shift| (shift.entered, shift.reason)).collect();
@@ -131,7 +217,7 @@ fn scope_events(
         if !routes.is_empty() {
             let derived_from = if reason == ScopeReason::Inactive { DerivedFrom::Clock } else { DerivedFrom::Notice };
             let change = Change { scope: Some(reason), ..Change::new(type_, derived_from) };
-            events.push(about(source, selections, row, key, change, routes)?);
+            events.push(about(source, selections, known, relatives, change, routes)?);
         }
     }
     Ok(events)
@@ -158,12 +244,12 @@ pub fn routes(
 pub fn about(
     source: &Source,
     selections: &Selections,
-    row: &PersonRow,
-    key: &PersonKey,
+    known: &Opened,
+    relatives: &Relatives,
     change: Change,
     routes: Vec<NewRoute>,
 ) -> Result<NewEvent, store::Error> {
-    let person = row.open(key)?;
+    let Opened { row, key, person } = known;
     let now = source.clock.now();
     let told = routes.iter().flat_map(|route| &route.subscriptions);
     let tellable =
@@ -174,8 +260,9 @@ pub fn about(
     };
     let id = EventId::random();
     let type_ = change.type_;
-    let snapshot =
-        Snapshot { change, on: source.clock.today(), after: person.cut_to(tellable), before: None, before_on: None };
+    let mut after = person.clone().cut_to(tellable);
+    relatives.name_in(&mut after);
+    let snapshot = Snapshot { change, on: source.clock.today(), after, before: None, before_on: None };
     Ok(NewEvent {
         id,
         record: Some(row.record),
@@ -192,20 +279,20 @@ pub fn about(
 fn settled_row(
     source: &Source,
     selections: &Selections,
-    row: PersonRow,
-    key: &PersonKey,
+    known: &Opened,
     now: Timestamp,
 ) -> Result<PersonRow, store::Error> {
+    let Opened { row, key, person } = known;
     let covering = matching::covering(&selections.now, &source.key, &row.standing, now);
-    let keep = matching::groups_kept(&covering);
+    // Whom no subscription covers any more stays as they are for the grace, to be taken up again where it stopped.
+    let keep = if covering.is_empty() { row.held } else { matching::groups_kept(&covering) };
     let offered = source.offered();
     let wanting = !keep.intersection(offered).minus(row.held).is_empty();
-    let person = row.open(key)?;
-    let next_due = due_day(&person, &row.standing, selections, source, now);
+    let next_due = due_day(person, row.as_of, &row.standing, &selections.now, &source.key, now);
     let (held, content) = match row.held.minus(keep).is_empty() {
         true => (row.held, row.content.clone()),
         false => {
-            let cut = person.cut_to(keep);
+            let cut = person.clone().cut_to(keep);
             (cut.held, person::seal(key, source.id, &cut)?)
         }
     };
@@ -217,6 +304,6 @@ fn settled_row(
         next_due,
         held,
         content,
-        ..row
+        ..row.clone()
     })
 }

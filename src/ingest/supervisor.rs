@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::CredentialBook;
-use super::janitor;
+use super::janitor::Janitor;
 use super::metrics::Metrics;
 use super::source::Source;
 use super::task::{Basis, Round, Task};
@@ -163,7 +163,9 @@ fn settings(register: &RegisterSettings) -> Settings {
 
 async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let rest = match task.run_once().await {
+        // What is broken off is made good by the next task, so a slow register holds up no change of its source.
+        let round = tokio::select! { round = task.run_once() => round, () = stop.cancelled() => return };
+        let rest = match round {
             Ok(Round::Worked) => continue,
             Ok(Round::Idle(rest)) => rest.max(Duration::from_millis(20)),
             Err(error) => {
@@ -176,8 +178,9 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
 }
 
 async fn sweep(context: Context, stop: CancellationToken) {
+    let mut janitor = Janitor::default();
     while !stop.is_cancelled() {
-        let rest = match janitor::run_once(&context.store, &context.retention, context.clock.now()).await {
+        let rest = match janitor.run_once(&context.store, &context.retention, context.clock.now()).await {
             Ok(removed) if removed.any() => {
                 tracing::debug!(persons = removed.persons, resources = removed.resources, rows = removed.rows, "swept");
                 Duration::from_millis(50)

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::Error;
 use super::credentials::SourceCredentials;
 use super::metrics::Metrics;
@@ -22,9 +24,11 @@ pub struct Task {
     client: Option<Client>,
     metrics: Metrics,
     state: SourceState,
-    /// When the register may be asked again.
-    next_reading: Instant,
+    /// When the register was last asked, and when it may be asked again.
+    pause: Option<(Timestamp, Timestamp)>,
     failures: u32,
+    /// Whether more persons are due than were looked at.
+    behind: bool,
 }
 
 /// What a round did.
@@ -47,8 +51,9 @@ impl Task {
             client,
             metrics,
             state: SourceState::default(),
-            next_reading: Instant::now(),
+            pause: None,
             failures: 0,
+            behind: false,
         }
     }
 
@@ -57,38 +62,64 @@ impl Task {
         let worked = settle::run_once(&self.source).await?
             + announce::resumed(&self.source).await?
             + announce::snapshots(&self.source).await?;
-        let due = Instant::now() >= self.next_reading;
-        let read = match due && !self.form.suspended {
-            true => self.read().await?,
-            false => false,
+        let due = self.remaining().is_zero();
+        let read = match (due, self.form.suspended) {
+            (true, false) => self.read().await?,
+            (true, true) => self.keep_time().await?,
+            (false, false) if self.behind => self.catch_up().await?,
+            (false, _) => false,
         };
         if due {
             self.tell().await?;
         }
         Ok(match worked > 0 || read {
             true => Round::Worked,
-            false => {
-                Round::Idle(self.next_reading.saturating_duration_since(Instant::now()).min(Duration::from_secs(1)))
-            }
+            false => Round::Idle(self.remaining().min(Duration::from_secs(1))),
         })
+    }
+
+    /// How long the register is still to be left alone. A clock that was set back ends the pause.
+    fn remaining(&self) -> Duration {
+        let now = self.source.clock.now();
+        let pause = self.pause.filter(|(from, until)| *from <= now && now < *until);
+        pause.and_then(|(_, until)| Duration::try_from(until.duration_since(now)).ok()).unwrap_or_default()
+    }
+
+    fn rest(&mut self, wait: Duration) {
+        let now = self.source.clock.now();
+        self.pause = now.checked_add(wait).ok().map(|until| (now, until));
     }
 
     /// Asks the register. Whether anything came of it.
     async fn read(&mut self) -> Result<bool, Error> {
         let Some(client) = self.client.clone() else {
             self.state.contact = Some(state::without_credentials());
-            let worked = self.due(None).await?;
-            self.next_reading = Instant::now() + self.form.poll_interval;
-            return Ok(worked);
+            return self.keep_time().await;
         };
         let began = Instant::now();
-        match self.converse(&client).await {
+        let outcome = self.converse(&client).await;
+        self.judge(outcome, began).await
+    }
+
+    /// Goes on with persons who are due when there were more of them than one batch.
+    async fn catch_up(&mut self) -> Result<bool, Error> {
+        let Some(client) = self.client.clone() else { return Ok(false) };
+        let began = Instant::now();
+        match self.due(Some(&client)).await {
+            Ok(done) => Ok(done > 0),
+            Err(error) => self.judge(Err(error), began).await,
+        }
+    }
+
+    /// What follows from a conversation with the register: when the next one is due, and what status says of this one.
+    async fn judge(&mut self, outcome: Result<u64, Error>, began: Instant) -> Result<bool, Error> {
+        match outcome {
             Ok(events) => {
                 self.failures = 0;
                 self.state.contact = Some(state::succeeded());
                 self.metrics.reading(&self.source.key, "success", events);
                 tracing::debug!(source = %self.source.key, events, millis = began.elapsed().as_millis() as u64, "register read");
-                self.next_reading = Instant::now() + self.form.poll_interval;
+                self.rest(self.form.poll_interval);
                 Ok(events > 0)
             }
             Err(Error::Register(error)) => {
@@ -96,11 +127,11 @@ impl Task {
                 let wait = wait(&error.retry(), self.failures, self.form.poll_interval);
                 self.metrics.reading(&self.source.key, "failure", 0);
                 tracing::warn!(source = %self.source.key, %error, again_in = ?wait, "register not read");
-                self.next_reading = Instant::now() + wait;
+                self.rest(wait);
                 if let Some(contact) = state::failed(&error) {
                     self.state.contact = Some(contact);
                 }
-                self.due(None).await
+                self.keep_dates().await
             }
             Err(error) => Err(error),
         }
@@ -113,17 +144,30 @@ impl Task {
         self.state.lookup_by_person_id = Some(understanding.lookup_by_id.is_some());
         let progress = self.reader.run_once(client).await?;
         let again = self.reader.read_again(client).await?;
-        let due = due::run_once(&self.source, Some(client)).await?;
+        let due = self.due(Some(client)).await?;
         Ok(progress.events + u64::from(progress.imports) + (again + due) as u64)
     }
 
-    /// Dates come whether or not the register answers.
-    async fn due(&self, client: Option<&Client>) -> Result<bool, Error> {
-        match due::run_once(&self.source, client).await {
-            Ok(count) => Ok(count > 0),
-            Err(Error::Register(_)) => Ok(false),
-            Err(error) => Err(error),
+    async fn due(&mut self, client: Option<&Client>) -> Result<usize, Error> {
+        self.behind = false;
+        let done = due::run_once(&self.source, client).await?;
+        self.behind = client.is_some() && done >= self.source.settings.batch as usize;
+        Ok(done)
+    }
+
+    /// What the clock alone asks for, while the register may not be asked.
+    async fn keep_time(&mut self) -> Result<bool, Error> {
+        self.rest(self.form.poll_interval);
+        self.keep_dates().await
+    }
+
+    /// Dates come whether or not the register answers: a protection begins on its day.
+    async fn keep_dates(&mut self) -> Result<bool, Error> {
+        let mut worked = false;
+        while self.due(None).await? > 0 {
+            worked = true;
         }
+        Ok(worked)
     }
 
     /// Tells status what was found, if it differs from what was told.

@@ -12,6 +12,7 @@ use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::resource::ResourceKey;
 use crate::domain::standing::Standing;
+use crate::runtime::clock::danish_date;
 use crate::store::ConsumerId;
 
 /// A stored person, opened.
@@ -129,4 +130,19 @@ pub fn previous(change: &Change, before: &Person, tellable: GroupSet) -> Option<
     };
     let kept = wanted.intersection(tellable);
     if kept.is_empty() { None } else { Some(before.clone().cut_to(kept)) }
+}
+
+/// The earliest day after `weighed`, for which the person was last weighed, on which they have to be looked at again: a date
+/// of theirs, or the day after which somebody has ceased to follow them.
+pub fn due_day(
+    person: &Person,
+    weighed: Date,
+    standing: &Standing,
+    selectors: &Selectors,
+    source: &ResourceKey,
+    now: Timestamp,
+) -> Option<Date> {
+    let followed = matching::next_follow_end(selectors, source, standing, now);
+    let followed = followed.map(|end| danish_date(end).tomorrow().unwrap_or(Date::MAX));
+    [person.next_due(weighed), followed].into_iter().flatten().min()
 }

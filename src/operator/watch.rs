@@ -133,9 +133,11 @@ fn say(controller: &'static str, key: &ResourceKey, generation: i64, outcome: &R
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match outcome {
         Ok(Done { told: true, .. }) => {
-            tracing::info!(controller, namespace, name, generation, outcome = "Told", millis, "reconciled");
+            tracing::info!(controller, namespace, name, generation, outcome = "told", millis, "reconciled");
         }
-        Ok(_) => tracing::debug!(controller, namespace, name, generation, outcome = "NothingNew", millis, "reconciled"),
+        Ok(_) => {
+            tracing::debug!(controller, namespace, name, generation, outcome = "nothing new", millis, "reconciled")
+        }
         Err(error) => {
             let error = causes::text(error);
             tracing::warn!(
@@ -143,7 +145,7 @@ fn say(controller: &'static str, key: &ResourceKey, generation: i64, outcome: &R
                 namespace,
                 name,
                 generation,
-                outcome = "Failed",
+                outcome = "failed",
                 millis,
                 error,
                 "could not be reconciled"

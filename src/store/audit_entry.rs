@@ -1,5 +1,7 @@
 //! Audit entries as rows: appended in the caller's transaction, never changed.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use super::rows::{Column, batch};
@@ -22,8 +24,8 @@ pub struct NewEntry {
     pub subjects: Vec<Subject>,
 }
 
-/// A subject's reference.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A subject's reference. Hidden from Debug.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Subject {
     /// `PersonId` or `Number`.
     pub kind: &'static str,
@@ -31,6 +33,12 @@ pub struct Subject {
     pub period: String,
     /// Reference.
     pub reference: Vec<u8>,
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subject(…)")
+    }
 }
 
 /// An entry as stored.

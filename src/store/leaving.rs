@@ -7,8 +7,8 @@ use crate::domain::pairwise::RecordId;
 const RECORD: Column = Column("person", "record");
 
 /// Marks persons as leaving, but for those of whom something is still to be told: an undelivered route, a parked delivery,
-/// a dead letter that may yet be sent, an open request, an import that could not be read, a statement that may yet be undone, or a change that a suspended
-/// subscription missed. The records that were marked.
+/// a dead letter that may yet be sent, an open request, an import that could not be read, a statement that may yet be undone,
+/// or a change that a suspended subscription missed. The records that were marked.
 pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
     let marked: Vec<Vec<u8>> = sqlx::query_scalar(
         "UPDATE person SET leaving = 1
@@ -24,8 +24,7 @@ pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId
            AND NOT EXISTS (SELECT 1 FROM request q WHERE q.record = person.record)
            AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = person.record)
            AND NOT EXISTS (SELECT 1 FROM told t WHERE t.record = person.record)
-           AND NOT EXISTS (SELECT 1 FROM subscription s CROSS JOIN missed m
-                           ON m.subscription = s.id AND m.record = person.record WHERE m.covered = 1)
+           AND NOT EXISTS (SELECT 1 FROM missed m WHERE m.record = person.record AND m.covered = 1)
          RETURNING record",
     )
     .bind(source)
@@ -69,7 +68,8 @@ pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error>
         "DELETE FROM missed WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM unread WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM request WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM parked WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM parked WHERE (consumer, record) IN (
+             SELECT c.id, unhex(j.value) FROM json_each(?) j CROSS JOIN consumer c)",
         "DELETE FROM route WHERE seq IN (
              SELECT r.seq FROM json_each(?) j CROSS JOIN consumer c
              CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value))",

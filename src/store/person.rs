@@ -221,13 +221,16 @@ pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<HashMap<
     found.into_iter().map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected))).collect()
 }
 
-/// Persons whose `next_due` has come, or whose refetch is asked for, at most `limit`; none who is leaving.
+/// Persons whose `next_due` has come, and after them those whose refetch is asked for, at most `limit`; none who is leaving.
 pub async fn due(conn: &mut Conn, source: SourceId, today: Date, limit: u32) -> Result<Vec<PersonRow>, Error> {
     let found: Vec<Row> = sqlx::query_as(
-        "SELECT * FROM person WHERE leaving = 0 AND (record, source) IN (
-             SELECT record, source FROM person WHERE source = ?1 AND next_due IS NOT NULL AND next_due <= ?2
-             UNION SELECT record, source FROM person WHERE source = ?1 AND refetch = 1)
-         ORDER BY record LIMIT ?3",
+        "SELECT p.* FROM (
+             SELECT * FROM (SELECT record FROM person WHERE source = ?1 AND next_due IS NOT NULL AND next_due <= ?2
+                            AND leaving = 0 ORDER BY next_due LIMIT ?3)
+             UNION
+             SELECT * FROM (SELECT record FROM person WHERE source = ?1 AND refetch = 1 AND leaving = 0 LIMIT ?3)
+         ) d CROSS JOIN person p ON p.record = d.record AND p.source = ?1
+         ORDER BY p.next_due IS NULL OR p.next_due > ?2, p.record LIMIT ?3",
     )
     .bind(source)
     .bind(today.to_string())
@@ -283,12 +286,15 @@ pub async fn mark_uncovered(conn: &mut Conn, grace: Timestamp, limit: u32) -> Re
     Ok(marked)
 }
 
-/// Lets all persons of a source that has ended go. Whether none is left.
+/// Lets a thousand more persons of a source that has ended go. Whether none is left; call again while there are some.
 pub async fn release_source(conn: &mut Conn, source: SourceId) -> Result<bool, Error> {
-    sqlx::query("UPDATE person SET uncovered_since = 0 WHERE source = ? AND uncovered_since IS NULL")
-        .bind(source)
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(
+        "UPDATE person SET uncovered_since = 0 WHERE (record, source) IN (
+             SELECT record, source FROM person WHERE source = ? AND uncovered_since IS NULL LIMIT 1000)",
+    )
+    .bind(source)
+    .execute(&mut *conn)
+    .await?;
     let left: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM person WHERE source = ?)")
         .bind(source)
         .fetch_one(conn)

@@ -134,6 +134,17 @@ pub async fn read_person(
     rows.into_iter().map(Route::try_from).collect()
 }
 
+/// The consumers that have routes above `after`, and the highest route number of all.
+pub async fn consumers_after(conn: &mut Conn, after: i64) -> Result<(Vec<ConsumerId>, i64), Error> {
+    let highest: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM route").fetch_one(&mut *conn).await?;
+    let consumers = sqlx::query_scalar("SELECT DISTINCT consumer FROM route WHERE seq > ? AND seq <= ?")
+        .bind(after)
+        .bind(highest)
+        .fetch_all(conn)
+        .await?;
+    Ok((consumers, highest))
+}
+
 /// The highest route number of a consumer.
 pub async fn highest(conn: &mut Conn, consumer: ConsumerId) -> Result<Option<i64>, Error> {
     Ok(sqlx::query_scalar("SELECT max(seq) FROM route WHERE consumer = ?").bind(consumer).fetch_one(conn).await?)

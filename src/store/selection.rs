@@ -55,7 +55,9 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Earlier>, Error> {
 pub async fn forget_settled(conn: &mut Conn) -> Result<(), Error> {
     sqlx::query(
         "DELETE FROM selection
-         WHERE until <= coalesce((SELECT min(settled) FROM person), (SELECT max(until) FROM selection))",
+         WHERE until <= coalesce(
+             (SELECT min((SELECT min(p.settled) FROM person p WHERE p.source = s.id)) FROM source s),
+             (SELECT max(until) FROM selection))",
     )
     .execute(conn)
     .await?;

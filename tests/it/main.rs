@@ -1,5 +1,6 @@
 //! Everything that needs more than one module: one binary, each test with files, ports and a namespace of its own.
 
+mod ingest;
 mod journeys;
 mod layers;
 mod operator;
@@ -7,3 +8,4 @@ mod program;
 mod published;
 mod store;
 mod support;
+mod upstream;

@@ -72,20 +72,29 @@ fn changed(change: &Change, grounds: &[Ground]) -> Option<Vec<String>> {
 }
 
 fn groups(person: &Person, give: GroupSet, on: jiff::civil::Date, facts: &Facts<'_>) -> Map<String, Value> {
-    let mut say = |related: &Related| {
-        let known = related.record.filter(|record| facts.claimed.contains(record));
-        render::related(related, known.map(|record| facts.key.reference(record)).as_deref())
-    };
+    let mut say = |related: &Related| say(related, facts);
     give.iter().map(|group| (group.name(), render::group(person, group, on, &mut say))).collect()
 }
 
-/// Only for a move and a change of number, and only what is given of the present too.
+/// A related person as an earlier attempt said them, or less: a claim that came since changes nothing, and who was told by
+/// reference is not told by name when the claim has gone.
+fn say(related: &Related, facts: &Facts<'_>) -> Value {
+    let claimed = related.record.filter(|record| facts.claimed.contains(record));
+    let referred = facts.ceiling.map(|before| related.record.is_some_and(|record| before.referred.contains(&record)));
+    match (referred, claimed) {
+        (Some(true), None) => render::related(&Related::default(), None),
+        (Some(false), _) => render::related(related, None),
+        (_, known) => render::related(related, known.map(|record| facts.key.reference(record)).as_deref()),
+    }
+}
+
+/// Only for a move, a change of number and a merge, and only what is given of the present too.
 fn previous(type_: EventType, snapshot: &Snapshot, give: GroupSet, facts: &Facts<'_>) -> Option<Map<String, Value>> {
     let of = match type_ {
         EventType::MovedIn | EventType::MovedOut | EventType::MovedWithin => {
             GroupSet::of(&[FieldGroup::Address, FieldGroup::Municipality])
         }
-        EventType::NumberChanged => GroupSet::of(&[FieldGroup::Number]),
+        EventType::NumberChanged | EventType::PersonMerged => GroupSet::of(&[FieldGroup::Number]),
         _ => return None,
     };
     let before = snapshot.before.as_ref()?;

@@ -1,6 +1,6 @@
 //! Grounds: the subscriptions that stand behind an event, and what each may be given of it now.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use super::{Disclosure, Facts};
 use crate::domain::compiled::{PayloadLevel, Subscription};
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::pairwise::RecordId;
 use crate::domain::protection::{Cut, Reach, Regard, Ruling};
 use crate::store::SubscriptionId;
 use crate::store::route::Route;
@@ -39,13 +40,17 @@ pub(super) enum Judged {
 pub struct Ceiling {
     /// Whether the person counted as protected.
     pub(super) protected: bool,
+    /// Related persons who were told by their reference.
+    pub(super) referred: HashSet<RecordId>,
     grounds: HashMap<SubscriptionId, (PayloadLevel, GroupSet, GroupSet)>,
 }
 
 impl Ceiling {
-    pub(super) fn of(grounds: &[Ground], protected: bool) -> Self {
+    pub(super) fn of(grounds: &[Ground], protected: bool, related: &[RecordId], facts: &Facts<'_>) -> Self {
         let grounds = grounds.iter().map(|g| (g.row.id, (g.level, g.granted, g.asked))).collect();
-        Self { protected, grounds }
+        let before = |record: &RecordId| facts.ceiling.is_none_or(|ceiling| ceiling.referred.contains(record));
+        let now = related.iter().copied().filter(|record| facts.claimed.contains(record));
+        Self { protected, referred: now.filter(before).collect(), grounds }
     }
 }
 
@@ -115,11 +120,11 @@ impl Ground {
     }
 }
 
-/// A snapshot holds all that is granted; a change of number both numbers, where that group is granted.
+/// A snapshot holds all that is granted; a change of number or a merge both numbers, where that group is granted.
 fn asked(compiled: &Subscription, type_: EventType) -> GroupSet {
     match type_ {
         EventType::Snapshot => compiled.granted,
-        EventType::NumberChanged => compiled.fields.with(FieldGroup::Number),
+        EventType::NumberChanged | EventType::PersonMerged => compiled.fields.with(FieldGroup::Number),
         _ => compiled.fields,
     }
 }

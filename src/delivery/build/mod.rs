@@ -9,6 +9,7 @@ mod ground;
 mod tests;
 
 use std::collections::HashSet;
+use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -58,8 +59,7 @@ pub enum Built {
     Unbuildable(&'static str),
 }
 
-/// An event as it goes out to one consumer.
-#[derive(Debug)]
+/// An event as it goes out to one consumer. Its body is hidden from Debug.
 pub struct Delivery {
     /// Whose turn it is.
     pub turn: Turn,
@@ -71,6 +71,12 @@ pub struct Delivery {
     pub disclosure: Disclosure,
     /// What further attempts may give.
     pub ceiling: Ceiling,
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// What is disclosed, and why: for the record.
@@ -125,7 +131,7 @@ fn told(turn: Turn, snapshot: &Snapshot, protected: bool, grounds: &[Ground], id
     let event = CloudEvent::new(&id, &source, turn.route.type_, Some(subject), turn.route.at, data);
     let body = event.into_bytes();
     let disclosure = ground::disclosure(grounds.iter().map(|g| g.row.as_ref()), groups);
-    let ceiling = Ceiling::of(grounds, protected);
+    let ceiling = Ceiling::of(grounds, protected, &related_records(&snapshot.after), facts);
     Built::Delivery(Box::new(Delivery { turn, id, body, disclosure, ceiling }))
 }
 

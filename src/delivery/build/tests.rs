@@ -275,13 +275,15 @@ fn a_move_says_where_from_and_a_new_number_says_the_old_one() {
     assert!(moved.data()["previous"].get("Number").is_none());
     moved.protected = true;
     assert!(moved.data().get("previous").is_none());
-    let mut number = case(EventType::NumberChanged);
-    number.snapshot.as_mut().unwrap().before = Some(citizen(7));
-    let data = number.data();
-    assert_eq!(data["previous"]["Number"]["current"], "6101800007");
-    assert_eq!(data["fields"]["Number"]["current"], "6101800000");
-    number.subscriptions[0].granted = GRANTED.minus(GroupSet::of(&[FieldGroup::Number]));
-    assert!(number.data().get("previous").is_none() && number.data()["fields"].get("Number").is_none());
+    for type_ in [EventType::NumberChanged, EventType::PersonMerged] {
+        let mut number = case(type_);
+        number.snapshot.as_mut().unwrap().before = Some(citizen(7));
+        let data = number.data();
+        assert_eq!(data["previous"]["Number"]["current"], "6101800007");
+        assert_eq!(data["fields"]["Number"]["current"], "6101800000");
+        number.subscriptions[0].granted = GRANTED.minus(GroupSet::of(&[FieldGroup::Number]));
+        assert!(number.data().get("previous").is_none() && number.data()["fields"].get("Number").is_none());
+    }
     let mut plain = case(EventType::AddressChanged);
     plain.snapshot.as_mut().unwrap().before = Some(citizen(7));
     assert!(plain.data().get("previous").is_none());
@@ -383,4 +385,35 @@ fn a_later_attempt_gives_no_more_than_an_earlier_one() {
     let turn = Turn { route: Arc::new(route), ..first.turn.clone() };
     let Built::Delivery(second) = case.build_turn(turn, Some(&first.ceiling)) else { panic!("it is sent") };
     assert_eq!(first.body, second.body);
+}
+
+#[test]
+fn a_claim_on_a_related_person_that_comes_or_goes_between_attempts_gives_no_more() {
+    let record = RecordId([0x44; 16]);
+    let mut case = case(EventType::AddressChanged);
+    case.subscriptions[0].fields = GroupSet::of(&[FieldGroup::Parents]);
+    let person =
+        Related { name: Some("Mor Prøve".into()), protected: Some(false), record: Some(record), ..Related::default() };
+    case.snapshot.as_mut().unwrap().after.parents = vec![Row::current(Parent { role: ParentRole::Mother, person })];
+    let again = |case: &Case, before: &Delivery| match case.build_turn(before.turn.clone(), Some(&before.ceiling)) {
+        Built::Delivery(delivery) => *delivery,
+        other => panic!("{other:?}"),
+    };
+    let named = case.delivery();
+    case.claimed.insert(record);
+    assert_eq!(again(&case, &named).body, named.body);
+    let referred = case.delivery();
+    assert_eq!(again(&case, &referred).body, referred.body);
+    case.claimed.clear();
+    let less = again(&case, &referred);
+    let data: Value = serde_json::from_slice(&less.body).unwrap();
+    assert_eq!(data["data"]["fields"]["Parents"][0]["person"], json!({ "withheld": true }));
+    case.claimed.insert(record);
+    assert_eq!(again(&case, &less).ceiling.referred, HashSet::new(), "what was lost once stays lost");
+}
+
+#[test]
+fn a_delivery_shows_nothing_of_its_content() {
+    let shown = format!("{:?}", case(EventType::AddressChanged).built());
+    assert!(!shown.contains("Prøve") && !shown.contains("610180") && shown.contains("ev_"), "{shown}");
 }

@@ -4,7 +4,7 @@
 mod faults;
 mod lives;
 mod order;
-mod receiver;
+pub(crate) mod receiver;
 mod restart;
 mod rights;
 mod running;

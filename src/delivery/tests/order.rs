@@ -27,7 +27,14 @@ async fn an_event_becomes_one_signed_request_and_an_entry_in_the_record() {
     assert_eq!(audited.len(), 1);
     assert_eq!(audited[0]["delivery"], got[0].json["id"]);
     assert_eq!(audited[0]["groups"], serde_json::json!(["Address", "Name"]));
-    assert_eq!(audited[0]["consumer"], "aalborg/acadre");
+    assert_eq!((&audited[0]["consumer"], &audited[0]["cvr"]), (&"aalborg/acadre".into(), &"12345678".into()));
+    assert_eq!(audited[0]["purposes"], serde_json::json!(["case-work"]));
+    assert_eq!(audited[0]["bases"], serde_json::json!(["GDPR-6-1-e"]));
+    assert_eq!((&audited[0]["persons"], &audited[0]["attempt"]), (&1.into(), &1.into()));
+    assert_eq!(audited[0]["outcome"], "Succeeded");
+    let user_agent = concat!("cpr-operator/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(got[0].headers["user-agent"], user_agent);
+    assert_eq!(got[0].headers["content-type"], "application/cloudevents+json; charset=utf-8");
     world.deliver().await;
     assert_eq!(receiver.events().len(), 1, "once is enough");
 }

@@ -26,6 +26,25 @@ async fn only_what_was_not_recorded_is_sent_again() {
 }
 
 #[tokio::test]
+async fn another_process_sends_the_same_bytes_where_nothing_has_changed() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let person = world.person(1, &[consumer]).await;
+    world.happen(person, TYPE, &[(consumer, &[subscription])]).await;
+    receiver.answer(|_| Answer::Status(400));
+    world.deliver().await;
+    world.restart();
+    world.clock.advance(86_400 * SEC);
+    world.deliver().await;
+    let got = receiver.events();
+    assert_eq!(got.len(), 2);
+    assert_eq!(got[0].bytes, got[1].bytes);
+    assert_eq!(got[0].headers["webhook-id"], got[1].headers["webhook-id"]);
+    assert_ne!(got[0].headers["webhook-timestamp"], got[1].headers["webhook-timestamp"]);
+    assert_ne!(got[0].headers["traceparent"], got[1].headers["traceparent"]);
+}
+
+#[tokio::test]
 async fn what_was_recorded_above_the_watermark_is_not_sent_again() {
     let (mut world, receiver) = (World::new().await, Receiver::start().await);
     let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;

@@ -24,6 +24,9 @@ async fn an_event_of_an_ended_subscription_is_withdrawn_and_recorded() {
         (audited[0]["outcome"].as_str(), audited[0]["class"].as_str()),
         (Some("Succeeded"), Some("SubscriptionEnded"))
     );
+    assert_eq!((&audited[0]["cvr"], &audited[0]["persons"]), (&"12345678".into(), &1.into()));
+    assert_eq!(audited[0]["purposes"], serde_json::json!(["case-work"]));
+    assert!(audited[0].get("groups").is_none(), "nothing was given");
     assert!(world.audited("disclosure").await.is_empty());
 }
 
@@ -92,6 +95,23 @@ async fn a_body_is_the_same_bytes_in_each_attempt_whatever_is_granted_meanwhile(
     world.after(30 * SEC).await;
     let fields = receiver.events()[2].json["data"]["fields"].clone();
     assert!(fields["Address"].is_object() && fields.get("Name").is_none());
+}
+
+#[tokio::test]
+async fn protection_that_began_after_the_event_was_read_into_memory_masks_it() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |form| form.suspended = true).await;
+    let person = world.person(1, &[consumer]).await;
+    world.happen(person, TYPE, &[(consumer, &[subscription])]).await;
+    world.deliver().await;
+    world.protect(person, true).await;
+    world.change_consumer(consumer, |form| form.suspended = false).await;
+    world.deliver().await;
+    let got = receiver.events();
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0].json["data"]["protection"]["nameAndAddress"], true);
+    assert_eq!(got[0].json["data"]["withheld"], serde_json::json!(["Address", "Name"]));
+    assert!(!String::from_utf8_lossy(&got[0].bytes).contains("Prøvevej"));
 }
 
 #[tokio::test]

@@ -54,21 +54,24 @@ impl Worker {
             let entry = record::left(&self.row, &delivery.turn.route, this, given, at, class.clone());
             self.results.records.push(entry);
         }
-        if let Some(class) = &class {
-            tracing::info!(
-                consumer = %self.row.key,
-                seq = attempt.delivery.turn.route.seq,
-                number = attempt.number,
-                class,
-                status = attempt.reply.as_ref().ok().map(|reply| reply.status.as_u16()),
-                millis = attempt.took.as_millis() as u64,
-                "a delivery was not accepted"
-            );
-        }
+        self.say(&attempt, class.as_deref());
         match outcome {
             Outcome::Accepted => self.accept(&attempt, now),
             Outcome::Gone => self.go(attempt, now),
             Outcome::Failed(failure) => self.fail(attempt, &failure, now),
+        }
+    }
+
+    /// One line for an attempt. Accepted ones are told in sum when they are recorded.
+    fn say(&self, attempt: &Attempt, class: Option<&str>) {
+        let (consumer, route) = (&self.row.key, &attempt.delivery.turn.route);
+        let status = attempt.reply.as_ref().ok().map(|reply| reply.status.as_u16());
+        let (number, millis) = (attempt.number, attempt.took.as_millis() as u64);
+        match class {
+            Some(class) => {
+                tracing::info!(%consumer, seq = route.seq, number, class, status, millis, "a delivery was not accepted");
+            }
+            None => tracing::debug!(%consumer, seq = route.seq, number, status, millis, "a delivery was accepted"),
         }
     }
 

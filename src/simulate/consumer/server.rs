@@ -80,7 +80,7 @@ async fn deliver(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         }
         step => {
             keep(&shared, arrival, false);
-            refuse(step).await
+            refuse(step, body).await
         }
     }
 }
@@ -127,9 +127,10 @@ fn accepted(arrival: &Received) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn refuse(step: Step) -> Response {
+/// Refusals repeat what they were sent, as careless receivers do.
+async fn refuse(step: Step, sent: Bytes) -> Response {
     match step {
-        Step::Refuse { status, retry_after, location } => refusal(status, retry_after, location),
+        Step::Refuse { status, retry_after, location } => refusal(status, retry_after, location, sent),
         Step::AnswerWrongly => Json(json!({ "challenge": "something else" })).into_response(),
         Step::Hang => std::future::pending().await,
         Step::Drip => {
@@ -143,9 +144,9 @@ async fn refuse(step: Step) -> Response {
     }
 }
 
-fn refusal(status: u16, retry_after: Option<RetryAfter>, location: Option<String>) -> Response {
+fn refusal(status: u16, retry_after: Option<RetryAfter>, location: Option<String>, sent: Bytes) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = status.into_response();
+    let mut response = (status, sent).into_response();
     let when = retry_after.map(|retry_after| match retry_after {
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(seconds) => {

@@ -26,6 +26,9 @@ pub(super) struct Reply {
     body: Vec<u8>,
 }
 
+/// An error page that says more than it should.
+const LEAKY_PAGE: &str = "<html><body>Something went wrong with Kanariella Gulfuglesen, 610180-0001.</body></html>";
+
 impl Reply {
     fn new(status: StatusCode, kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
@@ -78,7 +81,7 @@ impl Reply {
             Fault::TooMany { retry_after } => Some(Self::too_many(*retry_after, now)),
             Fault::ServerError { status } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Some(Self::new(status, "text/html", "<html><body>Something went wrong.</body></html>"))
+                Some(Self::new(status, "text/html", LEAKY_PAGE))
             }
             _ => None,
         })

@@ -1,5 +1,6 @@
 //! Keys of the audit record: a month's references, and the seal of private parts.
 
+use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
@@ -12,8 +13,8 @@ use super::ring::{Kind, RingKey};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::store::{Error, aead};
 
-/// References of one person for the audit record, valid within one calendar month.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// References of one person for the audit record, valid within one calendar month. Hidden from Debug.
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuditReferences {
     /// The month, `YYYY-MM`, UTC.
     pub period: String,
@@ -21,6 +22,12 @@ pub struct AuditReferences {
     pub person: Vec<u8>,
     /// Of the CPR number in use, if there is one.
     pub number: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for AuditReferences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditReferences(…)")
+    }
 }
 
 /// How long before a month begins its keys are made.

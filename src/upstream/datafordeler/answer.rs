@@ -1,6 +1,7 @@
 //! What an answer means: data, or which error. The body decides, whatever the status says. Pure.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -12,8 +13,8 @@ use crate::net::client::Answer;
 
 use super::error::{Down, Error, MaybeCode, TraceId, not_understood};
 
-/// Data under a root field.
-#[derive(Debug, Default)]
+/// Data under a root field. Hidden from Debug.
+#[derive(Default)]
 pub struct Given {
     /// What is under the root field.
     pub value: Value,
@@ -21,8 +22,7 @@ pub struct Given {
     pub broken: BTreeSet<String>,
 }
 
-/// An error, and what it says of the query.
-#[derive(Debug)]
+/// An error, and what it says of the query. Words of the register's are hidden from Debug.
 pub struct Refusal {
     /// The error.
     pub error: Error,
@@ -30,6 +30,18 @@ pub struct Refusal {
     pub demanded: Vec<String>,
     /// Whether a changed schema may be the reason.
     pub about_schema: bool,
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Given(…)")
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal").field("error", &self.error).finish_non_exhaustive()
+    }
 }
 
 impl From<Error> for Refusal {

@@ -21,6 +21,8 @@ pub struct Field {
     pub plain: bool,
     /// Whether it may be selected unseen, when no schema can be had.
     pub confirmed: bool,
+    /// How the documented name is spelled there, where capitals differ from name to name; a query has to spell it so.
+    spelled: Option<&'static str>,
 }
 
 /// How much depends on a member.
@@ -37,11 +39,11 @@ pub enum Need {
 type Names = &'static [&'static str];
 
 const fn plain(names: Names, groups: GroupSet) -> Field {
-    Field { names, groups, need: Need::Optional, members: &[], plain: true, confirmed: true }
+    Field { names, groups, need: Need::Optional, members: &[], plain: true, confirmed: true, spelled: None }
 }
 
 const fn object(names: Names, groups: GroupSet, members: &'static [Field]) -> Field {
-    Field { names, groups, need: Need::Essential, members, plain: false, confirmed: true }
+    Field { names, groups, need: Need::Essential, members, plain: false, confirmed: true, spelled: None }
 }
 
 impl Field {
@@ -68,6 +70,16 @@ impl Field {
     const fn unconfirmed(mut self) -> Self {
         self.confirmed = false;
         self
+    }
+
+    const fn spelled(mut self, name: &'static str) -> Self {
+        self.spelled = Some(name);
+        self
+    }
+
+    /// The documented name as a query spells it.
+    pub fn spelling(&self) -> &'static str {
+        self.spelled.unwrap_or(self.names[0])
     }
 
     /// The documented name.
@@ -216,10 +228,10 @@ const CIVIL_STATUS: &[Field] = &[
 
 const CITIZENSHIP: &[Field] = &[
     STATUS,
-    FROM,
-    FROM_MARK,
-    UNTIL,
-    UNTIL_MARK,
+    FROM.spelled("virkningFra"),
+    FROM_MARK.spelled("virkningFraUsikkerhedsmarkering"),
+    UNTIL.spelled("virkningTil"),
+    UNTIL_MARK.spelled("virkningTilUsikkerhedsmarkering"),
     REGISTERED,
     object(&["cprland", "cprlandekode"], ANY, COUNTRY).or_plain(),
 ];
@@ -387,6 +399,11 @@ mod tests {
             }
         });
         assert!(crate::domain::field_group::FieldGroup::ALL.into_iter().all(|group| covered.contains(group)));
+    }
+
+    #[test]
+    fn a_spelling_differs_from_the_name_in_capitals_alone() {
+        walk(PERSON, &mut |field| assert!(field.spelling().eq_ignore_ascii_case(field.key()), "{}", field.spelling()));
     }
 
     #[test]

@@ -31,12 +31,26 @@ pub fn persons(
     demanded: &[&str],
     after: Option<&str>,
 ) -> Query {
-    let mut variables = format!("$v: {}", filter.written);
-    let mut arguments = nested(&filter.path, "$v");
+    let value = match filter.lookup {
+        Lookup::Batch => json!(values),
+        Lookup::Single => json!(values.first()),
+    };
+    let (mut declared, mut variables) = (Vec::new(), json!({}));
+    let mut arguments = match &filter.written {
+        Some(written) => {
+            declared.push(format!("$v: {written}"));
+            variables["v"] = value;
+            nested(&filter.path, "$v")
+        }
+        // Identifiers and lists of them read the same in JSON and GraphQL, and as a literal they fit whatever type it is.
+        None => nested(&filter.path, &value.to_string()),
+    };
     if shape.paged {
-        variables.push_str(", $after: String");
+        declared.push("$after: String".to_owned());
+        variables["after"] = json!(after);
         arguments.push_str(&format!(", first: {PAGE}, after: $after"));
     }
+    let declared = if declared.is_empty() { String::new() } else { format!("({}) ", declared.join(", ")) };
     let mut selection = String::new();
     for chosen in &shape.members {
         if demanded.contains(&chosen.field.key()) {
@@ -46,17 +60,8 @@ pub fn persons(
         }
     }
     let rows = wrapped(&selection, shape.nodes, shape.paged);
-    let value = match filter.lookup {
-        Lookup::Batch => json!(values),
-        Lookup::Single => json!(values.first()),
-    };
-    Query {
-        root: shape.root.clone(),
-        body: json!({
-            "query": format!("query ({variables}) {{ {}({arguments}) {{ {rows}}} }}", shape.root),
-            "variables": if shape.paged { json!({"v": value, "after": after}) } else { json!({"v": value}) },
-        }),
-    }
+    let query = format!("query {declared}{{ {}({arguments}) {{ {rows}}} }}", shape.root);
+    Query { root: shape.root.clone(), body: json!({ "query": query, "variables": variables }) }
 }
 
 /// The first `count` notices after an event id.

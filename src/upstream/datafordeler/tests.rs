@@ -383,6 +383,11 @@ async fn without_any_schema_the_documented_form_is_asked() {
     let understanding = client.learn().await.unwrap();
     assert!(!understanding.from_schema && understanding.hash.is_none());
     assert_eq!(client.import_status().await.unwrap().last_sequence_number, 310);
+    register.on(PERSONS, |asked| {
+        let query = asked.json()["query"].as_str().unwrap().to_owned();
+        let nodes: Vec<Value> = (0..2).map(id).filter(|id| query.contains(id)).map(|id| person(&id, NUMBER)).collect();
+        given(PERSON_ROOT, json!({"nodes": nodes}))
+    });
     assert_eq!(client.persons_by_id(&ids(2), GroupSet::EMPTY).await.unwrap().found.len(), 2);
 }
 

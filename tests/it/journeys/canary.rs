@@ -15,6 +15,7 @@ fn canaries(world: &World) -> Vec<(&'static str, String)> {
         ("signing secret", SECRET.trim_start_matches("whsec_").to_owned()),
         ("name", "Kanariella".to_owned()),
         ("name", "Gulfuglesen".to_owned()),
+        ("number of an error page", "610180-0001".to_owned()),
     ];
     for citizen in world.register.people() {
         found.push(("number with a hyphen", format!("{}-{}", &citizen.number[..6], &citizen.number[6..])));
@@ -59,6 +60,7 @@ async fn canaries_appear_in_no_output() {
     assert!(refused.is_some(), "{:?}\n{}", world.consumer.report(), world.log());
     for fault in [
         Fault::BrokenJson,
+        Fault::ServerError { status: 500 },
         Fault::Forbidden,
         Fault::UnknownField,
         Fault::DropMandatory { member: "beskyttelser".into() },

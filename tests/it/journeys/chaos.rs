@@ -16,6 +16,7 @@ use crate::support::world::World;
 const ROUNDS: u32 = 10;
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the seed is what a failure is replayed with")]
 async fn lives_faults_and_kills_lose_nothing_and_disorder_nothing() {
     let mut chance = Chance::from_environment();
     println!("replay with CPR_SEED={}", chance.seed());

@@ -3,6 +3,7 @@
 mod clock;
 mod leader;
 mod lifecycle;
+mod record;
 mod rights;
 mod secrets;
 mod steered;

@@ -14,7 +14,7 @@ use super::steered::{Steered, source, subscription, within_patience};
 async fn a_spec_that_cannot_be_read_is_said_to_be_so_and_stops_no_other() {
     let mut world = Steered::new().await;
     // As a definition of a newer version would, which has one level more. Others see no difference.
-    let wider = json!([{"op": "add", "value": "Everything",
+    let wider = json!([{"op": "add", "value": "Unheard",
         "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/payload/properties/level/enum/-"}]);
     let definitions: Api<CustomResourceDefinition> = Api::all(world.client.clone());
     let patch = Patch::Json::<()>(serde_json::from_value(wider).unwrap());
@@ -23,7 +23,7 @@ async fn a_spec_that_cannot_be_read_is_said_to_be_so_and_stops_no_other() {
     let api: Api<DynamicObject> =
         Api::namespaced_with(world.client.clone(), world.namespace(), &ApiResource::erase::<CprSubscription>(&()));
     let mut spec = subscription(&world.day(100));
-    spec["payload"] = json!({"level": "Everything"});
+    spec["payload"] = json!({"level": "Unheard"});
     let odd = json!({"apiVersion": "cpr-operator.dev/v1alpha1", "kind": "CprSubscription", "metadata": {"name": "odd"}, "spec": spec});
     let odd: DynamicObject = serde_json::from_value(odd).unwrap();
     let made = within_patience(async || api.create(&PostParams::default(), &odd).await.ok()).await;

@@ -1,5 +1,6 @@
-//! What others build on: the schemas of the custom resources and the samples.
+//! What others build on: the schemas of the custom resources, the samples and the documents.
 
+mod docs;
 mod manifests;
 mod reading;
 mod resources;

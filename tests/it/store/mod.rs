@@ -11,8 +11,9 @@ mod keys;
 mod migrations;
 mod opening;
 mod persons;
+mod plans;
 mod sequence;
-mod site;
+pub(crate) mod site;
 
 /// Runs every claim of the contract on a store of its own, made by `$site`.
 macro_rules! contract {
@@ -33,6 +34,7 @@ mod sqlite {
         sequence:
             commit_order_is_sequence_order,
             routes_keep_their_order_within_an_event,
+            new_routes_name_the_consumers_they_are_for,
             numbers_are_never_given_twice_after_delete,
             a_rolled_back_batch_leaves_nothing;
         delivery:

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::store::open::{KEYS_FILE, LOCK_FILE, MAIN_FILE, ROOT_KEY_FILE};
-use cpr_operator::store::{self, Error, Store};
+use cpr_operator::store::{self, Conn, Error, Store};
 use tempfile::TempDir;
 
 use super::site::{self, Site, noon, open, settings};
@@ -158,4 +158,22 @@ async fn readers_cannot_write() {
     let site = Site::new().await;
     let mut reader = site.store.main.read().await.unwrap();
     assert!(sqlx::query("DELETE FROM meta").execute(&mut *reader).await.is_err());
+}
+
+#[tokio::test]
+async fn every_connection_has_the_settings_that_durability_and_erasure_need() {
+    let site = Site::new().await;
+    for database in [&site.store.main, site.store.keys.database()] {
+        let (mut tx, mut reader) = (database.begin().await.unwrap(), database.read().await.unwrap());
+        let connections: [&mut Conn; 2] = [&mut tx, &mut reader];
+        for connection in connections {
+            for (pragma, expected) in [("synchronous", 2_i64), ("secure_delete", 1), ("foreign_keys", 1)] {
+                let query = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+                let found: i64 = sqlx::query_scalar(query).fetch_one(&mut *connection).await.unwrap();
+                assert_eq!(found, expected, "{pragma}");
+            }
+            let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
 }

@@ -77,9 +77,8 @@ pub async fn what_is_due_is_found(store: &Store) {
     let mut conn = store.main.read().await.unwrap();
     let today = "2026-07-01".parse().unwrap();
     let due = person::due(&mut conn, source, today, 10).await.unwrap();
-    let mut expected = [rows[0].record, rows[2].record];
-    expected.sort();
-    assert_eq!(due.iter().map(|row| row.record).collect::<Vec<_>>(), expected);
+    let expected = [rows[0].record, rows[2].record];
+    assert_eq!(due.iter().map(|row| row.record).collect::<Vec<_>>(), expected, "who has a date comes first");
 }
 
 pub async fn uncovered_persons_leave_when_the_grace_is_over(store: &Store) {

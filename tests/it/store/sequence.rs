@@ -53,6 +53,22 @@ pub async fn routes_keep_their_order_within_an_event(store: &Store) {
     assert_eq!(rest.iter().map(|r| r.seq).collect::<Vec<_>>(), [highest - 1]);
 }
 
+pub async fn new_routes_name_the_consumers_they_are_for(store: &Store) {
+    let source = site::source(store, "s").await;
+    let (one, two) = (site::consumer(store, "one").await, site::consumer(store, "two").await);
+    let found = async |after| route::consumers_after(&mut store.main.read().await.unwrap(), after).await.unwrap();
+    assert_eq!(found(0).await, (vec![], 0));
+    let for_both = vec![site::route(one), site::route(two)];
+    let highest = site::append(store, &[site::event(RecordId::random(), source, for_both)]).await.unwrap();
+    let (mut consumers, newest) = found(0).await;
+    consumers.sort();
+    assert_eq!((consumers, newest), (vec![one, two], highest));
+    let late: Vec<_> = (0..3).map(|_| site::event(RecordId::random(), source, vec![site::route(two)])).collect();
+    let latest = site::append(store, &late).await.unwrap();
+    assert_eq!(found(newest).await, (vec![two], latest));
+    assert_eq!(found(latest).await, (vec![], latest));
+}
+
 pub async fn numbers_are_never_given_twice_after_delete(store: &Store) {
     let (source, consumer) = (site::source(store, "s").await, site::consumer(store, "c").await);
     let one = || [site::event(RecordId::random(), source, vec![site::route(consumer)])];

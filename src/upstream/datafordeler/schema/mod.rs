@@ -125,8 +125,9 @@ fn choose_one(
         out.lacks(field, &path, groups);
         return None;
     };
-    if name != field.key() {
-        out.chosen.push(format!("{path}={}", known_as(field, name)));
+    let known = known_as(field, name);
+    if known != field.key() {
+        out.chosen.push(format!("{path}={known}"));
     }
     Some(Chosen { name: name.to_owned(), field, members })
 }
@@ -147,7 +148,7 @@ fn documented(fields: &'static [Field]) -> Vec<Chosen> {
     fields
         .iter()
         .filter(|field| field.confirmed)
-        .map(|field| Chosen { name: field.key().to_owned(), field, members: documented(field.members) })
+        .map(|field| Chosen { name: field.spelling().to_owned(), field, members: documented(field.members) })
         .filter(|chosen| chosen.field.plain || !chosen.members.is_empty())
         .collect()
 }

@@ -33,8 +33,8 @@ pub struct PersonShape {
 pub struct Filter {
     /// Argument and members of inputs down to the value, operator included.
     pub path: Vec<String>,
-    /// The value's type, as the schema writes it.
-    pub written: String,
+    /// The value's type, as the schema writes it; none where that is not known, and a variable cannot be declared.
+    pub written: Option<String>,
     /// Whether it takes many.
     pub lookup: Lookup,
 }
@@ -42,9 +42,9 @@ pub struct Filter {
 impl PersonShape {
     /// The documented form.
     pub fn documented() -> Self {
-        let filter = |path: &[&str]| Filter {
+        let filter = |path: &[&str], written: Option<&str>| Filter {
             path: path.iter().map(|&name| name.to_owned()).collect(),
-            written: "[String!]!".to_owned(),
+            written: written.map(str::to_owned),
             lookup: Lookup::Batch,
         };
         let members = documented(PERSON);
@@ -53,8 +53,8 @@ impl PersonShape {
             root: ROOT.to_owned(),
             nodes: true,
             paged: false,
-            by_id: Some(filter(&["input", "person", "id", "in"])),
-            by_number: Some(filter(&["input", "personnummer", "personnummer", "in"])),
+            by_id: Some(filter(&["input", "person", "id", "in"], None)),
+            by_number: Some(filter(&["input", "personnummer", "personnummer", "in"], Some("[String!]!"))),
             members,
             offered: given,
         }
@@ -156,7 +156,7 @@ fn value(sdl: &Sdl, path: &[String], input: &Input) -> Option<Filter> {
     path.push(input.name.clone());
     let Some(operators) = sdl.inputs(&input.base) else {
         let lookup = if input.list { Lookup::Batch } else { Lookup::Single };
-        return Some(Filter { path, written: input.written.clone(), lookup });
+        return Some(Filter { path, written: Some(input.written.clone()), lookup });
     };
     let operator = |name: &str| operators.iter().find(|operator| operator.name == name && alone(operators, operator));
     let (operator, lookup) = match operator("in") {
@@ -164,7 +164,7 @@ fn value(sdl: &Sdl, path: &[String], input: &Input) -> Option<Filter> {
         None => (operator("eq")?, Lookup::Single),
     };
     path.push(operator.name.clone());
-    Some(Filter { path, written: operator.written.clone(), lookup })
+    Some(Filter { path, written: Some(operator.written.clone()), lookup })
 }
 
 fn deeper(sdl: &Sdl, path: &[String], inputs: &[Input]) -> Vec<(Vec<String>, Vec<Input>)> {

@@ -70,6 +70,23 @@ pub fn protection(text: Option<&str>, tally: &mut Tally) -> Protection {
     }
 }
 
+/// A civil status in the register's own word. An unknown one is kept and counted.
+pub fn civil_status(text: &str, tally: &mut Tally) -> String {
+    const KNOWN: [&str; 8] = [
+        "ugift",
+        "gift",
+        "fraskilt",
+        "enke_enkemand",
+        "doed",
+        "registreret_partnerskab",
+        "ophoert_partnerskab",
+        "laengstlevende_partner",
+    ];
+    let word = text.to_lowercase();
+    tally.unknown_values += u32::from(!KNOWN.contains(&word.as_str()));
+    word
+}
+
 /// What a parent or holder of custody is.
 pub fn role(text: Option<&str>, tally: &mut Tally) -> ParentRole {
     match text.map(str::to_lowercase).as_deref() {

@@ -40,10 +40,11 @@ pub fn name(object: &Object, tally: &mut Tally) -> Result<Row<Name>, Wrong> {
     row(object, name, tally)
 }
 
-/// A row of `adresseoplysninger`.
+/// A row of `adresseoplysninger`. One that does not say its place is wrong: read as it is, the person would have moved away.
 pub fn address(object: &Object, tally: &mut Tally) -> Result<Row<Address>, Wrong> {
     let found = rows(object.get("cprAdresse"));
-    if found.wrong || found.bad > 0 {
+    let says_where = found.present.iter().all(|place| place.contains_key("cprkommunekode"));
+    if found.wrong || found.bad > 0 || !object.contains_key("cprAdresse") || !says_where {
         return Err(Wrong);
     }
     let mut address = found.present.first().map(|place| self::place(place)).transpose()?.unwrap_or_default();
@@ -114,7 +115,7 @@ pub fn protection(object: &Object, tally: &mut Tally) -> Result<Row<Protection>,
 
 /// A row of `civilstande`.
 pub fn civil_status(object: &Object, tally: &mut Tally) -> Result<Row<CivilStatus>, Wrong> {
-    let kind = text(object, "civilstandstype")?.ok_or(Wrong)?.to_lowercase();
+    let kind = kinds::civil_status(&text(object, "civilstandstype")?.ok_or(Wrong)?, tally);
     let known = related::person(object, "aegtefaelle", tally)?;
     let name = text(object, "aegtefaellenavn")?;
     let birth = date(object, "aegtefaellefoedselsdato", "aegtefaellefoedselsdatousikkerhedsmarkering", tally)?;

@@ -23,6 +23,7 @@ CREATE TABLE person_key (
     made_at INTEGER NOT NULL,
     sought_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX person_key_wrapped_by ON person_key (wrapped_by);
 
 CREATE TABLE identifier (
     reference BLOB NOT NULL,

@@ -115,6 +115,7 @@ CREATE TABLE unread (
     person_id BLOB NOT NULL,
     PRIMARY KEY (record, source)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX unread_source ON unread (source, next_try);
 
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -190,6 +191,7 @@ CREATE TABLE dead_letter (
 ) STRICT;
 CREATE INDEX dead_letter_consumer ON dead_letter (consumer, seq);
 CREATE INDEX dead_letter_record ON dead_letter (record) WHERE record IS NOT NULL;
+CREATE INDEX dead_letter_given_up ON dead_letter (given_up_at);
 
 CREATE TABLE attempt (
     consumer INTEGER NOT NULL,
@@ -211,6 +213,7 @@ CREATE TABLE told (
     PRIMARY KEY (record, consumer, type)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX told_consumer ON told (consumer);
+CREATE INDEX told_at ON told (at);
 
 CREATE TABLE missed (
     subscription INTEGER NOT NULL REFERENCES subscription (id) ON DELETE CASCADE,
@@ -218,6 +221,7 @@ CREATE TABLE missed (
     covered INTEGER NOT NULL,
     PRIMARY KEY (subscription, record)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX missed_record ON missed (record);
 
 -- What delivery asks of ingest, the only writer of events and routes.
 CREATE TABLE request (
@@ -227,6 +231,8 @@ CREATE TABLE request (
     record BLOB NOT NULL,
     at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX request_record ON request (record);
+CREATE INDEX request_consumer ON request (consumer);
 
 CREATE TABLE audit_entry (
     position INTEGER PRIMARY KEY AUTOINCREMENT,

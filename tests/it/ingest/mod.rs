@@ -1,0 +1,18 @@
+//! Ingest against a register that listens on a port of its own, driven by hand: what is told, to whom and in which order,
+//! what is stored and what is left when it is gone.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod crash;
+mod dialects;
+mod feed;
+mod grants;
+mod inactive;
+mod numbers;
+mod protection;
+mod removal;
+mod scope;
+mod selection;
+mod suspension;
+mod unread;
+mod world;

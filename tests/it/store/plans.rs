@@ -1,0 +1,101 @@
+//! No statement of the store walks over a whole table that grows with persons or events: each is explained by the database.
+
+use std::path::{Path, PathBuf};
+
+use cpr_operator::store::Conn;
+use sqlx::{Executor, Row};
+
+use super::site::Site;
+
+/// Tables that grow with persons, events or time.
+const LARGE: [&str; 16] = [
+    "person",
+    "event",
+    "route",
+    "attempt",
+    "parked",
+    "dead_letter",
+    "told",
+    "missed",
+    "request",
+    "notice",
+    "unread",
+    "audit_entry",
+    "audit_subject",
+    "person_key",
+    "identifier",
+    "claim",
+];
+
+/// Statements that walk over one on purpose: file, beginning, reason.
+const ON_PURPOSE: [(&str, &str, &str); 4] = [
+    ("request.rs", "SELECT q.id", "the oldest requests are wanted, in the order of their ids"),
+    ("leaving.rs", "SELECT DISTINCT record FROM person p", "the index holds those who are leaving alone"),
+    ("leaving.rs", "DELETE FROM person WHERE leaving = 1", "the index holds those who are leaving alone"),
+    ("ring.rs", "INSERT INTO keyring", "who refers to a key is looked for only where constraints are deferred"),
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let nested = entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] });
+    nested.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
+}
+
+/// The string literals of a source file.
+fn literals(text: &str) -> Vec<String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    code.split('"').skip(1).step_by(2).map(|literal| literal.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// The statements of a source file. One that ends with WHERE is completed by each condition that the file has for it.
+fn statements(text: &str) -> Vec<String> {
+    const VERBS: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
+    let literals = literals(text);
+    let is_statement = |literal: &&String| VERBS.iter().any(|verb| literal.starts_with(verb));
+    let conditions: Vec<&String> = literals.iter().filter(|literal| literal.starts_with("r.")).collect();
+    let mut found = Vec::new();
+    for statement in literals.iter().filter(is_statement) {
+        match statement.ends_with("WHERE") {
+            true => found.extend(conditions.iter().map(|condition| format!("{statement} {condition}"))),
+            false => found.push(statement.clone()),
+        }
+    }
+    found
+}
+
+/// The large table that a line of a plan walks over.
+fn walked(statement: &str, line: &str) -> Option<&'static str> {
+    let name = line.strip_prefix("SCAN ")?.split(' ').next()?;
+    let words: Vec<&str> = statement.split([' ', ',', '(', ')']).filter(|word| !word.is_empty()).collect();
+    LARGE.into_iter().find(|table| *table == name || words.windows(2).any(|pair| pair == [*table, name]))
+}
+
+async fn walks(conn: &mut Conn, statement: &str) -> Vec<String> {
+    let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let plan = conn.fetch_all(explained).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    let lines = plan.iter().map(|row| row.get::<String, _>("detail"));
+    lines.filter(|line| walked(statement, line).is_some()).collect()
+}
+
+#[tokio::test]
+async fn no_statement_walks_over_a_large_table() {
+    let site = Site::new().await;
+    let mut main = site.store.main.read().await.unwrap();
+    let mut keys = site.store.keys.database().read().await.unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let (mut explained, mut wrong) = (0, Vec::new());
+    for file in files(&root) {
+        let conn = if file.starts_with(root.join("keys")) { &mut keys } else { &mut main };
+        let name = file.file_name().unwrap().to_str().unwrap();
+        for statement in statements(&std::fs::read_to_string(&file).unwrap()) {
+            explained += 1;
+            let is_on_purpose = ON_PURPOSE.iter().any(|(of, begin, _)| *of == name && statement.starts_with(begin));
+            let walks = walks(conn, &statement).await;
+            if !walks.is_empty() && !is_on_purpose {
+                wrong.push(format!("{name}: {statement}\n    {walks:?}"));
+            }
+        }
+    }
+    assert!(explained > 80, "only {explained} statements were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
