@@ -11,7 +11,7 @@ macro_rules! event_types {
     ($($variant:ident = $name:literal, $class:ident, [$($group:ident)|*];)*) => {
         /// A type of event, the same for every source.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[allow(missing_docs, reason = "each variant is named for its event")]
+        #[expect(missing_docs, reason = "each variant is named for its event")]
         pub enum EventType { $($variant),* }
 
         impl EventType {

@@ -114,7 +114,7 @@ fn retry(delivery: &Delivery) -> Result<Retry, Refusal> {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-pub mod tests {
+pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;

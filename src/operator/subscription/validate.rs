@@ -159,7 +159,7 @@ fn fields(spec: &CprSubscriptionSpec, granted: GroupSet) -> Result<GroupSet, Ref
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-pub mod tests {
+pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;

@@ -1,6 +1,5 @@
 //! Random lives, faults and kills: nothing lost, nothing out of order, duplicates only of what was on its way.
 #![expect(clippy::unwrap_used, reason = "tests")]
-#![expect(clippy::print_stdout, reason = "the seed replays a run")]
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
