@@ -119,7 +119,8 @@ impl Fleet {
         self.context().clock.now()
     }
 
-    /// Has the subscriptions looked at whose source or consumer is `key`, since that changed.
+    /// Has the subscriptions looked at whose source or consumer is `key`, since that changed; and those of its namespace that
+    /// cannot be read, for nobody knows what they name.
     pub fn wake_subscriptions(&self, of: Reference, key: &ResourceKey) {
         for subscription in self.subscriptions.all() {
             let spec = &subscription.spec;
@@ -131,6 +132,8 @@ impl Fleet {
                 self.subscriptions.wake(key_of(&subscription));
             }
         }
+        let unreadable = self.subscriptions.unreadable().into_iter().filter(|other| other.namespace == key.namespace);
+        unreadable.for_each(|other| self.subscriptions.wake(other));
     }
 }
 
@@ -206,6 +209,11 @@ impl<K: Kind> View<K> {
     /// Every object that could be read.
     pub fn all(&self) -> Vec<K> {
         self.objects.state().iter().filter_map(|guarded| guarded.0.as_ref().ok().cloned()).collect()
+    }
+
+    /// Every object that could not be read.
+    pub fn unreadable(&self) -> Vec<ResourceKey> {
+        self.objects.state().iter().filter(|guarded| guarded.0.is_err()).map(|guarded| key_of(&**guarded)).collect()
     }
 
     /// Has an object looked at soon.

@@ -50,6 +50,11 @@ impl Configured {
         }
     }
 
+    /// The resource as it was last written; its spec cannot be read.
+    pub fn known(kind: &'static str, key: &ResourceKey, uid: &str, generation: i64) -> Self {
+        Self { kind, key: key.clone(), uid: uid.to_owned(), generation, spec_hash: None }
+    }
+
     fn resource(&self) -> Resource {
         Resource {
             kind: self.kind,

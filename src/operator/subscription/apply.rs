@@ -226,10 +226,13 @@ pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
     let unknown: Result<SourceFound, Refusal> = Err(Refusal::by_others("SourceNotFound", ""));
     let kept = keep(&last, &unknown, dereference::present(&last.consumer, fleet).as_ref());
     if kept.as_ref() != Some(&last) {
-        let mut tx = store.main.begin().await?;
         let (uid, generation) = (&row.uid, row.generation);
+        let configured = Configured::known("CprSubscription", key, uid, generation);
+        record::prepare(store, now).await?;
+        let mut tx = store.main.begin().await?;
         subscription::upsert(&mut tx, key, uid, generation, row.source, row.consumer, kept.as_ref(), now).await?;
         meta::raise_configuration(&mut tx).await?;
+        record::configuration(&mut tx, store, &configured, Given::by(kept.as_ref()), now).await?;
         tx.commit().await?;
         ring(fleet);
     }

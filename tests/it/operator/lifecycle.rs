@@ -146,3 +146,28 @@ async fn events_tell_what_went_wrong_once_and_nothing_where_nothing_did() {
     assert!(!serde_json::to_string(&wrong).unwrap().contains("canary"));
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn production_is_not_served_from_a_root_key_beside_the_database_until_that_is_accepted() {
+    let mut world = Steered::new().await;
+    world.stop().await;
+    world.context.accept_local_root_key = false;
+    world.start();
+    let production = json!({"environment": "Production", "datafordeler": {"credentialsRef": {"name": "client"}}});
+    world.apply::<CprSource>("register", production).await;
+    let said = world.until::<CprSource>("register", "Ready", "False RootKeyLocal").await;
+    assert!(said.contains("store.root_key_file") && said.contains("store.accept_local_root_key"), "{said}");
+    let told = async || {
+        let events = world.api::<Event>().list(&Default::default()).await.unwrap().items;
+        events.iter().any(|event| event.reason.as_deref() == Some("RootKeyLocal")).then_some(())
+    };
+    assert!(within_patience(told).await.is_some());
+    let stored =
+        async || store::source::find(&mut world.context.store.main.read().await.unwrap(), &world.key("register")).await;
+    assert!(stored().await.unwrap().is_none());
+    world.stop().await;
+    world.context.accept_local_root_key = true;
+    world.start();
+    world.until::<CprSource>("register", "Ready", "False SecretNotFound").await;
+    world.stop().await;
+}

@@ -28,7 +28,7 @@ use cpr_operator::store::source::{Contact, FeedState, SchemaState, SourceState};
 use cpr_operator::store::{self, Store};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -108,11 +108,16 @@ impl Steered {
         Api::namespaced(self.client.clone(), self.namespace())
     }
 
+    /// The same API for objects that may not be readable as what they are.
+    pub fn dynamic<K: Kind>(&self) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), self.namespace(), &ApiResource::erase::<K>(&()))
+    }
+
     /// Applies a resource.
     pub async fn apply<K: Kind>(&self, name: &str, spec: Value) {
         let body =
             json!({"apiVersion": K::api_version(&()), "kind": K::kind(&()), "metadata": {"name": name}, "spec": spec});
-        self.api::<K>().patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&body)).await.unwrap();
+        self.dynamic::<K>().patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&body)).await.unwrap();
     }
 
     /// Applies a Secret with or without the label; it holds these keys alone.
