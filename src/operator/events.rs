@@ -64,7 +64,9 @@ fn changed(old: Option<&Condition>, condition: &Condition) -> Option<Event> {
     }
     let is_true = condition.status == Status::True.name();
     let as_it_should_be = is_true != type_.is_abnormal_when_true();
-    if old.is_none() && as_it_should_be {
+    // Of resources that are applied together one is seen first: that another is not ready yet is no news then.
+    let is_early = condition.reason.ends_with("NotReady");
+    if old.is_none() && (as_it_should_be || is_early) {
         return None;
     }
     Some(Event {
@@ -111,6 +113,15 @@ mod tests {
         assert_eq!(events.len(), 1);
         assert_eq!(events.first().unwrap().reason, "CircuitOpen");
         assert!(matches!(events.first().unwrap().type_, EventType::Warning));
+    }
+
+    #[test]
+    fn what_is_not_ready_at_first_sight_is_no_news() {
+        let resolved = |reason| conditions(&[(ConditionType::ReferencesResolved, Status::False, reason)]);
+        assert!(transitions(&[], &resolved("SourceNotReady")).is_empty());
+        assert_eq!(transitions(&[], &resolved("SourceNotFound")).len(), 1);
+        let before = conditions(&[(ConditionType::ReferencesResolved, Status::True, "Resolved")]);
+        assert_eq!(transitions(&before, &resolved("SourceNotReady")).len(), 1);
     }
 
     #[test]
