@@ -65,7 +65,7 @@ fn changed(old: Option<&Condition>, condition: &Condition) -> Option<Event> {
     let is_true = condition.status == Status::True.name();
     let as_it_should_be = is_true != type_.is_abnormal_when_true();
     // Of resources that are applied together one is seen first: that another is not ready yet is no news then.
-    let is_early = condition.reason.ends_with("NotReady");
+    let is_early = matches!(condition.reason.as_str(), "SourceNotReady" | "ConsumerNotReady");
     if old.is_none() && (as_it_should_be || is_early) {
         return None;
     }
