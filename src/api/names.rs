@@ -26,6 +26,3 @@ pub const RECONCILE_AT: &str = "cpr-operator.dev/reconcile-at";
 
 /// Annotation of the Lease that names the store whose process may reconcile from now on.
 pub const ADOPT_STORE: &str = "cpr-operator.dev/adopt-store";
-
-/// Finalizer of a resource for which something lies outside the store.
-pub const FINALIZER: &str = "cpr-operator.dev/cleanup";

@@ -119,11 +119,6 @@ impl FieldGroup {
                 | Guardianship
         )
     }
-
-    /// Whether this group tells of other persons, whose own protection then governs what is said of them.
-    pub fn names_others(self) -> bool {
-        matches!(self, Parents | Children | Custody | CivilStatus | CivilStatusHistory | Guardianship)
-    }
 }
 
 /// A set of field groups. On the wire a list of names.

@@ -37,11 +37,6 @@ impl Municipality {
         self.0
     }
 
-    /// The code as three digits, as some services want it.
-    pub fn three_digits(self) -> String {
-        format!("{:03}", self.0)
-    }
-
     /// The municipality's name.
     pub fn name(self) -> &'static str {
         TABLE.binary_search_by_key(&self.0, |(c, _)| *c).map_or("", |at| TABLE[at].1)

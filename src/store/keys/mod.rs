@@ -116,11 +116,6 @@ impl Keys {
         };
         self.ring.after(after).iter().map(made).collect()
     }
-
-    /// The highest row of the ring.
-    pub fn newest_row(&self) -> i64 {
-        self.ring.highest()
-    }
 }
 
 impl fmt::Debug for Keys {

@@ -106,11 +106,6 @@ impl Ring {
         keys.range(after.saturating_add(1)..).map(|(_, key)| key.clone()).collect()
     }
 
-    /// The highest row.
-    pub(super) fn highest(&self) -> i64 {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).last_key_value().map_or(0, |(id, _)| *id)
-    }
-
     /// The newest key for a scope, made if absent and durable on return.
     pub(super) async fn ensure(
         &self,
