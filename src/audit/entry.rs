@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::field_group::GroupSet;
 use crate::domain::resource::ResourceKey;
@@ -83,6 +84,10 @@ pub enum EntryType {
     KeyMade,
     /// Something was asked for and refused.
     Refusal,
+    /// Persons were put on a subscription's list or taken off it.
+    ListChanged,
+    /// Somebody had something done by a command; the class says what.
+    Command,
 }
 
 impl EntryType {
@@ -97,6 +102,8 @@ impl EntryType {
             Self::Configuration => "configuration",
             Self::KeyMade => "key.made",
             Self::Refusal => "refusal",
+            Self::ListChanged => "list.changed",
+            Self::Command => "command",
         }
     }
 }
@@ -124,6 +131,15 @@ impl Outcome {
             Self::Unknown => "Unknown",
         }
     }
+}
+
+/// Who asked for something, and how that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// Name, such as that of a user of the cluster.
+    pub name: String,
+    /// How it is known, such as `TokenReview` or `OperatingSystem`.
+    pub basis: String,
 }
 
 /// A resource that an entry concerns.
@@ -290,6 +306,16 @@ impl Entry {
     pub fn key_made(at: Timestamp, key: &KeyMade) -> Self {
         let name = format!("{}/{}/{}", key.kind, key.scope, key.version);
         Self { keys: vec![name], ..Self::new(at, EntryType::KeyMade, Outcome::Succeeded) }
+    }
+
+    /// Something that somebody had done by a command.
+    pub fn command(at: Timestamp, outcome: Outcome, what: &str, asker: &Asker) -> Self {
+        Self { class: Some(what.to_owned()), ..Self::new(at, EntryType::Command, outcome) }.asked_by(asker)
+    }
+
+    /// The entry with who asked, in its private part.
+    pub fn asked_by(self, asker: &Asker) -> Self {
+        Self { end_user: Some(asker.name.clone()), end_user_basis: Some(asker.basis.clone()), ..self }
     }
 
     /// Something that a resource asked for and that was refused, and why.

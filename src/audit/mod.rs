@@ -11,7 +11,7 @@ mod entry;
 use std::collections::BTreeSet;
 
 pub use canonical::{Opening, verify};
-pub use entry::{Entry, EntryType, Outcome, Resource};
+pub use entry::{Asker, Entry, EntryType, Outcome, Resource};
 
 use crate::store::audit_entry::{self, NewEntry, Subject};
 use crate::store::keys::AuditReferences;
