@@ -38,6 +38,8 @@ pub struct Batch {
     pub gone: Vec<PersonId>,
     /// Whether persons whose identity is open may be left out, to be asked about.
     pub may_ask: bool,
+    /// Persons of whom also what the register said before is taken.
+    pub accepted: Vec<PersonId>,
     /// What the record says of how they were fetched.
     pub audit: Vec<audit::Entry>,
     /// The cursor, with the last batch of an import.
@@ -71,7 +73,7 @@ pub struct Committed {
     pub doubtful: u64,
     /// Persons whom we hold and whom the register does not know any more.
     pub vanished: u64,
-    /// Persons who have no place yet, because another could not be read.
+    /// Persons who have no place yet, because another could not be read, and those of whom the register told what was before.
     pub unreadable: Vec<PersonId>,
 }
 
@@ -104,13 +106,20 @@ struct Ready {
     _key: Ensured,
 }
 
+/// What a batch comes to.
+struct Prepared {
+    ready: Vec<Ready>,
+    open: Vec<Question>,
+    older: Vec<PersonId>,
+}
+
 /// Commits a batch.
 pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
         // What a subscription missed is told before anything new.
         while announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
-        let (mut ready, open) = prepare(source, &selections, &batch, derived_from).await?;
+        let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;
         let mut tx = source.store.main.begin().await?;
         if meta::selectors(&mut tx).await? != selections.version {
@@ -120,8 +129,8 @@ pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) ->
         doubt::write(&mut tx, source.id, Kind::Vanished, &vanished, source.clock.now()).await?;
         person::postpone(&mut tx, source.id, &vanished, source.clock.today()).await?;
         tx.commit().await?;
-        (done.open, done.vanished) = (open, vanished.len() as u64);
-        done.uncovered = done.uncovered.saturating_sub(done.open.len() as u64);
+        done.uncovered = done.uncovered.saturating_sub((open.len() + older.len()) as u64);
+        (done.open, done.unreadable, done.vanished) = (open, older, vanished.len() as u64);
         if done.routes > 0 {
             source.bells.routes.ring();
         }
@@ -135,7 +144,7 @@ async fn prepare(
     selections: &Selections,
     batch: &Batch,
     derived_from: DerivedFrom,
-) -> Result<(Vec<Ready>, Vec<Question>), Error> {
+) -> Result<Prepared, Error> {
     let now = source.clock.now();
     let scales = Scales {
         selectors: &selections.now,
@@ -147,7 +156,8 @@ async fn prepare(
     };
     let weighing = known::weigh(source, selections, &scales, batch).await?;
     let weighed = known::ensure(source, &scales, weighing.weighed).await?;
-    Ok((seal_all(source, selections, weighed, now).await?, weighing.open))
+    let ready = seal_all(source, selections, weighed, now).await?;
+    Ok(Prepared { ready, open: weighing.open, older: weighing.older })
 }
 
 /// Whom we hold, and the register does not know any more under the PersonID that they have here.

@@ -25,6 +25,8 @@ pub struct Knowledge<'a> {
     pub by_number: &'a HashMap<CprNumber, RecordId>,
     /// The stored persons of these records.
     pub stored: &'a HashMap<RecordId, Person>,
+    /// Those of the records that were kept apart from others.
+    pub in_doubt: &'a HashSet<RecordId>,
 }
 
 /// Where a fetched person belongs.
@@ -135,7 +137,8 @@ impl<'a> Knowledge<'a> {
     }
 
     fn place_known(&self, person: &Person, id: &PersonId, record: RecordId) -> Place {
-        let own = Own { record: Some(record), ..Own::default() };
+        let doubtful = self.in_doubt.contains(&record) && self.is_claimed_elsewhere(person, record);
+        let own = Own { record: Some(record), doubtful, ..Own::default() };
         let other = self.stored.get(&record).filter(|stored| stored.id.as_ref() != Some(id));
         let Some(other) = other else { return Place::Own(own) };
         match self.judge(person, other) {
@@ -147,6 +150,18 @@ impl<'a> Knowledge<'a> {
                 Place::Own(Own { doubtful, parted: true, released, ..Own::default() })
             }
         }
+    }
+
+    /// Whether one of the person's numbers leads to a living entry that still names it.
+    fn is_claimed_elsewhere(&self, person: &Person, own: RecordId) -> bool {
+        let claims = |other: &Person| {
+            let now = match self.now(other) {
+                Now::Found(now) => now,
+                _ => other,
+            };
+            !is_void(now) && share_a_number(person, now)
+        };
+        self.by_numbers(person).into_iter().any(|(record, other)| record != own && claims(other))
     }
 
     /// By the records of the person's numbers: the one that they go on with, if there is one.
@@ -301,7 +316,8 @@ impl<'a> Knowledge<'a> {
 /// Whether all that is held of an entry that the register does not know any more fits this person: the last number is among
 /// theirs, and so is the date of birth, or where that is not held on both sides the name.
 fn agree(person: &Person, stored: &Person) -> bool {
-    let name = |of: &Person| of.names.iter().rev().find(|row| row.state == RowState::Current).map(|row| row.value.full());
+    let name =
+        |of: &Person| of.names.iter().rev().find(|row| row.state == RowState::Current).map(|row| row.value.full());
     let fits = match person.birth.zip(stored.birth) {
         Some((one, other)) => one.date == other.date,
         None => name(person).flatten().is_some() && name(person) == name(stored),

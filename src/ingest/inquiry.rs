@@ -19,6 +19,7 @@ pub async fn commit(
     groups: GroupSet,
     derived_from: DerivedFrom,
 ) -> Result<Committed, Error> {
+    let accepted = batch.accepted.clone();
     let mut done = commit::commit(source, Batch { may_ask: true, ..batch }, derived_from).await?;
     let open = std::mem::take(&mut done.open);
     for questions in open.chunks(QUESTIONS) {
@@ -27,6 +28,7 @@ pub async fn commit(
             persons: answered.persons,
             gone: answered.unknown,
             audit: answered.audit,
+            accepted: accepted.clone(),
             ..Batch::default()
         };
         done.add(commit::commit(source, batch, derived_from).await?);

@@ -15,6 +15,7 @@ use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::status::Presence;
+use crate::store::doubt::{self, Kind};
 use crate::store::keys::{Ensured, Identity};
 use crate::store::person::PersonRow;
 use crate::store::{ConsumerId, person, told};
@@ -34,6 +35,8 @@ pub struct Weighing {
     pub weighed: Vec<(Weighed, Identified)>,
     /// What has to be asked of the register before others have theirs.
     pub open: Vec<Question>,
+    /// Persons of whom the register told what was before: nothing is taken from it.
+    pub older: Vec<PersonId>,
 }
 
 /// By what a weighed person is known from now on.
@@ -52,11 +55,12 @@ pub async fn weigh(
 ) -> Result<Weighing, Error> {
     let fetched: Vec<Person> = batch.persons.iter().filter(|person| person.id.is_some()).cloned().collect();
     let known = Known::read(source, selections, &fetched).await?;
-    let Known { by_id, by_number, mut before, stored } = known;
+    let Known { by_id, by_number, mut before, stored, in_doubt } = known;
     let knowledge = Knowledge {
         fetched: &fetched,
         gone: &batch.gone,
         may_ask: batch.may_ask,
+        in_doubt: &in_doubt,
         by_id: &by_id,
         by_number: &by_number,
         stored: &stored,
@@ -73,6 +77,13 @@ pub async fn weigh(
                 continue;
             }
         };
+        if let Some(id) = &person.id
+            && own.record.and_then(|record| stored.get(&record)).is_some_and(|stored| is_older(person, stored))
+            && !batch.accepted.contains(id)
+        {
+            weighing.older.push(id.clone());
+            continue;
+        }
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
         let one = scales.weigh(own.record, before.stored, person.clone(), &before.told, joined);
@@ -101,6 +112,13 @@ pub async fn ensure(
     let ensured = keys.ensure_persons(&source.realm, &identities, scales.now).await?;
     let mut taken = HashSet::new();
     Ok(weighed.into_iter().zip(ensured).filter(|(_, ensured)| taken.insert(ensured.record)).collect())
+}
+
+/// Whether what was fetched under the same PersonID lacks what the register had learnt last when the person was stored.
+fn is_older(fetched: &Person, stored: &Person) -> bool {
+    let both = fetched.held.intersection(stored.held);
+    let newest = (fetched.newest_registration(both), stored.newest_registration(both));
+    fetched.id == stored.id && matches!(newest, (Some(fetched), Some(stored)) if fetched < stored)
 }
 
 fn is_void(person: &Person) -> bool {
@@ -149,7 +167,11 @@ fn joins(known: &Knowledge<'_>, places: &[Place]) -> Vec<Vec<Joined>> {
         let is_joined = |(record, then, now): &&(RecordId, Option<&Person>, &Person)| {
             *record != own && share_a_number(now, person) && !then.is_some_and(was_joined)
         };
-        closed.iter().filter(is_joined).map(|(record, _, now)| Joined { record: *record, person: (*now).clone() }).collect()
+        closed
+            .iter()
+            .filter(is_joined)
+            .map(|(record, _, now)| Joined { record: *record, person: (*now).clone() })
+            .collect()
     };
     known.fetched.iter().enumerate().map(of).collect()
 }
@@ -160,6 +182,7 @@ struct Known {
     by_number: HashMap<CprNumber, RecordId>,
     before: HashMap<RecordId, Before>,
     stored: HashMap<RecordId, Person>,
+    in_doubt: HashSet<RecordId>,
 }
 
 impl Known {
@@ -169,15 +192,25 @@ impl Known {
         let records = keys.find(&source.realm, &ids).await?;
         let by_id: HashMap<PersonId, RecordId> =
             ids.into_iter().zip(records).filter_map(|(id, record)| Some((id, record?))).collect();
-        let mut before = before(source, selections, by_id.values().copied().collect()).await?;
-        let news: HashSet<CprNumber> =
-            fetched.iter().flat_map(|person| new_numbers(person, &by_id, &before)).cloned().collect();
+        let records: Vec<RecordId> = by_id.values().copied().collect();
+        let mut conn = source.store.main.read().await?;
+        let in_doubt = doubt::find(&mut conn, source.id, Kind::Apart, &records).await?;
+        drop(conn);
+        let mut before = before(source, selections, records).await?;
+        let doubtful = |person: &&Person| {
+            let record = person.id.as_ref().and_then(|id| by_id.get(id));
+            record.is_some_and(|record| in_doubt.contains(record))
+        };
+        let again = fetched.iter().filter(doubtful).flat_map(numbers);
+        let news = fetched.iter().flat_map(|person| new_numbers(person, &by_id, &before));
+        let news: HashSet<CprNumber> = news.chain(again).cloned().collect();
         let news: Vec<CprNumber> = news.into_iter().collect();
         let by_number = keys.find_numbers(&source.realm, &news).await?;
         let others: HashSet<RecordId> = by_number.values().copied().filter(|r| !before.contains_key(r)).collect();
         before.extend(self::before(source, selections, others.into_iter().collect()).await?);
-        let stored = before.iter().filter_map(|(r, before)| Some((*r, before.stored.as_ref()?.person.clone()))).collect();
-        Ok(Self { by_id, by_number, before, stored })
+        let stored =
+            before.iter().filter_map(|(r, before)| Some((*r, before.stored.as_ref()?.person.clone()))).collect();
+        Ok(Self { by_id, by_number, before, stored, in_doubt })
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Reader {
     tries: HashMap<(u32, PersonId), u32>,
 }
 
+/// After how many tries what the register says is taken though it knew more before: rows can be deleted there.
+const PATIENCE: u32 = 12;
+
 impl Reader {
     /// A reader that has read nothing yet.
     pub fn new(source: std::sync::Arc<Source>, metrics: Metrics) -> Self {
@@ -86,7 +89,9 @@ impl Reader {
         let fetched = fetch::fetch(&source, client, &ids, wanted).await?;
         let count = fetched.persons.len();
         let (persons, gone, audit) = (fetched.persons, fetched.unknown, fetched.audit);
-        let batch = Batch { persons, gone, audit, ..Batch::default() };
+        let patient = by_id.iter().filter(|(_, row)| row.attempts >= PATIENCE);
+        let accepted = patient.map(|(id, _)| id.clone()).collect();
+        let batch = Batch { persons, gone, audit, accepted, ..Batch::default() };
         let done = inquiry::commit(&source, client, batch, wanted, DerivedFrom::Comparison).await?;
         self.metrics.committed(&source.key, &done);
         let still: HashSet<&PersonId> = fetched.unreadable.iter().chain(&done.unreadable).collect();

@@ -1,5 +1,7 @@
 //! Persons of whom the register says something doubtful, until it says otherwise.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,15 +57,33 @@ pub async fn clear(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> R
     Ok(())
 }
 
+/// Of these persons those about whom there is this doubt.
+pub async fn find(
+    conn: &mut Conn,
+    source: SourceId,
+    kind: Kind,
+    records: &[RecordId],
+) -> Result<HashSet<RecordId>, Error> {
+    let found: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT record FROM doubt WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ? AND kind = ?",
+    )
+    .bind(hexes(records))
+    .bind(source)
+    .bind(name_of(&kind, KIND)?)
+    .fetch_all(conn)
+    .await?;
+    found.iter().map(|bytes| Column("doubt", "record").record(bytes)).collect()
+}
+
 /// About how many persons of a source there is this doubt.
 pub async fn count(conn: &mut Conn, source: SourceId, kind: Kind) -> Result<u64, Error> {
     let found: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM doubt d WHERE source = ? AND kind = ?
          AND EXISTS (SELECT 1 FROM person p WHERE p.record = d.record AND p.source = d.source)",
     )
-        .bind(source)
-        .bind(name_of(&kind, KIND)?)
-        .fetch_one(conn)
-        .await?;
+    .bind(source)
+    .bind(name_of(&kind, KIND)?)
+    .fetch_one(conn)
+    .await?;
     Ok(unsigned(found))
 }

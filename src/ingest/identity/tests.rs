@@ -31,7 +31,15 @@ fn places_of(stored: Person, fetched: &[Person], gone: &[PersonId], may_ask: boo
     let by_id = HashMap::from([(stored.id.clone().unwrap(), record(1))]);
     let by_number = numbers(&stored).map(|number| (number.clone(), record(1))).collect();
     let stored = HashMap::from([(record(1), stored)]);
-    places(&Knowledge { fetched, gone, may_ask, by_id: &by_id, by_number: &by_number, stored: &stored })
+    places(&Knowledge {
+        fetched,
+        gone,
+        may_ask,
+        by_id: &by_id,
+        by_number: &by_number,
+        stored: &stored,
+        in_doubt: &HashSet::new(),
+    })
 }
 
 fn own(place: &Place) -> &Own {
@@ -130,6 +138,7 @@ fn a_revived_entry_gets_back_its_number_and_a_record_of_its_own() {
         by_id: &by_id,
         by_number: &by_number,
         stored: &stored,
+        in_doubt: &HashSet::new(),
     };
     let placed = places(&known);
     let revived = own(&placed[0]);

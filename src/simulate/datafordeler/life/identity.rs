@@ -107,7 +107,9 @@ pub(super) fn split(book: &mut Book, id: &str, from: &str, at: Timestamp) -> Res
     }
     let number = book.get(id)?.number().to_owned();
     let other = book.change(from, Group::Number)?.rows.entry(Group::Number).or_default();
-    other.retain(|row| row.content["personnummer"] != number.as_str());
+    for row in other.iter_mut().filter(|row| row.content["personnummer"] == number.as_str()) {
+        (row.status, row.registered) = (RowStatus::Undone, at);
+    }
     book.change(id, Group::Number)?.reopen(Group::Number, at);
     book.change(id, Group::Address)?.reopen(Group::Address, at);
     let person = book.change_self(id)?;
