@@ -1,10 +1,13 @@
 //! The command line: one file per subcommand, and the only place that builds pools, clients and servers.
 
 mod all;
+mod consumer;
 mod crds;
 mod demo;
+mod output;
 mod settings;
 mod simulate;
+mod socket;
 
 use std::process::ExitCode;
 
@@ -28,6 +31,9 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CPR_OPERATO
 enum Command {
     /// Run every role in one process on SQLite: reconcile, read registers, deliver.
     All(all::AllArgs),
+    /// Try a consumer's address.
+    #[command(subcommand)]
+    Consumer(consumer::ConsumerCommand),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds(crds::CrdsArgs),
     /// Print every setting with its default and what it means.
@@ -54,6 +60,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Consumer(command) => consumer::run(command).await,
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Settings => {
             say(settings::DEFAULTS.trim_end());
