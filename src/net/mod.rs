@@ -8,6 +8,7 @@ pub mod client;
 mod connect;
 pub mod error;
 pub mod guard;
+pub mod probe;
 mod range;
 #[cfg(test)]
 mod tests;
