@@ -35,12 +35,12 @@ pub struct ReportArgs {
 /// Looks at everything. Success: nothing is a problem.
 pub async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
     let checks: Vec<Check> = Socket::find(&args.socket)?.get("/v1/doctor").await?;
-    tell(args.output, &checks, show)?;
+    tell(args.output, &checks, |checks| show(checks))?;
     let well = checks.iter().all(|check| check.verdict != Verdict::Problem);
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show(checks: &Vec<Check>) {
+fn show(checks: &[Check]) {
     let row = |check: &Check| {
         let verdict = format!("{:?}", check.verdict);
         [verdict, format!("{:?}", check.area), check.subject.clone(), check.message.clone()]
