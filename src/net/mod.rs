@@ -5,7 +5,7 @@
 //! the connection.
 
 pub mod client;
-mod connect;
+pub mod connect;
 pub mod error;
 pub mod guard;
 pub mod probe;
