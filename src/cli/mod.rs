@@ -3,6 +3,7 @@
 mod all;
 mod crds;
 mod demo;
+mod schemas;
 mod settings;
 mod simulate;
 
@@ -30,6 +31,8 @@ enum Command {
     All(all::AllArgs),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds(crds::CrdsArgs),
+    /// Print the JSON Schemas of all events that receivers are sent.
+    Schemas(schemas::SchemasArgs),
     /// Print every setting with its default and what it means.
     Settings,
     /// Run a stand-in for a register or for a consumer.
@@ -55,6 +58,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Schemas(args) => schemas::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Settings => {
             say(settings::DEFAULTS.trim_end());
             Ok(ExitCode::SUCCESS)
