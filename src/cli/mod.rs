@@ -6,6 +6,7 @@ mod crds;
 mod demo;
 mod doctor;
 mod output;
+mod schemas;
 mod settings;
 mod simulate;
 mod socket;
@@ -41,6 +42,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Gather what somebody who helps from afar needs to know: no person, no secret.
     Report(doctor::ReportArgs),
+    /// Print the JSON Schemas of all events that receivers are sent.
+    Schemas(schemas::SchemasArgs),
     /// Print every setting with its default and what it means.
     Settings,
     /// Run a stand-in for a register or for a consumer.
@@ -69,6 +72,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Doctor(args) => doctor::run(args).await,
         Command::Report(args) => doctor::report(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Schemas(args) => schemas::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Settings => {
             say(settings::DEFAULTS.trim_end());
             Ok(ExitCode::SUCCESS)

@@ -9,7 +9,7 @@ use tower::Service;
 use url::Url;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::connect::Connector;
+use super::connect::{Connector, system_resolver};
 use super::error::Error;
 use super::guard::Guard;
 use super::tls;
@@ -27,7 +27,7 @@ pub struct Reached {
 pub async fn probe(guard: Guard, ca_pem: Option<&str>, url: &Url, limit: Duration) -> Result<Reached, Error> {
     let uri: Uri = url.as_str().parse().map_err(|_| Error::Resolve)?;
     let began = Instant::now();
-    let stream = Connector::new(guard, tls::config(ca_pem)?, limit).call(uri).await?;
+    let stream = Connector::new(guard, system_resolver(), tls::config(ca_pem)?, limit).call(uri).await?;
     let certificate_until = match &stream {
         MaybeHttpsStream::Http(_) => None,
         MaybeHttpsStream::Https(stream) => {

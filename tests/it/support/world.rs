@@ -19,6 +19,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::cluster::{self, TestNamespace};
+use super::published::AsPublished;
 
 /// A signing secret of nobody.
 pub const SECRET: &str = "whsec_dHJpYWwtc2VjcmV0LW9mLWEtZmljdGl0aW91cy1zeXM=";
@@ -35,6 +36,8 @@ pub struct World {
     pub settings: Vec<String>,
     /// Kubeconfig of the program, where it is not the test's own.
     pub kubeconfig: Option<PathBuf>,
+    /// Every delivery is held against the schemas.
+    published: AsPublished,
     folder: TempDir,
     process: Mutex<Option<Child>>,
     starts: u32,
@@ -49,6 +52,7 @@ impl World {
         let register = Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let consumer = Consumer::start(consumer::Options { listen, secrets: vec![SECRET.to_owned()] }).await.unwrap();
+        let published = AsPublished::at(&consumer);
         let settings = vec!["network.allowed_networks=[\"127.0.0.0/8\"]".to_owned()];
         Self {
             client,
@@ -57,6 +61,7 @@ impl World {
             consumer,
             settings,
             kubeconfig: None,
+            published,
             folder: TempDir::new().unwrap(),
             process: Mutex::new(None),
             starts: 0,
@@ -249,6 +254,7 @@ impl World {
     pub async fn until_received(&self, what: &str, fits: impl Fn(&Received) -> bool) -> Received {
         let found =
             self.until(what, async || self.consumer.received().into_iter().find(|one| one.accepted && fits(one))).await;
+        self.published.check();
         found.unwrap_or_else(|| panic!("{what} never arrived; arrived: {:?}\n{}", self.kinds(), self.log()))
     }
 
