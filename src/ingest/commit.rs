@@ -254,8 +254,14 @@ fn seal_events(
         relatives.name_in(&mut after);
         let earlier = one.before(&matched.change);
         let before = earlier.and_then(|(before, _)| previous(&matched.change, before, tellable));
-        let before_on = before.as_ref().and(earlier.and_then(|(_, on)| on));
-        let snapshot = Snapshot { change: matched.change.clone(), on: source.clock.today(), after, before_on, before };
+        let snapshot = Snapshot {
+            change: matched.change.clone(),
+            on: source.clock.today(),
+            after,
+            before_on: before.as_ref().and(earlier.and_then(|(_, on)| on)),
+            before,
+            places: one.places.clone(),
+        };
         let id = EventId::random();
         events.push(NewEvent {
             id,
