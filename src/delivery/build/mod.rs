@@ -106,11 +106,11 @@ pub struct Withdrawal {
 pub fn build(turn: Turn, facts: &Facts<'_>) -> Built {
     let id = facts.key.delivery_id(turn.route.event, turn.route.type_);
     let standings = Standings::of(&turn.route, facts);
-    let Some(authority) = facts.book.sources.get(&turn.route.source) else { return Built::Unbuildable("source") };
     let withdrawn = |class, disclosure| Built::Withdrawn(Withdrawal { id: id.clone(), class, disclosure });
     if facts.consumer.ended_at.is_some() {
         return withdrawn("ConsumerEnded", standings.disclosure());
     }
+    let Some(authority) = facts.book.sources.get(&turn.route.source) else { return Built::Unbuildable("source") };
     let admitted = ground::admit(authority, facts);
     if let Some(detail) = &turn.route.detail {
         return match admitted {

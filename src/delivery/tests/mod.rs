@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod faults;
+mod grants;
 mod lives;
 mod order;
 pub(crate) mod receiver;
