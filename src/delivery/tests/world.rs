@@ -420,6 +420,7 @@ fn source() -> Source {
         calendar: Calendar::Weekdays,
         suspended: false,
         asked_at: None,
+        grants: Vec::new(),
     }
 }
 
@@ -455,6 +456,7 @@ pub fn subscription(name: &str, consumer: &Consumer) -> Subscription {
         purpose: "case-work".into(),
         legal_bases: vec!["GDPR-6-1-e".into()],
         selector: Selector::Everyone,
+        places: Default::default(),
         types: TypeSet::default_for(consumer.fields),
         level: PayloadLevel::Fields,
         fields: GroupSet::of(&[FieldGroup::Name, FieldGroup::Address]),
@@ -494,5 +496,5 @@ pub fn snapshot(type_: EventType) -> Snapshot {
     let mut change = Change::new(type_, DerivedFrom::Comparison);
     change.changed = GroupSet::of(&[FieldGroup::Address, FieldGroup::Sex]);
     change.scope = matches!(type_, EventType::ScopeEntered | EventType::ScopeLeft).then_some(ScopeReason::Moved);
-    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None }
+    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None, places: Vec::new() }
 }

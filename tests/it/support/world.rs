@@ -15,6 +15,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::cluster::{self, TestNamespace};
@@ -148,6 +149,25 @@ impl World {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let ended = tokio::time::timeout(PATIENCE, process.wait()).await.expect("it ends when asked");
         assert!(ended.unwrap().success(), "{}", self.log());
+    }
+
+    /// Runs a command against the running program, with what it reads on standard input.
+    pub async fn tool(&self, arguments: &[&str], input: &str) -> Said {
+        let data = self.data();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
+        command.args(arguments).arg("--set").arg(format!("store.path={}", data.display())).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().expect("it is piped");
+        // A command that reads nothing closes it.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 
     fn api(&self, kind: &str) -> Api<DynamicObject> {
@@ -327,6 +347,22 @@ impl World {
                 "reviewBy": review.to_string(),
             },
         })
+    }
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    /// What a command said that ended well and was asked for JSON.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
