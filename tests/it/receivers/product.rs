@@ -219,7 +219,7 @@ async fn gap(world: &mut World, citizen: &str, consumers: &[Consumer]) {
     world.register.rename(citizen, Some("Anden"), None, today()).unwrap();
     world.register.load();
     for consumer in consumers {
-        world.until_condition("ConsumerSystem", consumer.name, "Delivering", "True", Some("DeadLetters")).await;
+        world.until_condition("ConsumerSystem", consumer.name, "DeadLettersPresent", "True", Some("GivenUp")).await;
     }
     world.register.rename(citizen, Some("Tredje"), None, today()).unwrap();
     world.register.load();
