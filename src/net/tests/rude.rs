@@ -40,10 +40,9 @@ async fn said(said: &'static [u8]) -> Result<Answer, Error> {
 
 #[tokio::test]
 async fn of_a_gigabyte_no_more_is_taken_than_is_read() {
-    for head in [
-        &b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"[..],
-        b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
-    ] {
+    for head in
+        [&b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"[..], b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"]
+    {
         let (address, taken) = endless(head, b"6101800001").await;
         let answer = ask(address, LONG, 65_536).await.unwrap();
         assert_eq!((answer.status, answer.body.len(), answer.truncated), (StatusCode::OK, 65_536, true));
