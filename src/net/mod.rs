@@ -9,8 +9,9 @@ pub mod connect;
 pub mod error;
 pub mod guard;
 mod range;
+mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 use std::time::Duration;
