@@ -83,6 +83,7 @@ async fn a_wait_that_a_receiver_asked_for_is_neither_longer_nor_shorter_for_a_cl
     world.deliver().await;
     receiver.answer(|_| Answer::Status(204));
     world.clock.set_back(DAY);
+    world.deliver().await;
     world.after(290 * SEC).await;
     assert_eq!(receiver.events().len(), 1);
     world.after(20 * SEC).await;

@@ -200,7 +200,7 @@ async fn one_poisoned_person_among_many_stops_nobody_and_is_given_up_with_a_gap(
         assert_eq!(receiver.events().len(), 150);
         let parked = world.parked(consumer).await;
         assert_eq!((parked.len(), parked[0].first_seq, parked[0].record), (1, poisoned, people[70]));
-        for minute in 0..12 {
+        for minute in 0..40 {
             world.happen(people[minute], TYPE, to).await;
             world.after(60 * SEC).await;
             assert_eq!(world.sending(consumer).await, "Delivering");
@@ -342,6 +342,7 @@ async fn a_name_that_does_not_resolve_is_an_outage_and_costs_no_budget() {
     assert!(sending.message.contains("Unresolved"), "{}", sending.message);
     assert_eq!(world.dead_letters(consumer).await, 0);
     assert!(world.audited("disclosure").await.is_empty(), "nothing left");
+    receiver.answer(|_| Answer::Status(204));
     let there = receiver.url();
     world.change_consumer(consumer, |form| form.delivery.url = there).await;
     world.after(700 * SEC).await;

@@ -4,4 +4,6 @@ pub mod chance;
 pub mod cluster;
 pub mod files;
 pub mod gate;
+pub mod plane;
+pub mod proxy;
 pub mod world;
