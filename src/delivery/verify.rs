@@ -248,6 +248,7 @@ mod tests {
     fn a_challenge_is_an_event_without_a_person() {
         let made = challenge(&ResourceKey::new("aalborg", "acadre"), "2026-11-22T03:11:08.123Z".parse().unwrap());
         let body: Value = serde_json::from_slice(&made.body).unwrap();
+        crate::delivery::tests::SCHEMAS.check(&body);
         assert_eq!(body["source"], "/aalborg/consumersystems/acadre");
         assert_eq!(body["type"], "dev.cpr-operator.endpoint.verify");
         assert_eq!(body["data"], serde_json::json!({ "challenge": made.text }));

@@ -89,7 +89,9 @@ async fn arrange(
         .into_iter()
         .filter_map(|row| {
             let credentials = context.credentials.get(&row.key);
-            row.compiled.map(|form| (row.id, Basis { form, credentials }))
+            // Who else may have of it does not change how it is read.
+            row.compiled
+                .map(|form| (row.id, Basis { form: compiled::Source { grants: Vec::new(), ..form }, credentials }))
         })
         .collect();
     let stale: Vec<SourceId> = tasks

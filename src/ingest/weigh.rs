@@ -1,5 +1,7 @@
 //! Weighing one person: what changed, where they stand now, and who is to hear of it. Pure.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -8,6 +10,7 @@ use super::matching::{self, Before, Matching, Selectors, Sight};
 use crate::domain::change::{Change, DerivedFrom};
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::resource::ResourceKey;
@@ -53,6 +56,8 @@ pub struct Weighed {
     pub standing: Standing,
     /// Who hears what, in commit order, and who missed it.
     pub outcome: Matching,
+    /// Where they lived before and live now, as far as known.
+    pub places: Vec<Municipality>,
     /// Whether a live subscription covers them now.
     pub covered: bool,
     /// What is kept of them.
@@ -92,7 +97,8 @@ impl Scales<'_> {
         let changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
         let sight = Sight { before: Before::Stored(&stored.standing), after: &standing, told, now: self.now };
         let outcome = matching::match_person(self.selectors, self.source, &sight, changes);
-        self.weighed(fetched, record, Some((stored.person, stored.as_of)), standing, outcome)
+        let places = [stored.standing.municipality, standing.municipality];
+        self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome))
     }
 
     fn weigh_first(&self, record: Option<RecordId>, fetched: Person, told: &[(ConsumerId, TypeSet)]) -> Weighed {
@@ -101,20 +107,23 @@ impl Scales<'_> {
         let standing = Standing::of(&fetched, self.today, Some(&rebuilt), self.now);
         let sight = Sight { before: Before::Rebuilt(&rebuilt), after: &standing, told, now: self.now };
         let outcome = matching::match_person(self.selectors, self.source, &sight, first.changes);
-        self.weighed(fetched, record, Some((first.before, first.before_on)), standing, outcome)
+        let places = [rebuilt.municipality, standing.municipality];
+        self.weighed(fetched, record, (first.before, first.before_on), standing, (places, outcome))
     }
 
     fn weighed(
         &self,
         person: Person,
         record: Option<RecordId>,
-        before: Option<(Person, Date)>,
+        before: (Person, Date),
         standing: Standing,
-        outcome: Matching,
+        (places, outcome): ([Option<Municipality>; 2], Matching),
     ) -> Weighed {
         let covering = matching::covering(self.selectors, self.source, &standing, self.now);
         let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
-        Weighed { person, record, before, standing, outcome, covered, keep }
+        let places: BTreeSet<Municipality> = places.into_iter().flatten().collect();
+        let (before, places) = (Some(before), places.into_iter().collect());
+        Weighed { person, record, before, standing, outcome, places, covered, keep }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod client;
 pub mod connect;
 pub mod error;
 pub mod guard;
+pub mod probe;
 mod range;
 mod stream;
 #[cfg(test)]

@@ -6,4 +6,7 @@ pub mod files;
 pub mod gate;
 pub mod plane;
 pub mod proxy;
+pub mod published;
+pub mod schemas;
+pub mod webhook;
 pub mod world;
