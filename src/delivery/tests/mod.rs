@@ -1,6 +1,8 @@
 //! The journey of an event out of the store: a real store, real requests, a receiver that remembers, a clock set by hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod clock;
+mod disk;
 mod faults;
 mod grants;
 mod lives;
@@ -8,6 +10,7 @@ mod order;
 pub(crate) mod receiver;
 mod restart;
 mod rights;
+mod rude;
 mod running;
 #[path = "../../../tests/it/support/schemas.rs"]
 mod schemas;

@@ -6,6 +6,7 @@ mod audit;
 mod bytes;
 mod catalogue;
 mod configuration;
+mod damage;
 mod delivery;
 mod keys;
 mod migrations;
