@@ -12,6 +12,7 @@ use super::reader::Reader;
 use super::source::Source;
 use super::{announce, due, feed, settle, state};
 use crate::domain::compiled;
+use crate::store::doubt::{self, Kind};
 use crate::store::source::SourceState;
 use crate::store::{self, cursor, unread};
 use crate::upstream::datafordeler::{Client, Retry};
@@ -175,13 +176,17 @@ impl Task {
         let mut conn = self.source.store.main.read().await?;
         let read = cursor::read(&mut conn, self.source.id).await?;
         self.state.unread = unread::count(&mut conn, self.source.id).await?;
+        self.state.apart = doubt::count(&mut conn, self.source.id, Kind::Apart).await?;
+        self.state.vanished = doubt::count(&mut conn, self.source.id, Kind::Vanished).await?;
         drop(conn);
         self.state.import = read.as_ref().map(|cursor| cursor.import);
         self.state.feed = read.map(|cursor| {
             let settings = &self.source.settings;
             let now = self.source.clock.now();
             let watch = &self.reader.watch;
-            feed::judge(&cursor, watch, self.state.unread, self.form.calendar, settings.unfinished_after, now)
+            let state = &self.state;
+            let persons = feed::Persons { unread: state.unread, apart: state.apart, vanished: state.vanished };
+            feed::judge(&cursor, watch, persons, self.form.calendar, settings.unfinished_after, now)
         });
         let healthy = self.state.feed.as_ref().is_some_and(|feed| feed.reason == "Healthy");
         self.metrics.feed(&self.source.key, healthy, self.reader.watch.changed_at);

@@ -59,7 +59,7 @@ pub async fn delete_partly(conn: &mut Conn) -> Result<u64, Error> {
     Ok(deleted.rows_affected())
 }
 
-/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, requests, what is parked, routes
+/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, doubts, requests, what is parked, routes
 /// and events, and the copies of sealed content in dead letters. How many person rows.
 pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error> {
     let list = hexes(records);
@@ -67,6 +67,7 @@ pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error>
         "DELETE FROM told WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM missed WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM unread WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM doubt WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM request WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM parked WHERE (consumer, record) IN (
              SELECT c.id, unhex(j.value) FROM json_each(?) j CROSS JOIN consumer c)",

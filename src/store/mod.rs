@@ -14,6 +14,7 @@ pub mod consumer;
 pub mod cursor;
 pub mod database;
 pub mod dead_letter;
+pub mod doubt;
 mod error;
 pub mod event;
 mod files;

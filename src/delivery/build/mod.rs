@@ -14,7 +14,7 @@ use std::fmt;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use self::content::related_records;
+pub use self::content::{named_records, related_records};
 pub use self::ground::Ceiling;
 use self::ground::{Admitted, Ground, Standings};
 use super::book::Book;
@@ -143,7 +143,7 @@ fn told(turn: Turn, snapshot: &Snapshot, protected: bool, grounds: &[Ground], id
     let event = CloudEvent::new(&id, &source, turn.route.type_, Some(subject), turn.route.at, data);
     let body = event.into_bytes();
     let disclosure = ground::disclosure(grounds.iter().map(|g| g.row.as_ref()), groups);
-    let ceiling = Ceiling::of(grounds, protected, &related_records(&snapshot.after), facts);
+    let ceiling = Ceiling::of(grounds, protected, &named_records(snapshot), facts);
     Built::Delivery(Box::new(Delivery { turn, id, body, disclosure, ceiling }))
 }
 
