@@ -6,7 +6,7 @@
 //! feed waits and the source's conditions say for what; nobody but the source's own persons is held up.
 //!
 //! Walk: `fetch → derive → matching → weigh → known → commit`. Beside it: [`settle`] for changed selections, [`due`] for dates that
-//! come, [`announce`] for what no register tells, [`janitor`] for what goes.
+//! come, [`announce`] for what no register tells, [`jobs`] for what people ask to be sent again, [`janitor`] for what goes.
 
 pub mod announce;
 pub mod commit;
@@ -17,6 +17,7 @@ mod error;
 pub mod feed;
 pub mod fetch;
 pub mod janitor;
+pub mod jobs;
 pub mod known;
 pub mod matching;
 pub mod metrics;

@@ -5,6 +5,7 @@ mod faults;
 mod lives;
 mod order;
 pub(crate) mod receiver;
+mod replay;
 mod restart;
 mod rights;
 mod running;

@@ -8,6 +8,7 @@ mod dialects;
 mod feed;
 mod grants;
 mod inactive;
+mod jobs;
 mod numbers;
 mod protection;
 mod removal;
