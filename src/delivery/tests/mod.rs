@@ -8,6 +8,7 @@ mod grants;
 mod lives;
 mod order;
 pub(crate) mod receiver;
+mod replay;
 mod restart;
 mod rights;
 mod rude;
