@@ -19,6 +19,11 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
 /// The measures of all sources. Clones count together.
 #[derive(Clone, Default)]
 pub struct Metrics {
@@ -33,6 +38,7 @@ pub struct Metrics {
     readings: Family<OutcomeLabel, Counter>,
     events: Family<SourceLabel, Counter>,
     healthy: Family<SourceLabel, Gauge>,
+    jobs: Family<KindLabel, Gauge>,
 }
 
 impl Metrics {
@@ -61,6 +67,7 @@ impl Metrics {
             self.identities.clone(),
         );
         registry.register("cpr_ingest_readings", "Readings of the feed, by outcome", self.readings.clone());
+        registry.register("cpr_ingest_jobs", "Jobs that somebody asked for and that have not ended", self.jobs.clone());
         registry.register("cpr_ingest_import", "Number of the last import wholly committed", self.import.clone());
         registry.register("cpr_ingest_feed_healthy", "1 while the feed is whole and fresh", self.healthy.clone());
         registry.register(
@@ -68,6 +75,11 @@ impl Metrics {
             "When the register last told of a new import, by our clock",
             self.changed.clone(),
         );
+    }
+
+    /// So many jobs of a kind have not ended.
+    pub fn jobs(&self, kind: &'static str, open: usize) {
+        self.jobs.get_or_create(&KindLabel { kind }).set(open as i64);
     }
 
     /// An import was committed.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Error;
 use super::credentials::SourceCredentials;
+use super::jobs::{Office, Progress};
 use super::metrics::Metrics;
 use super::reader::Reader;
 use super::source::Source;
@@ -63,6 +64,8 @@ impl Task {
         let worked = settle::run_once(&self.source).await?
             + announce::resumed(&self.source).await?
             + announce::snapshots(&self.source).await?;
+        // What people ask for comes after what is owed: then everyone is settled.
+        let asked = if worked == 0 { self.carry_out().await? } else { Progress::Worked };
         let due = self.remaining().is_zero();
         let read = match (due, self.form.suspended) {
             (true, false) => self.read().await?,
@@ -73,10 +76,18 @@ impl Task {
         if due {
             self.tell().await?;
         }
-        Ok(match worked > 0 || read {
-            true => Round::Worked,
-            false => Round::Idle(self.remaining().min(Duration::from_secs(1))),
+        Ok(match asked {
+            Progress::Worked => Round::Worked,
+            _ if read => Round::Worked,
+            Progress::Paused => Round::Idle(self.remaining().min(Duration::from_millis(50))),
+            Progress::Nothing => Round::Idle(self.remaining().min(Duration::from_secs(1))),
         })
+    }
+
+    async fn carry_out(&self) -> Result<Progress, Error> {
+        let Source { store, clock, bells, .. } = &*self.source;
+        let office = Office { store, bells, now: clock.now(), source: Some(&self.source) };
+        office.run_once(&self.metrics).await
     }
 
     /// How long the register is still to be left alone. A clock that was set back ends the pause.

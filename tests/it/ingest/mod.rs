@@ -9,6 +9,7 @@ mod feed;
 mod grants;
 mod identity;
 mod inactive;
+mod jobs;
 mod numbers;
 mod protection;
 mod removal;
