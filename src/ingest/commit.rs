@@ -69,6 +69,8 @@ pub struct Committed {
     pub open: Vec<Question>,
     /// Entries of the register that turned out to be one person with another.
     pub merged: u64,
+    /// Those of them that had records of their own: the closed one's, and that of the person who goes on.
+    pub joined: Vec<(RecordId, RecordId)>,
     /// Persons who were kept apart from another entry that claims the same number.
     pub doubtful: u64,
     /// Persons whom we hold and whom the register does not know any more.
@@ -87,6 +89,7 @@ impl Committed {
         self.again.extend(part.again);
         self.open.extend(part.open);
         self.merged += part.merged;
+        self.joined.extend(part.joined);
         self.doubtful += part.doubtful;
         self.vanished += part.vanished;
         self.unreadable.extend(part.unreadable);
@@ -100,7 +103,8 @@ struct Ready {
     events: Vec<NewEvent>,
     told: Vec<(Told, bool)>,
     missed: Vec<(SubscriptionId, RecordId, bool)>,
-    merged: u64,
+    joined: Vec<RecordId>,
+    adopted: bool,
     doubtful: bool,
     /// Keeps the person's key from being deleted before the transaction that relies on it has committed.
     _key: Ensured,
@@ -116,9 +120,9 @@ struct Prepared {
 /// Commits a batch.
 pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
-        // What a subscription missed is told before anything new.
-        while announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
+        // What a subscription missed is told before anything new; one that goes on from here on moves the version.
+        while announce::resumed(source).await? > 0 {}
         let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;
         let mut tx = source.store.main.begin().await?;
@@ -207,7 +211,8 @@ fn seal_one(
         None => None,
     };
     let events = seal_events(source, selections, &one, &ensured, references, relatives)?;
-    let (merged, doubtful) = (one.joined.len() as u64 + u64::from(one.adopted), one.doubtful);
+    let joined = one.joined.iter().map(|other| other.record).collect();
+    let (adopted, doubtful) = (one.adopted, one.doubtful);
     let content = one.person.clone().cut_to(one.keep);
     let row = PersonRow {
         record,
@@ -233,7 +238,7 @@ fn seal_one(
     });
     let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
     let (told, missed) = (told.collect(), missed.collect());
-    Ok(Ready { told, missed, merged, doubtful, row, id: one.person.id, events, _key: ensured })
+    Ok(Ready { told, missed, joined, adopted, doubtful, row, id: one.person.id, events, _key: ensured })
 }
 
 fn seal_events(
@@ -292,7 +297,9 @@ async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [
         Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };
     let (mut rows, mut events, mut stated, mut undone, mut missed) = (vec![], vec![], vec![], vec![], vec![]);
     let mut ids: HashMap<RecordId, PersonId> = HashMap::new();
-    done.merged = ready.iter().map(|one| one.merged).sum();
+    let joined = ready.iter().flat_map(|one| one.joined.iter().map(|closed| (*closed, one.row.record)));
+    done.joined = joined.collect();
+    done.merged = (done.joined.len() + ready.iter().filter(|one| one.adopted).count()) as u64;
     for one in ready.iter_mut() {
         ids.extend(one.id.take().map(|id| (one.row.record, id)));
         events.append(&mut one.events);
