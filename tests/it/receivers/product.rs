@@ -205,7 +205,7 @@ async fn what_people_live_through_is_what_every_receiver_holds() {
     is_mended(&world, &consumers).await;
     for consumer in &consumers {
         world.delete("CprSubscription", consumer.name).await;
-        let left = consumer.until(&world, "name.changed", is_named("Tredje")).await;
+        let left = consumer.until(&world, "name.corrected", is_named("Tredje")).await;
         consumer.until(&world, "subscription.ended", |event| event["data"]["reason"] == "Deleted").await;
         assert!(consumer.held(&left).await.groups.is_empty(), "{}", consumer.name);
     }
@@ -236,8 +236,7 @@ async fn refuse_one(world: &World, citizen: &str, consumers: &[Consumer]) {
 /// It is given up after its minute; the next event says so, and a snapshot mends it.
 async fn is_mended(world: &World, consumers: &[Consumer]) {
     for consumer in consumers {
-        world.until_condition("ConsumerSystem", consumer.name, "DeadLettersPresent", "True", Some("GivenUp")).await;
-        let reference = consumer.until(world, "name.changed", |event| event["gapbefore"] == true).await;
+        let reference = consumer.until(world, "name.corrected", |event| event["gapbefore"] == true).await;
         consumer.until(world, "snapshot", is_named("Tredje")).await;
         let held = consumer.held(&reference).await;
         assert_eq!((held.groups["Name"]["first"].as_str(), held.gap), (Some("Tredje"), false), "{}", consumer.name);
