@@ -9,6 +9,7 @@ use jiff::civil::date;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::delivery::book::Authority;
 use crate::delivery::queue::testing::route;
 use crate::delivery::queue::{Key, Turn};
 use crate::delivery::tests::SCHEMAS;
@@ -97,7 +98,10 @@ impl Case {
             version: 1,
             consumers: HashMap::new(),
             subscriptions: rows.collect(),
-            sources: HashMap::from([(1, ResourceKey::new("aalborg", "datafordeler"))]),
+            sources: HashMap::from([(
+                1,
+                Authority { key: ResourceKey::new("aalborg", "datafordeler"), grants: Some(Vec::new()) },
+            )]),
         };
         build(
             turn,
