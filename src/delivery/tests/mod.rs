@@ -4,9 +4,11 @@
 mod clock;
 mod disk;
 mod faults;
+mod grants;
 mod lives;
 mod order;
 pub(crate) mod receiver;
+mod replay;
 mod restart;
 mod rights;
 mod rude;

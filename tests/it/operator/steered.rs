@@ -273,6 +273,7 @@ fn source_state() -> SourceState {
         feed: Some(FeedState { reason: "Healthy".into(), message: "fine".into() }),
         lookup_by_person_id: Some(true),
         unread: 0,
+        ..SourceState::default()
     }
 }
 
