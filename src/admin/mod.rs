@@ -6,7 +6,9 @@
 //! each refusal, is an entry of the audit record. When it fails, nothing but the command is affected.
 
 pub mod consumer_test;
+pub mod doctor;
 mod problem;
+pub mod report;
 mod requests;
 pub mod server;
 pub mod who;
@@ -15,6 +17,7 @@ pub mod wire;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use prometheus_client::registry::Registry;
 
 use crate::audit::{self, Asker, Entry, Outcome};
 use crate::delivery::credentials::SigningBook;
@@ -40,6 +43,10 @@ pub struct Context {
     pub bells: Bells,
     /// All settings.
     pub settings: Arc<Settings>,
+    /// What is measured.
+    pub metrics: Arc<Registry>,
+    /// Version and commit of the program.
+    pub version: &'static str,
     /// Who asks the cluster what a caller may do.
     pub cluster: who::Cluster,
 }

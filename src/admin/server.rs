@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
 use tokio::net::{UnixListener, UnixSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::requests::Peer;
-use super::{Context, consumer_test};
+use super::{Context, consumer_test, doctor, report};
 
 /// Connections that wait to be accepted.
 const WAITING: u32 = 64;
@@ -35,5 +35,8 @@ pub async fn serve(listener: UnixListener, context: Context, stop: CancellationT
 }
 
 fn routes() -> Router<Context> {
-    Router::new().route("/v1/consumers/{namespace}/{name}/test", post(consumer_test::run))
+    Router::new()
+        .route("/v1/doctor", get(doctor::run))
+        .route("/v1/report", get(report::run))
+        .route("/v1/consumers/{namespace}/{name}/test", post(consumer_test::run))
 }

@@ -29,3 +29,44 @@ pub struct Tested {
     /// Whether deliveries go out now.
     pub verified: bool,
 }
+
+/// How one thing stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What kind of thing.
+    pub area: Area,
+    /// Which one.
+    pub subject: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What was found, and what to do where it is not well.
+    pub message: String,
+}
+
+/// What kind of thing was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Area {
+    /// The databases and their disk.
+    Database,
+    /// The root key.
+    RootKey,
+    /// The clock.
+    Clock,
+    /// The cluster's API server.
+    Cluster,
+    /// A register.
+    Register,
+    /// A consumer's address.
+    Endpoint,
+}
+
+/// How a thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Well.
+    Ok,
+    /// It works, but somebody should look.
+    Warning,
+    /// It does not work.
+    Problem,
+}

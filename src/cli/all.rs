@@ -74,8 +74,11 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("http.listen {listen}"))?;
     let socket = process.settings.admin.socket(&process.settings.store.path);
     let admin = admin::server::bind(&socket).with_context(|| format!("admin.socket {}", socket.display()))?;
-    let roles = [process.ingest(), process.deliver(), process.reconcile(), process.administer(admin)];
-    process.serve(listener).await?;
+    let roles = [process.ingest(), process.deliver(), process.reconcile()];
+    let registry = Arc::new(std::mem::take(&mut process.registry));
+    let roles = roles.into_iter().chain([Some(process.administer(admin, registry.clone()))]);
+    let roles: Vec<_> = roles.collect();
+    process.serve(listener, registry).await?;
     for role in roles.into_iter().flatten() {
         role.await.context("a role of the process ended by a fault of its own")?;
     }
@@ -153,7 +156,7 @@ impl Process {
         Some(self.spawn(operator::run(context, ClusterConfig::Inferred, self.stop.clone())))
     }
 
-    fn administer(&self, listener: UnixListener) -> Option<JoinHandle<()>> {
+    fn administer(&self, listener: UnixListener, metrics: Arc<Registry>) -> JoinHandle<()> {
         let client: Arc<OnceCell<kube::Client>> = Arc::default();
         let context = admin::Context {
             store: self.store.clone(),
@@ -161,14 +164,16 @@ impl Process {
             signing: self.signing.clone(),
             bells: self.bells.clone(),
             settings: Arc::new(self.settings.clone()),
+            metrics,
+            version: VERSION,
             cluster: Arc::new(move || Box::pin(connected(client.clone()))),
         };
         let serving = admin::server::serve(listener, context, self.stop.clone());
-        Some(self.spawn(async move {
+        self.spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the admin socket ended");
             }
-        }))
+        })
     }
 
     /// A role that ends before it was told to takes the process with it: a supervisor starts it again as a whole.
@@ -181,10 +186,10 @@ impl Process {
     }
 
     /// Serves probes and metrics until told to stop.
-    async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+    async fn serve(self, listener: TcpListener, registry: Arc<Registry>) -> anyhow::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "probes and metrics");
         self.health.set_ready();
-        let serving = probes::serve(listener, self.health.clone(), Arc::new(self.registry), self.stop.clone());
+        let serving = probes::serve(listener, self.health.clone(), registry, self.stop.clone());
         serving.await.context("serving probes and metrics")
     }
 }

@@ -182,6 +182,9 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
 async fn sweep(context: Context, stop: CancellationToken) {
     let mut janitor = Janitor::default();
     while !stop.is_cancelled() {
+        if !context.clock.is_believed() {
+            tokio::select! { () = tokio::time::sleep(SWEEP) => continue, () = stop.cancelled() => return }
+        }
         let rest = match janitor.run_once(&context.store, &context.retention, context.clock.now()).await {
             Ok(removed) if removed.any() => {
                 tracing::debug!(persons = removed.persons, resources = removed.resources, rows = removed.rows, "swept");

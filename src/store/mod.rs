@@ -33,6 +33,7 @@ mod rows;
 pub mod schema;
 pub mod seal;
 pub mod selection;
+pub mod sizes;
 pub mod source;
 pub mod subscription;
 pub mod told;

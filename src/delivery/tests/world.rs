@@ -13,7 +13,7 @@ use crate::delivery::chance::Chance;
 use crate::delivery::credentials::{SigningBook, SigningKeys};
 use crate::delivery::metrics::Metrics;
 use crate::delivery::{Context, Engine};
-use crate::domain::change::{Change, DerivedFrom, Snapshot};
+use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
 use crate::domain::compiled::{
     Calendar, Consumer, Delivery, MunicipalityCodes, PayloadLevel, Retry, Selector, Source, Subscription, Verification,
 };
@@ -534,5 +534,6 @@ pub fn home() -> Municipality {
 pub fn snapshot(type_: EventType) -> Snapshot {
     let mut change = Change::new(type_, DerivedFrom::Comparison);
     change.changed = GroupSet::of(&[FieldGroup::Address, FieldGroup::Sex]);
+    change.scope = matches!(type_, EventType::ScopeEntered | EventType::ScopeLeft).then_some(ScopeReason::Moved);
     Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None, places: vec![home()] }
 }

@@ -1,6 +1,7 @@
 //! The operator alone against a real API server, with a clock that is turned by hand.
 
 mod clock;
+mod grants;
 mod leader;
 mod lifecycle;
 mod record;
