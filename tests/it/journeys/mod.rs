@@ -6,4 +6,5 @@ mod chaos;
 mod namespace;
 mod outage;
 mod suspend;
+mod tenant;
 mod webhook;

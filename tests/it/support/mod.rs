@@ -6,5 +6,6 @@ pub mod files;
 pub mod gate;
 pub mod published;
 pub mod schemas;
+pub mod tenant;
 pub mod webhook;
 pub mod world;
