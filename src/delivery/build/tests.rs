@@ -325,6 +325,25 @@ fn a_move_says_where_from_and_a_new_number_says_the_old_one() {
 }
 
 #[test]
+fn a_merge_names_the_other_reference_only_to_who_knows_both_and_never_later_than_first() {
+    let other = RecordId([0x55; 16]);
+    let mut case = case(EventType::PersonMerged);
+    case.subscriptions[0].level = PayloadLevel::Reference;
+    case.snapshot.as_mut().unwrap().change.joined = Some(other);
+    assert!(case.data().get("previous").is_none());
+    let unknown = case.delivery();
+    case.claimed.insert(other);
+    assert_eq!(case.data()["previous"], json!({ "reference": key().reference(other) }));
+    let known = case.delivery();
+    let again = |case: &Case, before: &Delivery| match case.build_turn(before.turn.clone(), Some(&before.ceiling)) {
+        Built::Delivery(delivery) => delivery.body,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(again(&case, &known), known.body);
+    assert_eq!(again(&case, &unknown), unknown.body);
+}
+
+#[test]
 fn a_snapshot_holds_all_that_is_granted() {
     let fields = case(EventType::Snapshot).data()["fields"].clone();
     assert_eq!(fields.as_object().unwrap().len(), GRANTED.iter().count());

@@ -59,7 +59,7 @@ pub const GRANTED: GroupSet = GroupSet::of(&[
 
 /// A world.
 pub struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub store: Store,
     pub clock: Clock,
     pub context: Context,
@@ -127,7 +127,7 @@ impl World {
         store::meta::raise_configuration(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         Self {
-            _folder: folder,
+            folder: folder,
             store,
             clock,
             context,
@@ -386,6 +386,25 @@ impl World {
         if let Some(engine) = self.engine.take() {
             engine.crash();
         }
+    }
+
+    /// The main database may grow no more; none: as it likes.
+    pub async fn limit_pages(&self, most: Option<u32>) {
+        let mut tx = self.store.main.begin().await.unwrap();
+        // A limit below the present size is the present size.
+        let pragma = format!("PRAGMA max_page_count = {}", most.unwrap_or(1 << 30));
+        sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Another program writes to the main database until what this gives is dropped.
+    pub async fn hold_database(&self) -> sqlx::SqliteConnection {
+        use sqlx::{Connection, Executor};
+        let path = self.folder.path().join("store").join(store::open::MAIN_FILE);
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        other
     }
 
     pub async fn parked(&self, consumer: ConsumerId) -> Vec<Parked> {

@@ -5,6 +5,7 @@ mod canary;
 mod chaos;
 mod namespace;
 mod outage;
+mod scarcity;
 mod suspend;
 mod tenant;
 mod webhook;

@@ -2,6 +2,8 @@
 
 mod clock;
 mod grants;
+mod crowd;
+mod definitions;
 mod leader;
 mod lifecycle;
 mod record;
@@ -9,3 +11,4 @@ mod rights;
 mod secrets;
 mod steered;
 mod unreadable;
+mod watches;
