@@ -130,7 +130,13 @@ async fn each_request_to_the_register_is_recorded_with_as_many_subjects() {
 async fn a_grant_of_the_source_that_is_taken_away_ends_all_and_comes_back_as_a_wider_selection() {
     let mut world = World::ready().await;
     let person = world.known(HOME).await;
-    world.subscribe("clients", "acadre", |form| *form = form.cut_to(Allowance::Nothing)).await;
+    let mut whole = None;
+    world
+        .subscribe("clients", "acadre", |form| {
+            let cut = form.cut_to(Allowance::Nothing);
+            whole = Some(std::mem::replace(form, cut));
+        })
+        .await;
     world.poll().await;
     world.told().await;
     world.register.rename(&person, None, Some("Andersen"), world.today()).unwrap();
@@ -139,7 +145,7 @@ async fn a_grant_of_the_source_that_is_taken_away_ends_all_and_comes_back_as_a_w
     world.import().await;
     assert_eq!(world.told().await, NOTHING);
     assert_eq!(world.audited("fetch").await.len(), fetched + 1, "who is stored is followed, nobody else is asked for");
-    world.subscribe("clients", "acadre", |_| ()).await;
+    world.subscribe("clients", "acadre", |form| *form = whole.unwrap()).await;
     world.poll().await;
     assert_eq!(world.told().await, ["acadre scope.entered SubscriptionChanged"]);
 }

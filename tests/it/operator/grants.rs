@@ -133,7 +133,8 @@ async fn a_source_that_is_not_granted_and_one_that_is_not_there_are_answered_ali
         for condition in status["conditions"].as_array_mut().unwrap() {
             condition["lastTransitionTime"].take();
         }
-        answers.push(status.to_string().replace(of, "…"));
+        let said = status.to_string();
+        answers.push(said.replace(&format!("/{of} "), "/… ").replace(&format!("CprSource {of} "), "CprSource … "));
     }
     assert_eq!(answers[0], answers[1]);
     let mut spec = subscription(&world.tenant.day(100));

@@ -1,9 +1,9 @@
 //! The operator alone against a real API server, with a clock that is turned by hand.
 
 mod clock;
-mod grants;
 mod crowd;
 mod definitions;
+mod grants;
 mod leader;
 mod lifecycle;
 mod record;
