@@ -189,7 +189,8 @@ pub fn shifts(
     let entered =
         entered.map(|c| Shift { subscription: c.id, reason: ScopeReason::SubscriptionChanged, entered: true });
     let left = before.iter().filter(|c| !has(&after, c.id)).filter_map(|c| {
-        let present = now.get(c.id)?;
+        // Of one that may be told nothing at all nobody is told to have left: it will hear of them anew, if it ever does.
+        let present = now.get(c.id).filter(|present| !present.subscription.covers_nobody())?;
         let over_time = standing.status.presence() == Presence::Inactive
             && present.subscription.selector == c.subscription.selector;
         let reason = if over_time { ScopeReason::Inactive } else { ScopeReason::SubscriptionChanged };

@@ -107,7 +107,8 @@ pub async fn upsert(
     let lasts = compiled.is_some_and(|form| form.ends_at.is_none_or(|end| end > now));
     let begins = known.as_ref().is_none_or(|row| row.ended_at.is_some() && lasts);
     let live = known.as_ref().filter(|row| row.ended_at.is_none()).and_then(|row| row.compiled.as_ref());
-    let selects_anew = live != compiled.filter(|_| begins || live.is_some());
+    let lives = begins || known.as_ref().is_some_and(|row| row.ended_at.is_none());
+    let selects_anew = live != compiled.filter(|_| lives);
     let form = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
     let id = sqlx::query_scalar(
         "INSERT INTO subscription (namespace, name, uid, generation, source, consumer, compiled, began_at)

@@ -64,8 +64,9 @@ fn lived_within(subscription: &Subscription, standing: &Standing) -> bool {
 }
 
 fn selects(subscription: &Subscription, standing: &Standing) -> bool {
-    match &subscription.selector {
+    let selected = match &subscription.selector {
         Selector::Everyone => true,
         Selector::Municipalities(selected) => standing.municipality.is_some_and(|here| selected.contains(&here)),
-    }
+    };
+    selected && subscription.places.covers_place(standing.municipality)
 }
