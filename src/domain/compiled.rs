@@ -156,19 +156,95 @@ pub struct Subscription {
     pub sector: Sector,
     /// How long those who died, emigrated or disappeared stay covered.
     pub follow_inactive: Duration,
+    /// How long those who move out of its municipalities stay covered, if they do.
+    #[serde(default)]
+    pub follow_on_move: Option<Duration>,
+    /// What it says of persons whom we know when it begins.
+    #[serde(default)]
+    pub announce: Announce,
     /// Whether it is suspended: nothing is routed.
     pub suspended: bool,
     /// The instant after which it has ended by itself.
     pub ends_at: Option<Timestamp>,
 }
 
-/// Who is covered by a subscription.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Selector {
+/// Who is covered by a subscription; what it says adds up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredSelector")]
+pub struct Selector {
     /// Everyone whom the register tells of.
-    Everyone,
+    pub everyone: bool,
     /// Who lives in one of these.
+    pub municipalities: BTreeSet<Municipality>,
+    /// Who is on its list, whether managed or in a Secret.
+    pub listed: bool,
+}
+
+impl Selector {
+    /// Everyone.
+    pub fn everyone() -> Self {
+        Self { everyone: true, ..Self::default() }
+    }
+
+    /// Who lives in one of these.
+    pub fn living_in(municipalities: impl IntoIterator<Item = Municipality>) -> Self {
+        Self { municipalities: municipalities.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Who is on the list.
+    pub fn listed() -> Self {
+        Self { listed: true, ..Self::default() }
+    }
+
+    /// Whether anybody is covered for where they live.
+    pub fn has_area(&self) -> bool {
+        self.everyone || !self.municipalities.is_empty()
+    }
+
+    /// Whether somebody who lives here is covered for that; none lives nowhere.
+    pub fn has_place(&self, here: Option<Municipality>) -> bool {
+        self.everyone || here.is_some_and(|here| self.municipalities.contains(&here))
+    }
+}
+
+/// The forms in which a selector may be stored: as it is, and as it was when it could be one thing only.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredSelector {
+    Whole {
+        #[serde(default)]
+        everyone: bool,
+        #[serde(default)]
+        municipalities: BTreeSet<Municipality>,
+        listed: bool,
+    },
+    One(OneSelector),
+}
+
+#[derive(Deserialize)]
+enum OneSelector {
+    Everyone,
     Municipalities(BTreeSet<Municipality>),
+}
+
+impl From<StoredSelector> for Selector {
+    fn from(stored: StoredSelector) -> Self {
+        match stored {
+            StoredSelector::Whole { everyone, municipalities, listed } => Self { everyone, municipalities, listed },
+            StoredSelector::One(OneSelector::Everyone) => Self::everyone(),
+            StoredSelector::One(OneSelector::Municipalities(all)) => Self::living_in(all),
+        }
+    }
+}
+
+/// What a subscription says of persons whom we know when it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Announce {
+    /// Nothing.
+    #[default]
+    None,
+    /// One snapshot of each.
+    Snapshot,
 }
 
 /// How much a payload holds.
@@ -180,4 +256,30 @@ pub enum PayloadLevel {
     ChangedGroups,
     /// And what they hold now.
     Fields,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_of_the_earlier_form_are_read() {
+        let read = |text: &str| serde_json::from_str::<Selector>(text).unwrap();
+        let aalborg = Municipality::parse("0851").unwrap();
+        assert_eq!(read("\"Everyone\""), Selector::everyone());
+        let one = serde_json::json!({ "Municipalities": [aalborg] }).to_string();
+        assert_eq!(read(&one), Selector::living_in([aalborg]));
+    }
+
+    #[test]
+    fn a_selector_is_read_as_it_was_written() {
+        let aalborg = Municipality::parse("0851").unwrap();
+        let both = Selector { listed: true, ..Selector::living_in([aalborg]) };
+        for selector in [Selector::everyone(), Selector::listed(), both] {
+            let text = serde_json::to_string(&selector).unwrap();
+            assert_eq!(serde_json::from_str::<Selector>(&text).unwrap(), selector);
+        }
+        assert!(serde_json::from_str::<Selector>("{}").is_err());
+    }
 }

@@ -7,22 +7,25 @@ use super::Error;
 use super::selections::Selections;
 use super::settle;
 use super::source::Source;
-use super::weigh::{Scales, Stored, Weighed};
-use crate::domain::event_type::TypeSet;
+use super::weigh::{Scales, Stored, Ties, Weighed};
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::status::Presence;
+use crate::domain::subject::Subjects;
 use crate::store::keys::{Ensured, Identity};
 use crate::store::person::PersonRow;
-use crate::store::{ConsumerId, person, told};
+use crate::store::{SubscriptionId, person, subject, told};
 
-/// What is stored of a person, and what their consumers were told and have not seen undone.
+/// What is stored of a person, and who hears of them.
 #[derive(Default)]
 struct Before {
     stored: Option<Stored>,
-    told: Vec<(ConsumerId, TypeSet)>,
+    ties: Ties,
 }
+
+/// The subscriptions that put fetched persons on their lists now.
+pub type Lists = HashMap<PersonId, Vec<SubscriptionId>>;
 
 /// Weighs fetched persons against what is stored; those of whom nothing is to be stored are left out.
 pub async fn weigh(
@@ -30,6 +33,7 @@ pub async fn weigh(
     selections: &Selections,
     scales: &Scales<'_>,
     fetched: &[Person],
+    lists: &Lists,
 ) -> Result<Vec<Weighed>, Error> {
     let (persons, ids): (Vec<&Person>, Vec<PersonId>) =
         fetched.iter().filter_map(|person| Some((person, person.id.clone()?))).unzip();
@@ -43,7 +47,8 @@ pub async fn weigh(
         if before.stored.as_ref().is_some_and(|stored| has_given_way(fetched, stored)) {
             continue;
         }
-        let one = scales.weigh(record, before.stored, fetched.clone(), &before.told);
+        let lists = fetched.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        let one = scales.weigh(record, before.stored, fetched.clone(), Ties { lists, ..before.ties });
         if one.is_ours(was_stored) {
             weighed.push(one);
         }
@@ -77,8 +82,9 @@ pub async fn ensure(
     for (one, ensured) in weighed.into_iter().zip(ensured) {
         let adopts = if one.record.is_none() { before.remove(&ensured.record) } else { None };
         let one = match adopts {
-            Some(Before { stored: Some(stored), told }) => {
-                scales.weigh(Some(ensured.record), Some(stored), one.person, &told)
+            Some(Before { stored: Some(stored), ties }) => {
+                let ties = Ties { lists: one.ties.lists, ..ties };
+                scales.weigh(Some(ensured.record), Some(stored), one.person, ties)
             }
             _ => one,
         };
@@ -107,17 +113,24 @@ async fn before(
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, Before>, Error> {
     let mut rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
-    let late: Vec<PersonRow> =
-        rows.values().filter(|row| !settle::is_settled(source, selections, row)).cloned().collect();
+    let mut subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), records).await?;
+    let nobody = Subjects::default();
+    let is_late =
+        |row: &&PersonRow| !settle::is_settled(source, selections, row, subjects.get(&row.record).unwrap_or(&nobody));
+    let late: Vec<PersonRow> = rows.values().filter(is_late).cloned().collect();
     if !late.is_empty() {
         settle::settle_rows(source, selections, late).await?;
         rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
+        subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), records).await?;
     }
     let keys = source.store.keys.person_keys(records).await?;
     let told = told::find(&mut *source.store.main.read().await?, records).await?;
     let mut found: HashMap<RecordId, Before> = HashMap::new();
     for (record, by) in told {
-        found.entry(record).or_default().told = by.into_iter().collect();
+        found.entry(record).or_default().ties.told = by.into_iter().collect();
+    }
+    for (record, subjects) in subjects {
+        found.entry(record).or_default().ties.subjects = subjects;
     }
     for (record, row) in rows {
         let Some(key) = keys.get(&record) else { continue };

@@ -6,7 +6,7 @@
 //! feed waits and the source's conditions say for what; nobody but the source's own persons is held up.
 //!
 //! Walk: `fetch → derive → matching → weigh → known → commit`. Beside it: [`settle`] for changed selections, [`due`] for dates that
-//! come, [`announce`] for what no register tells, [`janitor`] for what goes.
+//! come, [`lists`] for persons whom a subscription has by name, [`announce`] for what no register tells, [`janitor`] for what goes.
 
 pub mod announce;
 pub mod commit;
@@ -18,6 +18,7 @@ pub mod feed;
 pub mod fetch;
 pub mod janitor;
 pub mod known;
+pub mod lists;
 pub mod matching;
 pub mod metrics;
 pub mod reader;

@@ -7,6 +7,7 @@
 //! Functions are grouped by noun and take a connection, so that the caller decides on the transaction.
 
 mod aead;
+pub mod announcing;
 pub mod attempt;
 pub mod audit_entry;
 pub mod catalogue;
@@ -20,6 +21,8 @@ mod files;
 pub mod keys;
 pub mod lane;
 mod leaving;
+pub mod list_hour;
+pub mod listing;
 pub mod meta;
 pub mod missed;
 pub mod open;
@@ -34,6 +37,7 @@ pub mod schema;
 pub mod seal;
 pub mod selection;
 pub mod source;
+pub mod subject;
 pub mod subscription;
 pub mod told;
 pub mod unread;

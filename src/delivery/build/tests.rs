@@ -19,6 +19,7 @@ use crate::domain::event_type::{Class, EventType};
 use crate::domain::field_group::FieldGroup;
 use crate::domain::person::{Parent, ParentRole, Related, Row};
 use crate::domain::resource::{ProtectedPersons, ResourceKey, Sector};
+use crate::domain::subject::Subjects;
 use crate::store::subscription::{EndReason, SubscriptionRow};
 
 /// What an event is built from; each test changes what it is about.
@@ -30,6 +31,7 @@ struct Case {
     snapshot: Option<Snapshot>,
     protected: bool,
     claimed: HashSet<RecordId>,
+    subjects: Subjects,
     gap: bool,
     type_: EventType,
 }
@@ -45,6 +47,7 @@ fn case(type_: EventType) -> Case {
         snapshot: Some(snapshot(type_)),
         protected: false,
         claimed: HashSet::new(),
+        subjects: Subjects::default(),
         gap: false,
         type_,
     }
@@ -105,6 +108,7 @@ impl Case {
                 key: &key(),
                 snapshot: self.snapshot.as_ref(),
                 protected: self.protected,
+                subjects: &self.subjects,
                 claimed: &self.claimed,
                 ceiling,
                 now: now(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::ring::{Kind, RingKey};
 use super::{Ensured, Identity, Keys, Realm};
-use crate::domain::identifier::PersonId;
+use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::Environment;
 use crate::store::rows::{Column, batch};
@@ -43,13 +43,63 @@ impl Keys {
         now: Timestamp,
     ) -> Result<Vec<Ensured>, Error> {
         let lookup = self.ring.get(Kind::Lookup, "")?;
-        let sought: Vec<Vec<Reference>> = persons.iter().map(|person| references(&lookup, realm, person)).collect();
+        let sought = persons.iter().map(|person| references(&lookup, realm, person)).collect();
+        self.ensure(realm, &lookup, sought, now).await
+    }
+
+    /// As [`Keys::ensure_persons`], for persons of whom nothing but a number is known.
+    pub async fn ensure_numbers(
+        &self,
+        realm: &Realm,
+        numbers: &[CprNumber],
+        now: Timestamp,
+    ) -> Result<Vec<Ensured>, Error> {
+        let lookup = self.ring.get(Kind::Lookup, "")?;
+        let sought = numbers.iter().map(|number| vec![reference(&lookup, realm, NUMBER, number.expose())]).collect();
+        self.ensure(realm, &lookup, sought, now).await
+    }
+
+    /// The records of numbers, in their order; none where we know nobody by it.
+    pub async fn find_numbers(&self, realm: &Realm, numbers: &[CprNumber]) -> Result<Vec<Option<RecordId>>, Error> {
+        let lookup = self.ring.get(Kind::Lookup, "")?;
+        let sought: Vec<Reference> =
+            numbers.iter().map(|number| reference(&lookup, realm, NUMBER, number.expose())).collect();
+        let found = known(&mut *self.db.read().await?, &lookup, realm, &sought).await?;
+        Ok(sought.iter().map(|reference| found.get(reference).copied()).collect())
+    }
+
+    /// Lets the numbers of records that are known by nothing else mean other records: each first one the second.
+    pub async fn join_records(&self, joined: &[(RecordId, RecordId)]) -> Result<(), Error> {
+        if joined.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        for (from, to) in joined {
+            sqlx::query(
+                "UPDATE identifier SET record = ?1 WHERE record = ?2
+                 AND NOT EXISTS (SELECT 1 FROM identifier i WHERE i.record = ?2 AND i.kind <> 'Number')",
+            )
+            .bind(to.0.as_slice())
+            .bind(from.0.as_slice())
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await
+    }
+
+    async fn ensure(
+        &self,
+        realm: &Realm,
+        lookup: &RingKey,
+        sought: Vec<Vec<Reference>>,
+        now: Timestamp,
+    ) -> Result<Vec<Ensured>, Error> {
         let forgettings = self.cache.forgettings();
         let mut tx = self.db.begin().await?;
-        let found = known(&mut tx, &lookup, realm, &sought.concat()).await?;
+        let found = known(&mut tx, lookup, realm, &sought.concat()).await?;
         let plan = plan(&sought, found);
         let made = self.insert_persons(&mut tx, &plan.made, now).await?;
-        insert_identifiers(&mut tx, &lookup, realm, &plan.added).await?;
+        insert_identifiers(&mut tx, lookup, realm, &plan.added).await?;
         let known: Vec<RecordId> = plan.records.iter().copied().filter(|r| !plan.made.contains(r)).collect();
         let mut keys = self.read_sought(&mut tx, &known, now).await?;
         let lease = self.leases.take(plan.records.clone());
