@@ -51,6 +51,10 @@ fmt: ## Format the sources
 crds: build ## Write crds/ anew after a change of a resource
 	$(BINARY) crds --out crds/
 
+.PHONY: schemas
+schemas: build ## Write docs/schemas/ anew after a change of what events say
+	$(BINARY) schemas --out docs/schemas/v1
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf build

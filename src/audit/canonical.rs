@@ -40,6 +40,8 @@ struct Public<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: List,
     #[serde(skip_serializing_if = "Option::is_none")]
+    grants: List,
+    #[serde(skip_serializing_if = "Option::is_none")]
     persons: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'a str>,
@@ -105,6 +107,7 @@ pub(super) fn public(entry: &Entry, id: &[u8; 16], commitment: &[u8; 32]) -> Res
         purposes: sorted(entry.purposes.clone()),
         bases: sorted(entry.bases.clone()),
         groups: sorted(entry.groups.names()),
+        grants: sorted(entry.grants.clone()),
         persons: entry.persons,
         delivery: entry.delivery.as_deref(),
         attempt: entry.attempt,

@@ -1,10 +1,15 @@
 //! The command line: one file per subcommand, and the only place that builds pools, clients and servers.
 
 mod all;
+mod consumer;
 mod crds;
 mod demo;
+mod doctor;
+mod output;
+mod schemas;
 mod settings;
 mod simulate;
+mod socket;
 
 use std::process::ExitCode;
 
@@ -28,8 +33,17 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CPR_OPERATO
 enum Command {
     /// Run every role in one process on SQLite: reconcile, read registers, deliver.
     All(all::AllArgs),
+    /// Try a consumer's address.
+    #[command(subcommand)]
+    Consumer(consumer::ConsumerCommand),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds(crds::CrdsArgs),
+    /// Look at databases, root key, clock, cluster, registers and every consumer's address, now.
+    Doctor(doctor::DoctorArgs),
+    /// Gather what somebody who helps from afar needs to know: no person, no secret.
+    Report(doctor::ReportArgs),
+    /// Print the JSON Schemas of all events that receivers are sent.
+    Schemas(schemas::SchemasArgs),
     /// Print every setting with its default and what it means.
     Settings,
     /// Run a stand-in for a register or for a consumer.
@@ -54,7 +68,11 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Consumer(command) => consumer::run(command).await,
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Report(args) => doctor::report(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Schemas(args) => schemas::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Settings => {
             say(settings::DEFAULTS.trim_end());
             Ok(ExitCode::SUCCESS)

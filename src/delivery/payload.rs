@@ -9,7 +9,7 @@ use crate::domain::date::RegisterDate;
 use crate::domain::event_type::EventType;
 
 /// Where the JSON Schema of each type is published.
-const SCHEMAS: &str = "https://cpr-operator.dev/schemas/v1/";
+pub const SCHEMAS: &str = "https://cpr-operator.dev/schemas/v1/";
 
 /// A whole event. It has no Debug: it holds what nobody may log.
 #[derive(Serialize)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::date::RegisterDate;
 use super::event_type::EventType;
 use super::field_group::GroupSet;
+use super::municipality::Municipality;
 use super::person::Person;
 
 /// One thing that happened.
@@ -111,4 +112,8 @@ pub struct Snapshot {
     /// The day for which the state before holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_on: Option<Date>,
+    /// Where the person lived, or last lived, before and after, as far as known: a grant's ceiling is judged by it, whoever is
+    /// told the rest. Never part of a payload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Municipality>,
 }

@@ -305,6 +305,7 @@ fn seal_events(
             after,
             before_on: before.as_ref().and(one.before.as_ref().map(|(_, on)| *on)),
             before,
+            places: one.places.clone(),
         };
         let id = EventId::random();
         events.push(NewEvent {

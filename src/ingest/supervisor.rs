@@ -92,7 +92,9 @@ async fn arrange(
         .into_iter()
         .filter_map(|row| {
             let credentials = context.credentials.get(&row.key);
-            row.compiled.map(|form| (row.id, Basis { form, credentials }))
+            // Who else may have of it does not change how it is read.
+            row.compiled
+                .map(|form| (row.id, Basis { form: compiled::Source { grants: Vec::new(), ..form }, credentials }))
         })
         .collect();
     let stale: Vec<SourceId> = tasks
@@ -184,6 +186,9 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
 async fn sweep(context: Context, stop: CancellationToken) {
     let mut janitor = Janitor::default();
     while !stop.is_cancelled() {
+        if !context.clock.is_believed() {
+            tokio::select! { () = tokio::time::sleep(SWEEP) => continue, () = stop.cancelled() => return }
+        }
         let rest = match janitor.run_once(&context.store, &context.retention, context.clock.now()).await {
             Ok(removed) if removed.any() => {
                 tracing::debug!(persons = removed.persons, resources = removed.resources, rows = removed.rows, "swept");

@@ -1,5 +1,7 @@
 //! Weighing one person: what changed, where they stand now, and who is to hear of it. Pure.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -8,6 +10,7 @@ use super::matching::{self, Before, Matching, Selectors, Sight, SubscriptionId};
 use crate::domain::change::{Change, DerivedFrom};
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::resource::ResourceKey;
@@ -78,6 +81,8 @@ pub struct Weighed {
     pub outcome: Matching,
     /// What was known of who hears of them.
     pub ties: Ties,
+    /// Where they lived before and live now, as far as known.
+    pub places: Vec<Municipality>,
     /// Whether a live subscription covers them now.
     pub covered: bool,
     /// What is kept of them.
@@ -105,7 +110,8 @@ impl Scales<'_> {
         let standing = Standing::of(&fetched, self.today, Some(&stored.standing), self.now);
         let changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
         let outcome = self.matching(Before::Stored(&stored.standing), &standing, &ties, changes);
-        self.weighed(fetched, record, Some((stored.person, stored.as_of)), standing, (outcome, ties))
+        let places = [stored.standing.municipality, standing.municipality];
+        self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome, ties))
     }
 
     fn weigh_first(&self, record: Option<RecordId>, fetched: Person, ties: Ties) -> Weighed {
@@ -117,7 +123,8 @@ impl Scales<'_> {
         let rebuilt = Standing::of(&first.before, first.before_on, None, self.now);
         let standing = Standing::of(&fetched, self.today, Some(&rebuilt), self.now);
         let outcome = self.matching(Before::Rebuilt(&rebuilt), &standing, &ties, first.changes);
-        self.weighed(fetched, record, Some((first.before, first.before_on)), standing, (outcome, ties))
+        let places = [rebuilt.municipality, standing.municipality];
+        self.weighed(fetched, record, (first.before, first.before_on), standing, (places, outcome, ties))
     }
 
     fn matching(&self, before: Before<'_>, after: &Standing, ties: &Ties, changes: Vec<Change>) -> Matching {
@@ -130,13 +137,15 @@ impl Scales<'_> {
         &self,
         person: Person,
         record: Option<RecordId>,
-        before: Option<(Person, Date)>,
+        before: (Person, Date),
         standing: Standing,
-        (outcome, ties): (Matching, Ties),
+        (places, outcome, ties): ([Option<Municipality>; 2], Matching, Ties),
     ) -> Weighed {
         let covering = matching::covering(self.selectors, self.source, &standing, &outcome.subjects, self.now);
         let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
-        Weighed { person, record, before, standing, outcome, ties, covered, keep }
+        let places: BTreeSet<Municipality> = places.into_iter().flatten().collect();
+        let (before, places) = (Some(before), places.into_iter().collect());
+        Weighed { person, record, before, standing, outcome, ties, places, covered, keep }
     }
 }
 

@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use super::Settings;
-use super::connect::Connector;
+use super::connect::{self, Connector, Resolver};
 use super::error::{Error, Stage};
 use super::guard::Guard;
 use super::tls;
@@ -51,7 +51,17 @@ impl fmt::Debug for Answer {
 impl Client {
     /// A client that reaches what `guard` opens and trusts the system's authorities and those in `ca_pem`.
     pub fn new(guard: Guard, ca_pem: Option<&str>, settings: &Settings) -> Result<Self, Error> {
-        let connector = Connector::new(guard, tls::config(ca_pem)?, settings.connect_timeout);
+        Self::resolving(connect::system_resolver(), guard, ca_pem, settings)
+    }
+
+    /// The same, with names resolved by `resolver`.
+    pub fn resolving(
+        resolver: Resolver,
+        guard: Guard,
+        ca_pem: Option<&str>,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let connector = Connector::new(guard, resolver, tls::config(ca_pem)?, settings.connect_timeout);
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout)

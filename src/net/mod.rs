@@ -5,9 +5,10 @@
 //! the connection.
 
 pub mod client;
-mod connect;
+pub mod connect;
 pub mod error;
 pub mod guard;
+pub mod probe;
 mod range;
 #[cfg(test)]
 mod tests;

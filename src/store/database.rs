@@ -4,11 +4,11 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, SqlitePool};
 
-use super::{Error, files, schema};
+use super::{Error, error, files, schema};
 
 /// A connection, in a transaction or not.
 pub type Conn = sqlx::SqliteConnection;
@@ -31,6 +31,10 @@ impl Database {
     /// connections for reading.
     pub async fn open(path: &Path, migrations: &Migrator, readers: u32) -> Result<Self, Error> {
         files::ensure_private(path)?;
+        Self::connect(path, migrations, readers).await.map_err(|error| unusable(path, error))
+    }
+
+    async fn connect(path: &Path, migrations: &Migrator, readers: u32) -> Result<Self, Error> {
         let options = options(path);
         let writer = pool(1).connect_with(options.clone()).await?;
         refuse_newer(&writer, path, migrations).await?;
@@ -63,6 +67,17 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Says which file it is that the database refused, and what to do.
+fn unusable(path: &Path, error: Error) -> Error {
+    let source = match error {
+        Error::Sql(source)
+        | Error::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => source,
+        other => return other,
+    };
+    let advice = error::advice(&source);
+    Error::Unusable { path: path.display().to_string(), source, advice }
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -36,6 +36,7 @@ mod rows;
 pub mod schema;
 pub mod seal;
 pub mod selection;
+pub mod sizes;
 pub mod source;
 pub mod subject;
 pub mod subscription;

@@ -1,5 +1,6 @@
 //! Everything that needs more than one module: one binary, each test with files, ports and a namespace of its own.
 
+mod admin;
 mod ingest;
 mod journeys;
 mod layers;

@@ -31,7 +31,7 @@ fn the_version_names_the_commit() {
 #[test]
 fn help_says_what_each_command_and_flag_does() {
     let said = text(&program(&["--help"]).output().unwrap());
-    for command in ["all", "crds", "settings", "simulate", "demo"] {
+    for command in ["all", "consumer", "crds", "doctor", "report", "settings", "simulate", "demo"] {
         let line = said.lines().find(|line| line.trim_start().starts_with(command));
         assert!(line.is_some_and(|line| line.split_whitespace().count() > 4), "{command} in\n{said}");
     }

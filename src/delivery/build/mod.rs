@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 pub use self::content::related_records;
 pub use self::ground::Ceiling;
-use self::ground::{Ground, Standings};
+use self::ground::{Admitted, Ground, Standings};
 use super::book::Book;
 use super::payload::{CloudEvent, Data, GroundSaid, Subject};
 use super::queue::Turn;
@@ -56,7 +56,7 @@ pub enum Built {
     Delivery(Box<Delivery>),
     /// It may not go out any more.
     Withdrawn(Withdrawal),
-    /// Every subscription of it is suspended: it waits.
+    /// Every subscription of it is suspended, or what their source grants is not known: it waits.
     Held,
     /// Something of ours is missing.
     Unbuildable(&'static str),
@@ -98,7 +98,8 @@ pub struct Disclosure {
 pub struct Withdrawal {
     /// The delivery's id.
     pub id: String,
-    /// Why: `ConsumerEnded`, `SubscriptionEnded`, `NotGranted`, `Protected` or `Erased`.
+    /// Why: `ConsumerEnded`, `SubscriptionEnded`, `Protected`, `Erased`; `NotGranted`, and where a grant of another namespace
+    /// bars it `HostNotGranted`, `SectorNotGranted` or `MunicipalityNotGranted`.
     pub class: &'static str,
     /// For which purposes it would have been.
     pub disclosure: Disclosure,
@@ -108,16 +109,27 @@ pub struct Withdrawal {
 pub fn build(turn: Turn, facts: &Facts<'_>) -> Built {
     let id = facts.key.delivery_id(turn.route.event, turn.route.type_);
     let standings = Standings::of(&turn.route, facts);
+    let Some(authority) = facts.book.sources.get(&turn.route.source) else { return Built::Unbuildable("source") };
     let withdrawn = |class, disclosure| Built::Withdrawn(Withdrawal { id: id.clone(), class, disclosure });
     if facts.consumer.ended_at.is_some() {
         return withdrawn("ConsumerEnded", standings.disclosure());
     }
+    let admitted = ground::admit(authority, facts);
     if let Some(detail) = &turn.route.detail {
-        return ended(turn.clone(), detail, id, &standings, facts);
+        return match admitted {
+            Admitted::To(_) => ended(turn.clone(), detail, id, &standings, facts),
+            Admitted::Unknown => Built::Held,
+            Admitted::Not(barred) => withdrawn(barred.reason(), standings.disclosure()),
+        };
     }
     let Some(snapshot) = facts.snapshot else { return withdrawn("Erased", standings.disclosure()) };
     let protected = facts.protected || facts.ceiling.is_some_and(|ceiling| ceiling.protected);
-    match standings.judge(&turn.route, protected, facts) {
+    let allowance = match admitted {
+        Admitted::To(allowance) => allowance,
+        Admitted::Unknown => return Built::Held,
+        Admitted::Not(barred) => return withdrawn(barred.reason(), standings.disclosure()),
+    };
+    match standings.judge(&turn.route, protected, allowance, facts) {
         ground::Judged::Told(grounds) => told(turn, snapshot, protected, &grounds, id, facts),
         ground::Judged::Held => Built::Held,
         ground::Judged::Withdrawn(class) => withdrawn(class, standings.disclosure()),
@@ -150,5 +162,6 @@ fn ended(turn: Turn, detail: &Detail, id: String, standings: &Standings, facts: 
 }
 
 fn source(turn: &Turn, facts: &Facts<'_>) -> Option<String> {
-    facts.book.sources.get(&turn.route.source).map(|key| format!("/{}/{}", key.namespace, key.name))
+    let key = &facts.book.sources.get(&turn.route.source)?.key;
+    Some(format!("/{}/{}", key.namespace, key.name))
 }

@@ -9,11 +9,13 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use self::line::Line;
 pub use self::line::{Ending, HELD, RowChange, Turn, Wait};
+use crate::delivery::retry::earlier;
 use crate::domain::pairwise::RecordId;
 use crate::store::parked::{Parked, ParkedState};
 use crate::store::route::Route;
@@ -311,6 +313,12 @@ impl Queues {
             line.wait.iter_mut().for_each(|wait| wait.skipped = true);
             self.due.insert((at, key));
         }
+    }
+
+    /// The clock was set back by so much: nobody waits longer for it.
+    pub fn set_back(&mut self, by: Duration) {
+        self.lines.values_mut().filter_map(|line| line.wait.as_mut()).for_each(|wait| wait.set_back(by));
+        self.due = std::mem::take(&mut self.due).into_iter().map(|(at, key)| (earlier(at, by), key)).collect();
     }
 
     /// The outage is over, or what held them is: they are due now, with their budget whole.

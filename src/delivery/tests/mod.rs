@@ -8,5 +8,11 @@ pub(crate) mod receiver;
 mod restart;
 mod rights;
 mod running;
+#[path = "../../../tests/it/support/schemas.rs"]
+mod schemas;
 mod verification;
 pub(crate) mod world;
+
+/// The published schemas, against which every delivery here is held.
+pub(crate) static SCHEMAS: std::sync::LazyLock<schemas::Schemas> =
+    std::sync::LazyLock::new(|| schemas::Schemas::new(super::schema::bundle()));

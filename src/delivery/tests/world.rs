@@ -13,7 +13,7 @@ use crate::delivery::chance::Chance;
 use crate::delivery::credentials::{SigningBook, SigningKeys};
 use crate::delivery::metrics::Metrics;
 use crate::delivery::{Context, Engine};
-use crate::domain::change::{Change, DerivedFrom, Snapshot};
+use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
 use crate::domain::compiled::{
     Announce, Calendar, Consumer, Delivery, MunicipalityCodes, PayloadLevel, Retry, Selector, Source, Subscription,
     Verification,
@@ -421,6 +421,7 @@ fn source() -> Source {
         calendar: Calendar::Weekdays,
         suspended: false,
         asked_at: None,
+        grants: Vec::new(),
     }
 }
 
@@ -456,6 +457,7 @@ pub fn subscription(name: &str, consumer: &Consumer) -> Subscription {
         purpose: "case-work".into(),
         legal_bases: vec!["GDPR-6-1-e".into()],
         selector: Selector::everyone(),
+        places: Default::default(),
         types: TypeSet::default_for(consumer.fields),
         level: PayloadLevel::Fields,
         fields: GroupSet::of(&[FieldGroup::Name, FieldGroup::Address]),
@@ -496,5 +498,6 @@ pub fn citizen(n: u32) -> Person {
 pub fn snapshot(type_: EventType) -> Snapshot {
     let mut change = Change::new(type_, DerivedFrom::Comparison);
     change.changed = GroupSet::of(&[FieldGroup::Address, FieldGroup::Sex]);
-    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None }
+    change.scope = matches!(type_, EventType::ScopeEntered | EventType::ScopeLeft).then_some(ScopeReason::Moved);
+    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None, places: Vec::new() }
 }

@@ -15,6 +15,7 @@ use crate::delivery::send::{post, send};
 use crate::delivery::sign::sign;
 use crate::delivery::verify::{self, challenge};
 use crate::store;
+use crate::store::consumer::ConsumerRow;
 
 /// How many events are built from one reading of rights and protection.
 const BATCH: usize = 64;
@@ -78,7 +79,7 @@ impl Worker {
         };
         match build(turn.clone(), &facts) {
             Built::Delivery(delivery) => {
-                if !self.send(*delivery, now) {
+                if !self.leads_to(&consumer) || !self.send(*delivery, now) {
                     self.queues.give_back(key);
                 }
             }
@@ -89,6 +90,12 @@ impl Worker {
                 self.park_ours(&turn, "Unbuildable", now);
             }
         }
+    }
+
+    /// Whether what is sent now goes where it was judged to go: the configuration may have changed since it was taken in.
+    fn leads_to(&self, consumer: &ConsumerRow) -> bool {
+        let wanted = consumer.compiled.as_ref().map(|compiled| &compiled.delivery.url);
+        self.link.as_ref().map(|link| &link.url) == wanted
     }
 
     fn send(&mut self, delivery: Delivery, now: Timestamp) -> bool {

@@ -94,6 +94,8 @@ pub struct Worker {
     dead_letters: bool,
     shown: Option<ConsumerState>,
     rest_until: Option<Timestamp>,
+    /// What the clock showed last.
+    seen: Timestamp,
     draining: bool,
     over: bool,
 }
@@ -157,6 +159,7 @@ impl Worker {
             dead_letters,
             shown: None,
             rest_until: None,
+            seen: now,
             draining: false,
             over: false,
             shared,
@@ -214,6 +217,7 @@ impl Worker {
 
     /// Whether it did anything.
     async fn step(&mut self) -> bool {
+        self.look_at_clock();
         let mut progress = self.take_flushed();
         progress |= self.take_ended();
         if self.over {

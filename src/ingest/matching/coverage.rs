@@ -25,10 +25,12 @@ pub(super) fn covers_but_for_protection(
 ) -> bool {
     let named = is_named(subscription, subject, now);
     let selected = named || subscription.selector.has_place(standing.municipality);
+    // Where persons have to live who are covered at all holds for those of a list too.
+    let selected = selected && subscription.places.covers_place(standing.municipality);
     match standing.status.presence() {
         Presence::Resident => selected,
         Presence::Inactive => selected && follow_ends(subscription, standing).is_some_and(|end| now < end),
-        Presence::Administrative => named || subscription.selector.everyone,
+        Presence::Administrative => selected && (named || subscription.selector.everyone),
         Presence::Void => false,
     }
 }

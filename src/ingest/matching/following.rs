@@ -27,8 +27,9 @@ pub(super) fn followed(
     let moved_away = matches!(after.status.presence(), Presence::Resident | Presence::Administrative)
         && before.standing().is_some_and(by_place)
         && !covers_but_for_protection(subscription, after, subject, now);
-    match moved_away && subscription.follow_on_move.is_some_and(|time| !time.is_zero()) {
-        true => Subject { moved_at: Some(now), ..subject },
+    let follows = Subject { moved_at: Some(now), ..subject };
+    match moved_away && covers_but_for_protection(subscription, after, follows, now) {
+        true => follows,
         false => subject,
     }
 }

@@ -59,7 +59,9 @@ impl Selectors {
         let at = self.entries.len();
         self.positions.insert(entry.id, at);
         let index = self.sources.entry(entry.subscription.source.clone()).or_default();
-        index.all.push(at);
+        if !entry.subscription.covers_nobody() {
+            index.all.push(at);
+        }
         index.consumers.entry(entry.consumer).or_default().push(at);
         if entry.subscription.selector.everyone {
             index.everyone.push(at);

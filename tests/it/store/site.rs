@@ -91,6 +91,7 @@ pub fn source_form(name: &str) -> Source {
         poll_interval: Duration::from_secs(60),
         calendar: Calendar::Weekdays,
         asked_at: None,
+        grants: Vec::new(),
         suspended: false,
     }
 }

@@ -4,4 +4,7 @@ pub mod chance;
 pub mod cluster;
 pub mod files;
 pub mod gate;
+pub mod published;
+pub mod schemas;
+pub mod webhook;
 pub mod world;

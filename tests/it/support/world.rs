@@ -15,9 +15,11 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::cluster::{self, TestNamespace};
+use super::published::AsPublished;
 
 /// A signing secret of nobody.
 pub const SECRET: &str = "whsec_dHJpYWwtc2VjcmV0LW9mLWEtZmljdGl0aW91cy1zeXM=";
@@ -34,6 +36,8 @@ pub struct World {
     pub settings: Vec<String>,
     /// Kubeconfig of the program, where it is not the test's own.
     pub kubeconfig: Option<PathBuf>,
+    /// Every delivery is held against the schemas.
+    published: AsPublished,
     folder: TempDir,
     process: Mutex<Option<Child>>,
     starts: u32,
@@ -48,6 +52,7 @@ impl World {
         let register = Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let consumer = Consumer::start(consumer::Options { listen, secrets: vec![SECRET.to_owned()] }).await.unwrap();
+        let published = AsPublished::at(&consumer);
         let settings = vec!["network.allowed_networks=[\"127.0.0.0/8\"]".to_owned()];
         Self {
             client,
@@ -56,6 +61,7 @@ impl World {
             consumer,
             settings,
             kubeconfig: None,
+            published,
             folder: TempDir::new().unwrap(),
             process: Mutex::new(None),
             starts: 0,
@@ -145,6 +151,25 @@ impl World {
         assert!(ended.unwrap().success(), "{}", self.log());
     }
 
+    /// Runs a command against the running program, with what it reads on standard input.
+    pub async fn tool(&self, arguments: &[&str], input: &str) -> Said {
+        let data = self.data();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
+        command.args(arguments).arg("--set").arg(format!("store.path={}", data.display())).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().expect("it is piped");
+        // A command that reads nothing closes it.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     fn api(&self, kind: &str) -> Api<DynamicObject> {
         let gvk = match kind {
             "Secret" | "ConfigMap" | "Event" => GroupVersionKind::gvk("", "v1", kind),
@@ -229,6 +254,7 @@ impl World {
     pub async fn until_received(&self, what: &str, fits: impl Fn(&Received) -> bool) -> Received {
         let found =
             self.until(what, async || self.consumer.received().into_iter().find(|one| one.accepted && fits(one))).await;
+        self.published.check();
         found.unwrap_or_else(|| panic!("{what} never arrived; arrived: {:?}\n{}", self.kinds(), self.log()))
     }
 
@@ -321,6 +347,22 @@ impl World {
                 "reviewBy": review.to_string(),
             },
         })
+    }
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    /// What a command said that ended well and was asked for JSON.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
