@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::Error;
 use super::announce;
-use super::known::{self, Lists};
+use super::identity::Question;
+use super::known;
 use super::lists;
 use super::relatives::Relatives;
 use super::selections::Selections;
@@ -22,6 +23,7 @@ use crate::domain::person::Person;
 use crate::domain::subject::{Origin, Subjects};
 use crate::ingest::source::Source;
 use crate::store::cursor::Cursor;
+use crate::store::doubt::{self, Kind};
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::keys::{AuditReferences, Ensured};
 use crate::store::listing::Listing;
@@ -36,6 +38,12 @@ use crate::store::{self, ConsumerId, SubscriptionId, cursor, event, meta, missed
 pub struct Batch {
     /// As fetched.
     pub persons: Vec<Person>,
+    /// PersonIDs that were asked for and that the register does not know.
+    pub gone: Vec<PersonId>,
+    /// Whether persons whose identity is open may be left out, to be asked about.
+    pub may_ask: bool,
+    /// Persons of whom also what the register said before is taken.
+    pub accepted: Vec<PersonId>,
     /// What the record says of how they were fetched.
     pub audit: Vec<audit::Entry>,
     /// The cursor, with the last batch of an import.
@@ -83,6 +91,32 @@ pub struct Committed {
     pub uncovered: u64,
     /// Persons who were being removed and have to be taken up again.
     pub again: Vec<PersonId>,
+    /// What has to be asked of the register before the rest can be committed.
+    pub open: Vec<Question>,
+    /// Entries of the register that turned out to be one person with another.
+    pub merged: u64,
+    /// Persons who were kept apart from another entry that claims the same number.
+    pub doubtful: u64,
+    /// Persons whom we hold and whom the register does not know any more.
+    pub vanished: u64,
+    /// Persons who have no place yet, because another could not be read, and those of whom the register told what was before.
+    pub unreadable: Vec<PersonId>,
+}
+
+impl Committed {
+    /// Adds what another commit did.
+    pub fn add(&mut self, part: Self) {
+        self.events += part.events;
+        self.routes += part.routes;
+        self.stored += part.stored;
+        self.uncovered += part.uncovered;
+        self.again.extend(part.again);
+        self.open.extend(part.open);
+        self.merged += part.merged;
+        self.doubtful += part.doubtful;
+        self.vanished += part.vanished;
+        self.unreadable.extend(part.unreadable);
+    }
 }
 
 /// A person with everything sealed, ready for the transaction.
@@ -92,6 +126,8 @@ struct Ready {
     events: Vec<NewEvent>,
     told: Vec<(Told, bool)>,
     missed: Vec<(SubscriptionId, RecordId, bool)>,
+    merged: u64,
+    doubtful: bool,
     /// Which subscriptions had the person by name when this was prepared.
     subjects: Subjects,
     named: Vec<SubjectRow>,
@@ -100,24 +136,36 @@ struct Ready {
     _key: Ensured,
 }
 
+/// What a batch comes to.
+struct Prepared {
+    ready: Vec<Ready>,
+    open: Vec<Question>,
+    older: Vec<PersonId>,
+}
+
 /// Commits a batch.
 pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
         // What a subscription missed is told before anything new.
         while announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
-        let mut ready = prepare(source, &selections, &batch, derived_from).await?;
+        let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
+        let vanished = vanished(source, &batch.gone, &ready).await?;
         let mut tx = source.store.main.begin().await?;
         if meta::selectors(&mut tx).await? != selections.version || !is_present(source, &mut tx, &ready).await? {
             continue;
         }
-        let present = lists::record::are_present(&mut tx, &batch.lines).await?;
+        let present = lists::record::those_present(&mut tx, &batch.lines).await?;
         if present.len() != batch.lines.len() {
             batch.lines.retain(|line| present.contains(&line.listing.id));
             continue;
         }
-        let done = write(source, &mut tx, &batch, &mut ready).await?;
+        let mut done = write(source, &mut tx, &batch, &mut ready, &open).await?;
+        doubt::write(&mut tx, source.id, Kind::Vanished, &vanished, source.clock.now()).await?;
+        person::postpone(&mut tx, source.id, &vanished, source.clock.today()).await?;
         tx.commit().await?;
+        done.uncovered = done.uncovered.saturating_sub((open.len() + older.len()) as u64);
+        (done.open, done.unreadable, done.vanished) = (open, older, vanished.len() as u64);
         if done.routes > 0 {
             source.bells.routes.ring();
         }
@@ -140,7 +188,7 @@ async fn prepare(
     selections: &Selections,
     batch: &Batch,
     derived_from: DerivedFrom,
-) -> Result<Vec<Ready>, Error> {
+) -> Result<Prepared, Error> {
     let now = source.clock.now();
     let scales = Scales {
         selectors: &selections.now,
@@ -150,35 +198,23 @@ async fn prepare(
         now,
         today: source.clock.today(),
     };
-    let weighed = known::weigh(source, selections, &scales, &batch.persons, &lists_of(batch)).await?;
-    let weighed = known::ensure(source, selections, &scales, weighed).await?;
-    join_records(source, &batch.lines, &weighed).await?;
+    let weighing = known::weigh(source, selections, &scales, batch).await?;
+    let weighed = known::ensure(source, &scales, weighing.weighed).await?;
     let origins = batch.lines.iter().map(|line| (line.listing.subscription, line.listing.origin)).collect();
-    seal_all(source, selections, weighed, &origins, now).await
+    let ready = seal_all(source, selections, weighed, &origins, now).await?;
+    Ok(Prepared { ready, open: weighing.open, older: weighing.older })
 }
 
-fn lists_of(batch: &Batch) -> Lists {
-    let mut lists = Lists::new();
-    for line in &batch.lines {
-        if let Answer::Found(person) = &line.answer {
-            lists.entry(person.clone()).or_default().push(line.listing.subscription);
-        }
+/// Whom we hold, and the register does not know any more under the PersonID that they have here.
+async fn vanished(source: &Source, gone: &[PersonId], ready: &[Ready]) -> Result<Vec<RecordId>, Error> {
+    if gone.is_empty() {
+        return Ok(Vec::new());
     }
-    lists
-}
-
-/// Lets the numbers of lines mean the persons that they turned out to be, where those are known as another record.
-async fn join_records(source: &Source, lines: &[Line], weighed: &[(Weighed, Ensured)]) -> Result<(), store::Error> {
-    let mut joined = Vec::new();
-    for (line, (_, ensured)) in lines.iter().filter_map(|line| {
-        let Answer::Found(id) = &line.answer else { return None };
-        Some((line, weighed.iter().find(|(one, _)| one.person.id.as_ref() == Some(id))?))
-    }) {
-        if line.listing.record != ensured.record {
-            joined.push((line.listing.record, ensured.record));
-        }
-    }
-    source.store.keys.join_records(&joined).await
+    let records = source.store.keys.find(&source.realm, gone).await?;
+    let known: Vec<RecordId> = records.into_iter().flatten().collect();
+    let held = person::find(&mut *source.store.main.read().await?, source.id, &known).await?;
+    let goes_on = |record: &RecordId| ready.iter().any(|one| one.row.record == *record);
+    Ok(held.into_keys().filter(|record| !goes_on(record)).collect())
 }
 
 /// Of which kind the lists are to which persons are put.
@@ -221,6 +257,7 @@ fn seal_one(
         None => None,
     };
     let events = seal_events(source, selections, &one, &ensured, references, relatives)?;
+    let (merged, doubtful) = (one.joined.len() as u64 + u64::from(one.adopted), one.doubtful);
     let content = one.person.clone().cut_to(one.keep);
     let (named, unnamed) = renamed(record, &one.ties.subjects, &one.outcome.subjects, origins);
     let row = PersonRow {
@@ -246,17 +283,9 @@ fn seal_one(
         }
     });
     let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
-    Ok(Ready {
-        told: told.collect(),
-        missed: missed.collect(),
-        row,
-        id: one.person.id,
-        events,
-        subjects: one.ties.subjects,
-        named,
-        unnamed,
-        _key: ensured,
-    })
+    let (told, missed) = (told.collect(), missed.collect());
+    let (subjects, id) = (one.ties.subjects, one.person.id);
+    Ok(Ready { told, missed, merged, doubtful, row, id, events, subjects, named, unnamed, _key: ensured })
 }
 
 /// What is to be written and deleted, so that subscriptions have a person by name as they do after what happened.
@@ -298,12 +327,13 @@ fn seal_events(
             .fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
         let mut after = one.person.clone().cut_to(tellable);
         relatives.name_in(&mut after);
-        let before = one.before.as_ref().and_then(|(before, _)| previous(&matched.change, before, tellable));
+        let earlier = one.before(&matched.change);
+        let before = earlier.and_then(|(before, _)| previous(&matched.change, before, tellable));
         let snapshot = Snapshot {
             change: matched.change.clone(),
             on: source.clock.today(),
             after,
-            before_on: before.as_ref().and(one.before.as_ref().map(|(_, on)| *on)),
+            before_on: before.as_ref().and(earlier.and_then(|(_, on)| on)),
             before,
             places: one.places.clone(),
         };
@@ -331,13 +361,20 @@ fn seal_events(
 }
 
 /// The transaction: short, for everything is ready.
-async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [Ready]) -> Result<Committed, Error> {
+async fn write(
+    source: &Source,
+    tx: &mut store::Tx,
+    batch: &Batch,
+    ready: &mut [Ready],
+    open: &[Question],
+) -> Result<Committed, Error> {
     let now = source.clock.now();
     let mut done =
         Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };
     let (mut rows, mut events, mut stated, mut undone, mut missed) = (vec![], vec![], vec![], vec![], vec![]);
     let (mut named, mut unnamed) = (vec![], vec![]);
     let mut ids: HashMap<RecordId, PersonId> = HashMap::new();
+    done.merged = ready.iter().map(|one| one.merged).sum();
     for one in ready.iter_mut() {
         named.append(&mut one.named);
         unnamed.append(&mut one.unnamed);
@@ -368,7 +405,15 @@ async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [
     missed::write(tx, &missed).await?;
     subject::delete(tx, &unnamed).await?;
     subject::write(tx, source.id, &named, weighed_at).await?;
-    lists::record::record(tx, source, &batch.lines, &placed, now).await?;
+    let lines = lists::record::Lines { lines: &batch.lines, placed: &placed, open };
+    lists::record::record(tx, source, &lines, now).await?;
+    let (doubtful, clear): (Vec<&Ready>, Vec<&Ready>) =
+        ready.iter().filter(|one| stays(&one.row.record)).partition(|one| one.doubtful);
+    let records = |of: &[&Ready]| of.iter().map(|one| one.row.record).collect::<Vec<_>>();
+    doubt::clear(tx, source.id, &records(&clear)).await?;
+    doubt::clear(tx, source.id, &records(&doubtful)).await?;
+    doubt::write(tx, source.id, Kind::Apart, &records(&doubtful), now).await?;
+    done.doubtful = doubtful.len() as u64;
     unread::delete(tx, source.id, &batch.read).await?;
     unread::write(tx, source.id, &batch.unread).await?;
     cursor::mark_seen(tx, source.id, &batch.seen).await?;

@@ -29,6 +29,14 @@ pub struct Stored {
     pub standing: Standing,
 }
 
+/// An entry of the register that turned out to be the same person, and has a record of its own.
+pub struct Joined {
+    /// Its record.
+    pub record: RecordId,
+    /// What it says.
+    pub person: Person,
+}
+
 /// What is known beside a fetched person of who hears of them.
 #[derive(Clone, Debug, Default)]
 pub struct Ties {
@@ -87,6 +95,12 @@ pub struct Weighed {
     pub covered: bool,
     /// What is kept of them.
     pub keep: GroupSet,
+    /// Entries that turned out to be them.
+    pub joined: Vec<Joined>,
+    /// Whether the record was made for another PersonID.
+    pub adopted: bool,
+    /// Whether they were kept apart from another entry that claims the same number.
+    pub doubtful: bool,
 }
 
 impl Weighed {
@@ -99,19 +113,35 @@ impl Weighed {
 
 impl Scales<'_> {
     /// Weighs a fetched person against the stored one.
-    pub fn weigh(&self, record: Option<RecordId>, stored: Option<Stored>, fetched: Person, ties: Ties) -> Weighed {
+    pub fn weigh(
+        &self,
+        record: Option<RecordId>,
+        stored: Option<Stored>,
+        fetched: Person,
+        ties: Ties,
+        joined: Vec<Joined>,
+    ) -> Weighed {
         match stored {
-            Some(stored) => self.weigh_known(record, stored, fetched, ties),
+            Some(stored) => self.weigh_known(record, stored, fetched, ties, joined),
             None => self.weigh_first(record, fetched, ties),
         }
     }
 
-    fn weigh_known(&self, record: Option<RecordId>, stored: Stored, fetched: Person, ties: Ties) -> Weighed {
+    fn weigh_known(
+        &self,
+        record: Option<RecordId>,
+        stored: Stored,
+        fetched: Person,
+        ties: Ties,
+        joined: Vec<Joined>,
+    ) -> Weighed {
         let standing = Standing::of(&fetched, self.today, Some(&stored.standing), self.now);
-        let changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
+        let mut changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
+        joined.iter().for_each(|one| derive::join(&mut changes, one.record, self.derived_from));
         let outcome = self.matching(Before::Stored(&stored.standing), &standing, &ties, changes);
         let places = [stored.standing.municipality, standing.municipality];
-        self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome, ties))
+        let weighed = self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome, ties));
+        Weighed { joined, ..weighed }
     }
 
     fn weigh_first(&self, record: Option<RecordId>, fetched: Person, ties: Ties) -> Weighed {
@@ -145,7 +175,18 @@ impl Scales<'_> {
         let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
         let places: BTreeSet<Municipality> = places.into_iter().flatten().collect();
         let (before, places) = (Some(before), places.into_iter().collect());
-        Weighed { person, record, before, standing, outcome, ties, places, covered, keep }
+        let (joined, adopted, doubtful) = (Vec::new(), false, false);
+        Weighed { person, record, before, standing, outcome, ties, places, covered, keep, joined, adopted, doubtful }
+    }
+}
+
+impl Weighed {
+    /// The state before a change: of a merge that joins two records, what the other entry says.
+    pub fn before(&self, change: &Change) -> Option<(&Person, Option<Date>)> {
+        match change.joined {
+            Some(record) => self.joined.iter().find(|one| one.record == record).map(|one| (&one.person, None)),
+            None => self.before.as_ref().map(|(person, on)| (person, Some(*on))),
+        }
     }
 }
 

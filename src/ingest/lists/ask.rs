@@ -100,10 +100,10 @@ pub async fn remove(
     for lines in lines.chunks(BATCH) {
         let numbers: Vec<CprNumber> = lines.iter().map(|(_, number)| number.clone()).collect();
         let records = store.keys.find_numbers(realm, &numbers).await?;
-        let known: Vec<RecordId> = records.iter().copied().flatten().collect();
+        let known: Vec<RecordId> = records.values().copied().collect();
         let removed = remove_records(store, subscription, &known, asked, now).await?;
-        answers.extend(lines.iter().zip(records).map(|((line, _), record)| {
-            let record = record.filter(|record| removed.contains(record));
+        answers.extend(lines.iter().map(|(line, number)| {
+            let record = records.get(number).copied().filter(|record| removed.contains(record));
             (*line, record.map_or(Removal::NotListed, Removal::Removed))
         }));
     }

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use super::fetch;
 use crate::domain::change::DerivedFrom;
+use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::CprNumber;
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::ResourceKey;
 use crate::ingest::Error;
-use crate::ingest::commit::{self, Answer, Batch, Line};
+use crate::ingest::commit::{Answer, Batch, Line};
+use crate::ingest::inquiry;
 use crate::ingest::matching;
 use crate::ingest::metrics::Metrics;
 use crate::ingest::source::Source;
@@ -33,12 +35,12 @@ impl Meeting {
         self.last = subscription;
         let began = Instant::now();
         let asked = lines.len();
-        let batch = ask(source, client, lines).await?;
+        let (batch, groups) = ask(source, client, lines).await?;
         let over: Vec<RecordId> = batch.lines.iter().map(|line| line.listing.record).collect();
         let count = |wanted: fn(&Answer) -> bool| batch.lines.iter().filter(|line| wanted(&line.answer)).count();
         let found = count(|answer| matches!(answer, Answer::Found(_)));
         let unknown = count(|answer| *answer == Answer::Unknown);
-        let done = commit::commit(source, batch, DerivedFrom::Comparison).await?;
+        let done = inquiry::commit(source, client, batch, groups, DerivedFrom::Comparison).await?;
         if !done.again.is_empty() {
             removal::run_once(&source.store).await?;
         }
@@ -79,7 +81,7 @@ async fn name(source: &Source, subscription: SubscriptionId) -> Result<Option<Re
 }
 
 /// Asks the register for the lines' numbers. Who is on the list already by another line is asked for like the others.
-async fn ask(source: &Source, client: &Client, lines: Vec<Listing>) -> Result<Batch, Error> {
+async fn ask(source: &Source, client: &Client, lines: Vec<Listing>) -> Result<(Batch, GroupSet), Error> {
     let selections = source.selections().await?;
     let now = source.clock.now();
     let groups = matching::groups_wanted(&selections.now, &source.key, now);
@@ -98,7 +100,8 @@ async fn ask(source: &Source, client: &Client, lines: Vec<Listing>) -> Result<Ba
     let answers: Vec<_> = opened.iter().map(&mut answer).collect();
     let lines = lines.into_iter().zip(answers);
     let lines = lines.map(|(listing, answer)| Line { listing, answer: answer.unwrap_or(Answer::Unreadable("Erased")) });
-    Ok(Batch { persons: fetched.persons, audit: fetched.audit, lines: lines.collect(), ..Batch::default() })
+    let batch = Batch { persons: fetched.persons, audit: fetched.audit, lines: lines.collect(), ..Batch::default() };
+    Ok((batch, groups))
 }
 
 fn open(line: &Listing, keys: &HashMap<RecordId, PersonKey>) -> Result<Option<CprNumber>, store::Error> {

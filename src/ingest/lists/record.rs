@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::RecordId;
 use crate::ingest::commit::{Answer, Line};
+use crate::ingest::identity::Question;
 use crate::ingest::source::Source;
 use crate::store::list_hour::{self, Hour};
 use crate::store::listing::{self, Fate, State};
 use crate::store::{self, SubscriptionId, Tx};
 
-/// Whether every line still waits as it was read: none was withdrawn or asked for anew.
-pub async fn are_present(tx: &mut Tx, lines: &[Line]) -> Result<HashSet<i64>, store::Error> {
+/// The lines that still wait as they were read; others were withdrawn meanwhile.
+pub async fn those_present(tx: &mut Tx, lines: &[Line]) -> Result<HashSet<i64>, store::Error> {
     if lines.is_empty() {
         return Ok(HashSet::new());
     }
@@ -30,18 +31,22 @@ struct Outcome {
     hours: HashMap<SubscriptionId, Hour>,
 }
 
-/// Writes what became of the lines: `placed` says as which record each person was written who was.
-pub async fn record(
-    tx: &mut Tx,
-    source: &Source,
-    lines: &[Line],
-    placed: &HashMap<PersonId, RecordId>,
-    now: Timestamp,
-) -> Result<(), store::Error> {
-    if lines.is_empty() {
+/// Lines and what is known of the persons whom they turned out to mean.
+pub struct Lines<'a> {
+    /// The lines.
+    pub lines: &'a [Line],
+    /// As which record each person was written who was.
+    pub placed: &'a HashMap<PersonId, RecordId>,
+    /// What has to be asked before the persons whom it is about are written; their lines wait for that.
+    pub open: &'a [Question],
+}
+
+/// Writes what became of the lines.
+pub async fn record(tx: &mut Tx, source: &Source, lines: &Lines<'_>, now: Timestamp) -> Result<(), store::Error> {
+    if lines.lines.is_empty() {
         return Ok(());
     }
-    let outcome = judge(lines, placed, source.settings.tries);
+    let outcome = lines.judge(source.settings.tries);
     listing::delete(tx, &outcome.met).await?;
     listing::settle(tx, &outcome.fates, now).await?;
     listing::tried(tx, &outcome.again).await?;
@@ -51,33 +56,38 @@ pub async fn record(
     Ok(())
 }
 
-fn judge(lines: &[Line], placed: &HashMap<PersonId, RecordId>, tries: u32) -> Outcome {
-    let mut outcome = Outcome::default();
-    for Line { listing, answer } in lines {
+impl Lines<'_> {
+    fn judge(&self, tries: u32) -> Outcome {
+        let mut outcome = Outcome::default();
+        for line in self.lines {
+            self.judge_one(line, line.listing.tries + 1 >= tries, &mut outcome);
+        }
+        outcome
+    }
+
+    fn judge_one(&self, Line { listing, answer }: &Line, is_last: bool, outcome: &mut Outcome) {
         let hour = outcome.hours.entry(listing.subscription).or_default();
-        let fate = |state, class: Option<&str>, subject| Fate { state, class: class.map(str::to_owned), subject };
-        let is_last = listing.tries + 1 >= tries;
-        match answer {
-            Answer::Found(person) => match placed.get(person) {
+        let failed = |class: &str| Fate { state: State::Failed, class: Some(class.to_owned()), subject: None };
+        let fate = match answer {
+            Answer::Found(person) => match self.placed.get(person) {
                 Some(record) => {
                     hour.added += 1;
-                    match *record == listing.record {
-                        true => outcome.met.push(listing.id),
-                        false => outcome.fates.push((listing.id, fate(State::Listed, None, Some(*record)))),
+                    if *record == listing.record {
+                        return outcome.met.push(listing.id);
                     }
+                    Fate { state: State::Listed, class: None, subject: Some(*record) }
                 }
-                None if is_last => outcome.fates.push((listing.id, fate(State::Failed, Some("NotKept"), None))),
-                None => outcome.again.push(listing.id),
+                None if self.open.iter().any(|question| question.about() == person) => return,
+                None if is_last => failed("NotKept"),
+                None => return outcome.again.push(listing.id),
             },
             Answer::Unknown => {
                 hour.unknown += 1;
-                outcome.fates.push((listing.id, fate(State::Unknown, None, None)));
+                Fate { state: State::Unknown, class: None, subject: None }
             }
-            Answer::Unreadable(class) if is_last => {
-                outcome.fates.push((listing.id, fate(State::Failed, Some(class), None)));
-            }
-            Answer::Unreadable(_) => outcome.again.push(listing.id),
-        }
+            Answer::Unreadable(class) if is_last => failed(class),
+            Answer::Unreadable(_) => return outcome.again.push(listing.id),
+        };
+        outcome.fates.push((listing.id, fate));
     }
-    outcome
 }

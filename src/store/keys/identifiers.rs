@@ -10,7 +10,7 @@ use super::{Ensured, Identity, Keys, Realm};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::Environment;
-use crate::store::rows::{Column, batch};
+use crate::store::rows::{Column, batch, hexes};
 use crate::store::seal::PersonKey;
 use crate::store::{Conn, Error, aead};
 
@@ -31,6 +31,51 @@ impl Keys {
         let sought: Vec<Reference> = ids.iter().map(|id| reference(&lookup, realm, PERSON_ID, &id.expose())).collect();
         let found = known(&mut *self.db.read().await?, &lookup, realm, &sought).await?;
         Ok(sought.iter().map(|reference| found.get(reference).copied()).collect())
+    }
+
+    /// The records of CPR numbers, of those that lead to one.
+    pub async fn find_numbers(
+        &self,
+        realm: &Realm,
+        numbers: &[CprNumber],
+    ) -> Result<HashMap<CprNumber, RecordId>, Error> {
+        if numbers.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let lookup = self.ring.get(Kind::Lookup, "")?;
+        let of = |number: &CprNumber| reference(&lookup, realm, NUMBER, number.expose());
+        let sought: Vec<Reference> = numbers.iter().map(of).collect();
+        let found = known(&mut *self.db.read().await?, &lookup, realm, &sought).await?;
+        let led = numbers.iter().zip(&sought);
+        Ok(led.filter_map(|(number, by)| Some((number.clone(), *found.get(by)?))).collect())
+    }
+
+    /// Lets PersonIDs and numbers lead to nobody any more, until a person is made or known by them anew.
+    pub async fn release_identifiers(
+        &self,
+        realm: &Realm,
+        ids: &[PersonId],
+        numbers: &[CprNumber],
+    ) -> Result<(), Error> {
+        let lookup = self.ring.get(Kind::Lookup, "")?;
+        let ids = ids.iter().map(|id| reference(&lookup, realm, PERSON_ID, &id.expose()));
+        let numbers = numbers.iter().map(|number| reference(&lookup, realm, NUMBER, number.expose()));
+        let list: Vec<_> = ids.chain(numbers).map(|(kind, bytes)| (kind, hex::encode(bytes))).collect();
+        if list.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "DELETE FROM identifier WHERE authority = ? AND environment = ? AND key_version = ?
+             AND (kind, reference) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
+        )
+        .bind(&realm.authority)
+        .bind(environment(realm.environment))
+        .bind(lookup.version)
+        .bind(batch("identifier", &list)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
     }
 
     /// The record and key of each person, made if absent and durable on return, in their order. A person is known by their
@@ -59,32 +104,19 @@ impl Keys {
         self.ensure(realm, &lookup, sought, now).await
     }
 
-    /// The records of numbers, in their order; none where we know nobody by it.
-    pub async fn find_numbers(&self, realm: &Realm, numbers: &[CprNumber]) -> Result<Vec<Option<RecordId>>, Error> {
-        let lookup = self.ring.get(Kind::Lookup, "")?;
-        let sought: Vec<Reference> =
-            numbers.iter().map(|number| reference(&lookup, realm, NUMBER, number.expose())).collect();
-        let found = known(&mut *self.db.read().await?, &lookup, realm, &sought).await?;
-        Ok(sought.iter().map(|reference| found.get(reference).copied()).collect())
-    }
-
-    /// Lets the numbers of records that are known by nothing else mean other records: each first one the second.
-    pub async fn join_records(&self, joined: &[(RecordId, RecordId)]) -> Result<(), Error> {
-        if joined.is_empty() {
-            return Ok(());
+    /// Of these records those that are known by numbers and by nothing else.
+    pub async fn known_by_number_only(&self, records: &[RecordId]) -> Result<HashSet<RecordId>, Error> {
+        if records.is_empty() {
+            return Ok(HashSet::new());
         }
-        let mut tx = self.db.begin().await?;
-        for (from, to) in joined {
-            sqlx::query(
-                "UPDATE identifier SET record = ?1 WHERE record = ?2
-                 AND NOT EXISTS (SELECT 1 FROM identifier i WHERE i.record = ?2 AND i.kind <> 'Number')",
-            )
-            .bind(to.0.as_slice())
-            .bind(from.0.as_slice())
-            .execute(&mut *tx)
-            .await?;
-        }
-        tx.commit().await
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT unhex(j.value) FROM json_each(?) j
+             WHERE NOT EXISTS (SELECT 1 FROM identifier i WHERE i.record = unhex(j.value) AND i.kind <> 'Number')",
+        )
+        .bind(hexes(records))
+        .fetch_all(&mut *self.db.read().await?)
+        .await?;
+        rows.iter().map(|bytes| Column("identifier", "record").record(bytes)).collect()
     }
 
     async fn ensure(

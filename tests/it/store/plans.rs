@@ -8,7 +8,7 @@ use sqlx::{Executor, Row};
 use super::site::Site;
 
 /// Tables that grow with persons, events or time.
-const LARGE: [&str; 18] = [
+const LARGE: [&str; 19] = [
     "person",
     "event",
     "route",
@@ -22,6 +22,7 @@ const LARGE: [&str; 18] = [
     "request",
     "notice",
     "unread",
+    "doubt",
     "audit_entry",
     "audit_subject",
     "person_key",
