@@ -6,7 +6,10 @@
 //! each refusal, is an entry of the audit record. When it fails, nothing but the command is affected.
 
 pub mod consumer_test;
+pub mod dead_letters;
+pub mod deliveries;
 pub mod doctor;
+pub mod jobs;
 mod problem;
 pub mod report;
 mod requests;
@@ -21,12 +24,13 @@ use prometheus_client::registry::Registry;
 
 use crate::audit::{self, Asker, Entry, Outcome};
 use crate::delivery::credentials::SigningBook;
+use crate::domain::pairwise::RecordId;
 use crate::domain::resource::ResourceKey;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::settings::Settings;
 use crate::store::consumer::ConsumerRow;
-use crate::store::{self, Store};
+use crate::store::{self, ConsumerId, Store};
 pub use problem::Problem;
 use who::{Caller, Right};
 
@@ -79,6 +83,16 @@ impl Context {
         audit::record(&mut tx, &self.store.keys, &[entry]).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// The record of a person whom a consumer knows by this reference, where one is named.
+    async fn person(&self, consumer: ConsumerId, reference: Option<&str>) -> Result<Option<RecordId>, Problem> {
+        let Some(reference) = reference else { return Ok(None) };
+        let found = self.store.keys.find_reference(consumer, reference).await?;
+        let unknown = || {
+            Problem::NotFound("the consumer knows nobody by this reference: take it from what it was sent".to_owned())
+        };
+        found.map(Some).ok_or_else(unknown)
     }
 
     /// A live consumer.

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::requests::Peer;
-use super::{Context, consumer_test, doctor, report};
+use super::{Context, consumer_test, dead_letters, deliveries, doctor, jobs, report};
 
 /// Connections that wait to be accepted.
 const WAITING: u32 = 64;
@@ -38,5 +38,12 @@ fn routes() -> Router<Context> {
     Router::new()
         .route("/v1/doctor", get(doctor::run))
         .route("/v1/report", get(report::run))
+        .route("/v1/consumers/{namespace}/{name}/deadletters", get(dead_letters::list))
+        .route("/v1/consumers/{namespace}/{name}/deadletters/drop", post(dead_letters::drop))
+        .route("/v1/consumers/{namespace}/{name}/deadletters/retry", post(dead_letters::retry))
+        .route("/v1/consumers/{namespace}/{name}/deliveries", get(deliveries::list))
+        .route("/v1/consumers/{namespace}/{name}/jobs/{job}", get(jobs::state))
+        .route("/v1/consumers/{namespace}/{name}/replay", post(jobs::replay))
+        .route("/v1/consumers/{namespace}/{name}/resync", post(jobs::resync))
         .route("/v1/consumers/{namespace}/{name}/test", post(consumer_test::run))
 }

@@ -98,3 +98,14 @@ impl Socket {
 pub fn path_of(key: &ResourceKey) -> String {
     format!("{}/{}", key.namespace, key.name)
 }
+
+/// A path with those of the parameters that have a value.
+pub fn query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let mut encoded = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            encoded.append_pair(name, value);
+        }
+    }
+    format!("{path}?{}", encoded.finish())
+}

@@ -32,7 +32,7 @@ pub struct Authority {
     /// Namespace and name.
     pub key: ResourceKey,
     /// What it grants other namespaces; none where that is not known.
-    grants: Option<Vec<Grant>>,
+    pub(super) grants: Option<Vec<Grant>>,
 }
 
 impl Authority {

@@ -31,6 +31,7 @@ pub struct Metrics {
     waiting: Family<Consumer, Gauge>,
     parked: Family<Consumer, Gauge>,
     dead_letters: Family<Consumer, Counter>,
+    replayed: Family<Consumer, Counter>,
     circuit_open: Family<Consumer, Gauge>,
     in_flight: Family<Consumer, Gauge>,
     attempts: Family<Ended, Counter>,
@@ -44,6 +45,7 @@ impl Default for Metrics {
             waiting: Family::default(),
             parked: Family::default(),
             dead_letters: Family::default(),
+            replayed: Family::default(),
             circuit_open: Family::default(),
             in_flight: Family::default(),
             attempts: Family::default(),
@@ -76,6 +78,7 @@ impl Metrics {
         registry.register("waiting", "Events in memory that wait for their delivery", self.waiting.clone());
         registry.register("parked_persons", "Persons whose delivery failed and is tried again", self.parked.clone());
         registry.register("dead_letters", "Events given up", self.dead_letters.clone());
+        registry.register("replayed", "Deliveries accepted that somebody had asked for", self.replayed.clone());
         registry.register("circuit_open", "1 while the consumer takes nothing", self.circuit_open.clone());
         registry.register("in_flight", "Requests under way", self.in_flight.clone());
         registry.register("attempts", "Attempts by how they ended", self.attempts.clone());
@@ -92,6 +95,11 @@ impl Metrics {
     /// An event was given up.
     pub fn gave_up(&self, consumer: &ResourceKey) {
         self.dead_letters.get_or_create(&label(consumer)).inc();
+    }
+
+    /// A delivery was accepted that somebody had asked for.
+    pub fn replayed(&self, consumer: &ResourceKey) {
+        self.replayed.get_or_create(&label(consumer)).inc();
     }
 
     /// The consumer's numbers now.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::book::{Book, Shelf};
-use super::build::related_records;
+use super::build::named_records;
 use super::queue::{Span, Turn};
 use crate::domain::change::Snapshot;
 use crate::domain::pairwise::RecordId;
@@ -101,7 +101,7 @@ async fn claimed(
     let mut related = Vec::new();
     for one in opened.values() {
         if let Opened::Snapshot(snapshot) = one {
-            related.extend(related_records(&snapshot.after));
+            related.extend(named_records(snapshot));
         }
     }
     if related.is_empty() {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::chance::Chance;
 use super::outcome::class_of;
-use super::payload::{CloudEvent, Data};
+use super::payload::{CloudEvent, Data, DeliveryId};
 use super::retry::{earlier, later};
 use crate::domain::compiled::{Delivery, Verification};
 use crate::domain::event_type::EventType;
@@ -58,7 +58,8 @@ pub fn challenge(consumer: &ResourceKey, now: Timestamp) -> Challenge {
     let text = crockford(&[EventId::random().0, EventId::random().0].concat());
     let source = format!("/{}/consumersystems/{}", consumer.namespace, consumer.name);
     let data = Data { challenge: Some(text.clone()), ..Data::default() };
-    let body = CloudEvent::new(&id, &source, EventType::EndpointVerify, None, now, data).into_bytes();
+    let body = CloudEvent::new(&DeliveryId::single(id.clone()), &source, EventType::EndpointVerify, None, now, data)
+        .into_bytes();
     Challenge { id, text, body }
 }
 

@@ -8,6 +8,7 @@ use super::date::RegisterDate;
 use super::event_type::EventType;
 use super::field_group::GroupSet;
 use super::municipality::Municipality;
+use super::pairwise::RecordId;
 use super::person::Person;
 
 /// One thing that happened.
@@ -41,6 +42,9 @@ pub struct Change {
     /// The register's own code, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub register_code: Option<String>,
+    /// The record of the entry that turned out to be the same person, where it had one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<RecordId>,
 }
 
 impl Change {
@@ -56,6 +60,7 @@ impl Change {
             derived_from,
             scope: None,
             register_code: None,
+            joined: None,
         }
     }
 }

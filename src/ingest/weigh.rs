@@ -28,6 +28,14 @@ pub struct Stored {
     pub standing: Standing,
 }
 
+/// An entry of the register that turned out to be the same person, and has a record of its own.
+pub struct Joined {
+    /// Its record.
+    pub record: RecordId,
+    /// What it says.
+    pub person: Person,
+}
+
 /// What is needed beside the person.
 pub struct Scales<'a> {
     /// Live subscriptions.
@@ -62,6 +70,12 @@ pub struct Weighed {
     pub covered: bool,
     /// What is kept of them.
     pub keep: GroupSet,
+    /// Entries that turned out to be them.
+    pub joined: Vec<Joined>,
+    /// Whether the record was made for another PersonID.
+    pub adopted: bool,
+    /// Whether they were kept apart from another entry that claims the same number.
+    pub doubtful: bool,
 }
 
 impl Weighed {
@@ -79,9 +93,10 @@ impl Scales<'_> {
         stored: Option<Stored>,
         fetched: Person,
         told: &[(ConsumerId, TypeSet)],
+        joined: Vec<Joined>,
     ) -> Weighed {
         match stored {
-            Some(stored) => self.weigh_known(record, stored, fetched, told),
+            Some(stored) => self.weigh_known(record, stored, fetched, told, joined),
             None => self.weigh_first(record, fetched, told),
         }
     }
@@ -92,13 +107,16 @@ impl Scales<'_> {
         stored: Stored,
         fetched: Person,
         told: &[(ConsumerId, TypeSet)],
+        joined: Vec<Joined>,
     ) -> Weighed {
         let standing = Standing::of(&fetched, self.today, Some(&stored.standing), self.now);
-        let changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
+        let mut changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
+        joined.iter().for_each(|one| derive::join(&mut changes, one.record, self.derived_from));
         let sight = Sight { before: Before::Stored(&stored.standing), after: &standing, told, now: self.now };
         let outcome = matching::match_person(self.selectors, self.source, &sight, changes);
         let places = [stored.standing.municipality, standing.municipality];
-        self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome))
+        let weighed = self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome));
+        Weighed { joined, ..weighed }
     }
 
     fn weigh_first(&self, record: Option<RecordId>, fetched: Person, told: &[(ConsumerId, TypeSet)]) -> Weighed {
@@ -123,7 +141,18 @@ impl Scales<'_> {
         let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
         let places: BTreeSet<Municipality> = places.into_iter().flatten().collect();
         let (before, places) = (Some(before), places.into_iter().collect());
-        Weighed { person, record, before, standing, outcome, places, covered, keep }
+        let (joined, adopted, doubtful) = (Vec::new(), false, false);
+        Weighed { person, record, before, standing, outcome, places, covered, keep, joined, adopted, doubtful }
+    }
+}
+
+impl Weighed {
+    /// The state before a change: of a merge that joins two records, what the other entry says.
+    pub fn before(&self, change: &Change) -> Option<(&Person, Option<Date>)> {
+        match change.joined {
+            Some(record) => self.joined.iter().find(|one| one.record == record).map(|one| (&one.person, None)),
+            None => self.before.as_ref().map(|(person, on)| (person, Some(*on))),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use futures::future::BoxFuture;
 use http::Uri;
 use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -18,6 +17,7 @@ use tower::Service;
 
 use super::error::{Error, Stage, TlsClass};
 use super::guard::{Guard, Verdict};
+use super::stream::Stream;
 use super::tls;
 
 /// How the name and port of a host become addresses. It is asked for each new connection.
@@ -43,7 +43,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<Stream>;
     type Error = Error;
     type Future = BoxFuture<'static, Result<Self::Response, Error>>;
 
@@ -81,7 +81,7 @@ struct Tcp {
 }
 
 impl Service<Uri> for Tcp {
-    type Response = TokioIo<TcpStream>;
+    type Response = Stream;
     type Error = Error;
     type Future = BoxFuture<'static, Result<Self::Response, Error>>;
 
@@ -96,7 +96,7 @@ impl Service<Uri> for Tcp {
             let addresses = timeout_at(deadline, resolve(&resolver, &uri)).await.map_err(|_| timed_out())??;
             let stream = connect(&judged(&guard, addresses)?, deadline).await?;
             let _ = stream.set_nodelay(true);
-            Ok(TokioIo::new(stream))
+            Ok(Stream::from(stream))
         })
     }
 }

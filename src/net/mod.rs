@@ -10,8 +10,9 @@ pub mod error;
 pub mod guard;
 pub mod probe;
 mod range;
+mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 use std::time::Duration;

@@ -96,15 +96,10 @@ async fn a_kept_connection_that_the_host_closed_is_replaced() {
     })
     .await;
     let client = client(None);
-    let mut answered = 0;
     for _ in 0..50 {
-        match client.send(post(&format!("http://{address}/")), LONG, 100).await {
-            Ok(_) => answered += 1,
-            Err(error) => assert_eq!(error, Error::Cut { sent: true }),
-        }
+        client.send(post(&format!("http://{address}/")), LONG, 100).await.unwrap();
         tokio::task::yield_now().await;
     }
-    assert!(answered > 1);
 }
 
 #[tokio::test]
@@ -240,12 +235,14 @@ async fn the_guard_judges_names_and_literals_in_the_connector() {
     }
 }
 
-struct Authority {
-    pem: String,
+/// An authority that issues certificates.
+pub(crate) struct Authority {
+    pub(crate) pem: String,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-fn authority() -> Authority {
+/// An authority with a certificate of its own.
+pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -253,7 +250,7 @@ fn authority() -> Authority {
 }
 
 /// An authority whose certificate another issued.
-fn intermediate(of: &Authority) -> Authority {
+pub(crate) fn intermediate(of: &Authority) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.distinguished_name.push(rcgen::DnType::CommonName, "Between");
@@ -267,7 +264,7 @@ fn tls_host(authority: &Authority, name: &str, year: i32) -> SocketAddr {
 }
 
 /// The same with the years between which the certificate is valid, and what else of the chain is sent.
-fn tls_host_with(authority: &Authority, name: &str, years: (i32, i32), chain: &[&Authority]) -> SocketAddr {
+pub(crate) fn tls_host_with(authority: &Authority, name: &str, years: (i32, i32), chain: &[&Authority]) -> SocketAddr {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.not_before = rcgen::date_time_ymd(years.0, 1, 1);

@@ -119,14 +119,14 @@ pub async fn ended(
     reason: EndReason,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(consumer) = consumer::key(&mut *conn, row.consumer).await? else { return Ok(()) };
+    let Some(consumer) = consumer::get(&mut *conn, row.consumer).await? else { return Ok(()) };
     let resource = Resource {
         uid: Some(row.uid.clone()),
         generation: Some(row.generation),
         ..Resource::named("CprSubscription", row.key.clone())
     };
     let purpose = row.compiled.as_ref().map(|c| c.purpose.clone()).unwrap_or_default();
-    let entry = Entry::subscription_ended(now, resource, consumer, purpose, &format!("{reason:?}"));
+    let entry = Entry::subscription_ended(now, resource, consumer.key, purpose, &format!("{reason:?}"));
     Ok(audit::record(conn, &store.keys, &[entry]).await?)
 }
 

@@ -145,13 +145,6 @@ pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<ConsumerR
     row.map(ConsumerRow::try_from).transpose()
 }
 
-/// Namespace and name of a consumer.
-pub async fn key(conn: &mut Conn, id: ConsumerId) -> Result<Option<ResourceKey>, Error> {
-    let row: Option<(String, String)> =
-        sqlx::query_as("SELECT namespace, name FROM consumer WHERE id = ?").bind(id).fetch_optional(conn).await?;
-    Ok(row.map(|(namespace, name)| ResourceKey::new(namespace, name)))
-}
-
 /// Consumers that were deleted at or before `grace`.
 pub async fn ended_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<ConsumerRow>, Error> {
     let rows: Vec<Row> = sqlx::query_as("SELECT * FROM consumer WHERE ended_at <= ? ORDER BY id")
@@ -159,6 +152,12 @@ pub async fn ended_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<Consu
         .fetch_all(conn)
         .await?;
     rows.into_iter().map(ConsumerRow::try_from).collect()
+}
+
+/// One consumer by its id.
+pub async fn get(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerRow>, Error> {
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM consumer WHERE id = ?").bind(id).fetch_optional(conn).await?;
+    row.map(ConsumerRow::try_from).transpose()
 }
 
 /// All consumers, ended ones too.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::job::JobId;
 use super::keys::AuditReferences;
 use super::rows::{Column, batch};
 use super::seal::PersonKey;
@@ -71,12 +72,22 @@ pub fn open(key: &PersonKey, id: EventId, sealed: &[u8]) -> Result<Snapshot, Err
 /// Appends events with their routes, one statement per table; within an event routes keep their order, and events theirs.
 /// Gives the highest route number, if any was written.
 pub async fn append(conn: &mut Conn, events: &[NewEvent], now: Timestamp) -> Result<Option<i64>, Error> {
+    append_as(conn, events, None, now).await
+}
+
+/// As [`append`], for a job: `replay` is its number, and the deliveries say that they were asked for.
+pub async fn append_as(
+    conn: &mut Conn,
+    events: &[NewEvent],
+    replay: Option<JobId>,
+    now: Timestamp,
+) -> Result<Option<i64>, Error> {
     if events.is_empty() {
         return Ok(None);
     }
     let first = next_seq(&mut *conn).await?;
     insert_events(&mut *conn, events, first, now).await?;
-    insert_routes(conn, events, first, now).await
+    insert_routes(conn, events, first, replay, now).await
 }
 
 /// The number that the next event gets. Nobody else takes it: there is one writing transaction at a time.
@@ -131,7 +142,13 @@ async fn insert_events(conn: &mut Conn, events: &[NewEvent], first: i64, now: Ti
     Ok(())
 }
 
-async fn insert_routes(conn: &mut Conn, events: &[NewEvent], first: i64, now: Timestamp) -> Result<Option<i64>, Error> {
+async fn insert_routes(
+    conn: &mut Conn,
+    events: &[NewEvent],
+    first: i64,
+    replay: Option<JobId>,
+    now: Timestamp,
+) -> Result<Option<i64>, Error> {
     let mut values = Vec::new();
     for (event, seq) in events.iter().zip(first..) {
         let record = event.record.map(|record| hex::encode(record.0));
@@ -145,12 +162,13 @@ async fn insert_routes(conn: &mut Conn, events: &[NewEvent], first: i64, now: Ti
         return Ok(None);
     }
     let inserted = sqlx::query(
-        "INSERT INTO route (at, consumer, shard, event, record, type, subscriptions)
-         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, value ->> 5
+        "INSERT INTO route (at, consumer, shard, event, record, type, subscriptions, replay)
+         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, value ->> 5, ?3
          FROM json_each(?2) ORDER BY key",
     )
     .bind(now.as_millisecond())
     .bind(batch("route", &values)?)
+    .bind(replay)
     .execute(conn)
     .await?;
     Ok(Some(inserted.last_insert_rowid()))

@@ -319,6 +319,39 @@ pub async fn unsettled(
     rows(found)
 }
 
+/// The persons of a source after a record, in order, and where each stands; at most `limit`, none who is leaving.
+pub async fn standings(
+    conn: &mut Conn,
+    source: SourceId,
+    after: Option<RecordId>,
+    limit: u32,
+) -> Result<Vec<(RecordId, Standing)>, Error> {
+    let found: Vec<StandingRow> = sqlx::query_as(
+        "SELECT record, municipality, status, inactive_since, protected FROM person
+         WHERE record > ? AND source = ? AND leaving = 0 ORDER BY record LIMIT ?",
+    )
+    .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
+    .bind(source)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    found
+        .into_iter()
+        .map(|(record, place, code, inactive_since, protected)| {
+            let standing = Standing {
+                municipality: municipality(place)?,
+                status: status(code)?,
+                inactive_since: Column("person", "inactive_since").optional_time(inactive_since)?,
+                protected,
+            };
+            Ok((Column("person", "record").record(&record)?, standing))
+        })
+        .collect()
+}
+
+/// Record, municipality, status, since when inactive, whether protected.
+type StandingRow = (Vec<u8>, Option<i64>, Option<i64>, Option<i64>, bool);
+
 /// How many persons of a source are still settled for an older version of the configuration.
 pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i64) -> Result<u64, Error> {
     let found: i64 = sqlx::query_scalar("SELECT count(*) FROM person WHERE source = ? AND settled < ? AND leaving = 0")

@@ -7,6 +7,7 @@ mod layers;
 mod operator;
 mod program;
 mod published;
+mod receivers;
 mod store;
 mod support;
 mod upstream;

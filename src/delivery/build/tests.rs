@@ -9,6 +9,7 @@ use jiff::civil::date;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::delivery::book::Authority;
 use crate::delivery::queue::testing::route;
 use crate::delivery::queue::{Key, Turn};
 use crate::delivery::tests::SCHEMAS;
@@ -97,7 +98,10 @@ impl Case {
             version: 1,
             consumers: HashMap::new(),
             subscriptions: rows.collect(),
-            sources: HashMap::from([(1, ResourceKey::new("aalborg", "datafordeler"))]),
+            sources: HashMap::from([(
+                1,
+                Authority { key: ResourceKey::new("aalborg", "datafordeler"), grants: Some(Vec::new()) },
+            )]),
         };
         build(
             turn,
@@ -318,6 +322,25 @@ fn a_move_says_where_from_and_a_new_number_says_the_old_one() {
     let mut plain = case(EventType::AddressChanged);
     plain.snapshot.as_mut().unwrap().before = Some(citizen(7));
     assert!(plain.data().get("previous").is_none());
+}
+
+#[test]
+fn a_merge_names_the_other_reference_only_to_who_knows_both_and_never_later_than_first() {
+    let other = RecordId([0x55; 16]);
+    let mut case = case(EventType::PersonMerged);
+    case.subscriptions[0].level = PayloadLevel::Reference;
+    case.snapshot.as_mut().unwrap().change.joined = Some(other);
+    assert!(case.data().get("previous").is_none());
+    let unknown = case.delivery();
+    case.claimed.insert(other);
+    assert_eq!(case.data()["previous"], json!({ "reference": key().reference(other) }));
+    let known = case.delivery();
+    let again = |case: &Case, before: &Delivery| match case.build_turn(before.turn.clone(), Some(&before.ceiling)) {
+        Built::Delivery(delivery) => delivery.body,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(again(&case, &known), known.body);
+    assert_eq!(again(&case, &unknown), unknown.body);
 }
 
 #[test]

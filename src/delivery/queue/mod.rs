@@ -377,6 +377,8 @@ pub mod testing {
             type_: EventType::AddressChanged,
             subscriptions: vec![1],
             at: Timestamp::from_second(seq).expect("a small number"),
+            event_at: Timestamp::from_second(seq).expect("a small number"),
+            replay: None,
             event: EventId([7; 16]),
             event_seq: seq,
             source: 1,

@@ -9,7 +9,9 @@ use crate::domain::render::shape::REFERENCE;
 /// What says whom an event is about.
 const PERSONAL: [&str; 3] = ["subject", "partitionkey", "sequence"];
 /// What only an event about somebody can say.
-const OF_PERSONAL: [&str; 3] = ["gapbefore", "replayed", "replayof"];
+const OF_PERSONAL: &str = "gapbefore";
+/// What only an event that was committed can say.
+const OF_COMMITTED: [&str; 2] = ["replayed", "replayof"];
 
 const ID: &str = "^ev_[0-9a-hjkmnp-tv-z]{26}$";
 const INSTANT: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$";
@@ -48,7 +50,6 @@ fn members() -> Value {
             "partitionkey": ["subject"],
             "sequence": ["subject"],
             "gapbefore": ["subject"],
-            "replayed": ["subject"],
             "replayof": ["replayed"],
         },
     })
@@ -65,13 +66,17 @@ pub(super) fn of(type_: EventType) -> Value {
             "data": { "$ref": "#" },
         },
     });
-    match type_ {
-        EventType::EndpointVerify | EventType::SubscriptionEnded => {
-            for absent in PERSONAL.into_iter().chain(OF_PERSONAL) {
-                event["properties"][absent] = json!(false);
-            }
+    let impersonal = PERSONAL.into_iter().chain([OF_PERSONAL]);
+    let absent: Vec<&str> = match type_ {
+        EventType::EndpointVerify => impersonal.chain(OF_COMMITTED).collect(),
+        EventType::SubscriptionEnded => impersonal.collect(),
+        _ => {
+            event["required"] = json!(PERSONAL);
+            Vec::new()
         }
-        _ => event["required"] = json!(PERSONAL),
+    };
+    for member in absent {
+        event["properties"][member] = json!(false);
     }
     event
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 
 use super::*;
-use crate::delivery::payload::{CloudEvent, Data, GroundSaid, ProtectionSaid, Subject};
+use crate::delivery::payload::{CloudEvent, Data, DeliveryId, GroundSaid, ProtectionSaid, Subject};
 use crate::delivery::tests::SCHEMAS as CHECK;
 use crate::domain::date::RegisterDate;
 use crate::domain::testing::resident;
@@ -52,8 +52,9 @@ fn full() -> Data {
 }
 
 fn event(type_: EventType, data: Data) -> Value {
+    let id = DeliveryId { id: ID.to_owned(), is_replay: false, first: None };
     let subject = Subject { reference: REFERENCE, sequence: 7, gap_before: true };
-    let event = CloudEvent::new(ID, "/aalborg/register", type_, Some(subject), Timestamp::UNIX_EPOCH, data);
+    let event = CloudEvent::new(&id, "/aalborg/register", type_, Some(subject), Timestamp::UNIX_EPOCH, data);
     serde_json::from_slice(&event.into_bytes()).unwrap()
 }
 

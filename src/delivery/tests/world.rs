@@ -19,7 +19,9 @@ use crate::domain::compiled::{
 };
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::grant::{Grant, HostPattern};
 use crate::domain::identifier::{CprNumber, PersonId};
+use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::{EventId, RecordId};
 use crate::domain::person::{self, Person, Row};
 use crate::domain::resource::{Environment, ProtectedPersons, ResourceKey, Sector};
@@ -57,7 +59,7 @@ pub const GRANTED: GroupSet = GroupSet::of(&[
 
 /// A world.
 pub struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub store: Store,
     pub clock: Clock,
     pub context: Context,
@@ -125,7 +127,7 @@ impl World {
         store::meta::raise_configuration(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         Self {
-            _folder: folder,
+            folder: folder,
             store,
             clock,
             context,
@@ -136,6 +138,25 @@ impl World {
             persons: HashMap::new(),
             generation: 1,
         }
+    }
+
+    /// From now on events come from a source of another namespace, which grants this.
+    pub async fn hear_of_another(&mut self, grants: &[Grant]) {
+        let key = ResourceKey::new("owner", "datafordeler");
+        self.generation += 1;
+        let form = Source { key, grants: grants.to_vec(), ..source() };
+        let mut tx = self.store.main.begin().await.unwrap();
+        self.source = store::source::upsert(&mut tx, &form.key, "uid", self.generation, Some(&form)).await.unwrap();
+        store::meta::raise_configuration(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The source from which events come is deleted.
+    pub async fn end_source(&self) {
+        let mut tx = self.store.main.begin().await.unwrap();
+        store::source::end(&mut tx, self.source, self.clock.now()).await.unwrap();
+        store::meta::raise_configuration(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// A consumer that is verified already, with one subscription to everything it is granted, and its secret.
@@ -367,6 +388,25 @@ impl World {
         }
     }
 
+    /// The main database may grow no more; none: as it likes.
+    pub async fn limit_pages(&self, most: Option<u32>) {
+        let mut tx = self.store.main.begin().await.unwrap();
+        // A limit below the present size is the present size.
+        let pragma = format!("PRAGMA max_page_count = {}", most.unwrap_or(1 << 30));
+        sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Another program writes to the main database until what this gives is dropped.
+    pub async fn hold_database(&self) -> sqlx::SqliteConnection {
+        use sqlx::{Connection, Executor};
+        let path = self.folder.path().join("store").join(store::open::MAIN_FILE);
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        other
+    }
+
     pub async fn parked(&self, consumer: ConsumerId) -> Vec<Parked> {
         store::parked::all(&mut self.store.main.read().await.unwrap(), consumer).await.unwrap()
     }
@@ -469,6 +509,19 @@ pub fn subscription(name: &str, consumer: &Consumer) -> Subscription {
     }
 }
 
+/// A grant of everything that consumers are granted here, about those who live at home.
+pub fn grant() -> Grant {
+    Grant {
+        namespace: "aalborg".into(),
+        sector: Sector::Public,
+        fields: GRANTED,
+        municipalities: [home()].into(),
+        everyone: false,
+        protected_persons: ProtectedPersons::Mask,
+        hosts: vec![HostPattern::parse("localhost").unwrap()],
+    }
+}
+
 /// A fictitious person.
 pub fn citizen(n: u32) -> Person {
     let address = |road: &str| person::Address {
@@ -491,10 +544,15 @@ pub fn citizen(n: u32) -> Person {
     }
 }
 
+/// Where every citizen lives.
+pub fn home() -> Municipality {
+    Municipality::from_code(851).unwrap()
+}
+
 /// What is sealed with an event of this type.
 pub fn snapshot(type_: EventType) -> Snapshot {
     let mut change = Change::new(type_, DerivedFrom::Comparison);
     change.changed = GroupSet::of(&[FieldGroup::Address, FieldGroup::Sex]);
     change.scope = matches!(type_, EventType::ScopeEntered | EventType::ScopeLeft).then_some(ScopeReason::Moved);
-    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None, places: Vec::new() }
+    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None, places: vec![home()] }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::Worker;
 use crate::delivery::build::Disclosure;
 use crate::delivery::flush::Expired;
+use crate::delivery::payload::DeliveryId;
 use crate::delivery::queue::{Ending, Turn};
 use crate::delivery::record;
 use crate::delivery::retry::between;
@@ -62,7 +63,7 @@ impl Worker {
             millis: 0,
             class: Some(EXPIRED.to_owned()),
         });
-        let id = self.key.delivery_id(route.event, route.type_);
+        let id = DeliveryId::of(&self.key, route).id;
         let unknown = attempts == 0 && self.lanes.was_possibly_sent(route.shard, route.seq);
         let why = (now, EXPIRED, unknown);
         self.results.records.push(record::withdrawn(&self.row, route, id, Disclosure::default(), why));

@@ -80,6 +80,9 @@ impl Worker {
         let limit = self.row.compiled.as_ref().map_or(1, |compiled| compiled.delivery.max_in_flight);
         self.window.answered(attempt.took, limit);
         self.accepted += 1;
+        if turn.route.replay.is_some() {
+            self.shared.context.metrics.replayed(&self.row.key);
+        }
         if self.circuit.accepted(turn.key, attempt.number == 1, now) {
             tracing::info!(consumer = %self.row.key, "the consumer takes events again");
             self.queues.release(false, now);

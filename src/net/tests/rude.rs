@@ -40,10 +40,9 @@ async fn said(said: &'static [u8]) -> Result<Answer, Error> {
 
 #[tokio::test]
 async fn of_a_gigabyte_no_more_is_taken_than_is_read() {
-    for head in [
-        &b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"[..],
-        b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
-    ] {
+    for head in
+        [&b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n"[..], b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"]
+    {
         let (address, taken) = endless(head, b"6101800001").await;
         let answer = ask(address, LONG, 65_536).await.unwrap();
         assert_eq!((answer.status, answer.body.len(), answer.truncated), (StatusCode::OK, 65_536, true));
@@ -163,19 +162,47 @@ async fn bytes_after_an_answer_spoil_no_later_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_are_closed_after_each_answer_fail_no_request() {
-    let address = host(|mut stream, _| async move {
+    let address = host(|mut stream, number| async move {
         hear(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        for _ in 0..number % 10 {
+            tokio::task::yield_now().await;
+        }
     })
     .await;
     let client = client(None);
     let mut failed = Vec::new();
-    for turn in 0..200 {
+    for turn in 0..2000 {
         if let Err(error) = client.send(post(&format!("http://{address}/")), LONG, 100).await {
             failed.push((turn, error));
         }
     }
     assert!(failed.is_empty(), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_every_connection_is_heard_a_few_times_at_most() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let count = heard.clone();
+    let address = host(move |mut stream, number| {
+        let count = count.clone();
+        async move {
+            for _ in 0..=usize::from(number == 0) {
+                hear(&mut stream).await;
+                if count.fetch_add(1, Ordering::SeqCst) == 0 {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                }
+            }
+        }
+    })
+    .await;
+    let client = client(None);
+    let url = format!("http://{address}/");
+    client.send(post(&url), LONG, 100).await.unwrap();
+    assert_eq!(client.send(post(&url), LONG, 100).await.unwrap_err(), Error::Cut { sent: true });
+    assert_eq!(heard.load(Ordering::SeqCst), 3, "once on the kept connection, once on a new one");
+    assert_eq!(client.send(post(&url), LONG, 100).await.unwrap_err(), Error::Cut { sent: true });
+    assert_eq!(heard.load(Ordering::SeqCst), 4, "a new connection that is cut is not tried again");
 }

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn what_lies_within_the_grant_is_compiled_to_no_more_than_both_say() {
         let wanted = compile(&[], &foreign(&[("/protectedPersons", json!("Deny"))], &[])).unwrap().compiled;
-        assert_eq!(wanted.granted.names(), ["Number", "Status", "Name"]);
+        assert_eq!(wanted.granted.names(), ["Name", "Number", "Status"]);
         assert_eq!(wanted.protected_persons, ProtectedPersons::Deny);
         assert!(matches!(&wanted.places, Places::Within(all) if all.len() == 1));
         assert!(!wanted.types.contains(EventType::AddressChanged));

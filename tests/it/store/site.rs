@@ -185,6 +185,7 @@ pub fn snapshot(number: u32) -> Snapshot {
         after: Person { id: Some(person_id(number)), ..Person::default() },
         before: None,
         before_on: None,
+        places: Vec::new(),
     }
 }
 

@@ -4,6 +4,8 @@ pub mod chance;
 pub mod cluster;
 pub mod files;
 pub mod gate;
+pub mod plane;
+pub mod proxy;
 pub mod published;
 pub mod schemas;
 pub mod webhook;

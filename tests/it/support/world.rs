@@ -34,6 +34,8 @@ pub struct World {
     pub register: Register,
     pub consumer: Consumer,
     pub settings: Vec<String>,
+    /// A program that starts the program, and its arguments.
+    pub through: Vec<String>,
     /// Kubeconfig of the program, where it is not the test's own.
     pub kubeconfig: Option<PathBuf>,
     /// Every delivery is held against the schemas.
@@ -60,6 +62,7 @@ impl World {
             register,
             consumer,
             settings,
+            through: vec![],
             kubeconfig: None,
             published,
             folder: TempDir::new().unwrap(),
@@ -83,7 +86,10 @@ impl World {
         self.starts += 1;
         let log = std::fs::File::create(self.folder.path().join(format!("log-{}", self.starts))).unwrap();
         let namespace = self.namespace.name();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
+        let program = env!("CARGO_BIN_EXE_cpr-operator").to_owned();
+        let mut words = self.through.iter().chain([&program]);
+        let mut command = Command::new(words.next().expect("the program at least"));
+        command.args(words);
         command.arg("all").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         let mut set = vec![
             format!("store.path={}", data.display()),
@@ -116,6 +122,18 @@ impl World {
         let status = self.command(&data).status().await.unwrap();
         let said = std::fs::read_to_string(self.folder.path().join(format!("log-{}", self.starts))).unwrap();
         (status.code(), said)
+    }
+
+    /// The program's process.
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().and_then(Child::id).expect("the program runs")
+    }
+
+    /// Sets one of the program's limits while it runs, as `prlimit` writes it.
+    pub async fn limit(&self, limit: &str) {
+        let pid = self.pid().to_string();
+        let set = Command::new("prlimit").args(["--pid", &pid, limit]).status().await.unwrap();
+        assert!(set.success(), "{limit}");
     }
 
     /// Ends the program without warning, as `kill -9` does.
