@@ -264,8 +264,7 @@ pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
 
 /// The subscriptions that the store has and does not know to be deleted.
 pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
-    let rows = subscription::all(&mut *fleet.context().store.main.read().await?).await?;
-    Ok(rows.into_iter().filter(|row| row.deleted_at.is_none()).map(|row| row.key).collect())
+    subscription::keys(&mut *fleet.context().store.main.read().await?).await
 }
 
 /// Ends a subscription that was deleted; what it had is kept for the grace.
