@@ -8,6 +8,7 @@ use crate::domain::resource::ResourceKey;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::settings::ingest::IngestSettings;
+use crate::settings::lists::ListSettings;
 use crate::store::keys::Realm;
 use crate::store::{self, SourceId, Store, meta};
 
@@ -27,12 +28,15 @@ pub struct Source {
     pub bells: Bells,
     /// How sources are read.
     pub settings: IngestSettings,
+    /// How fast lists may grow.
+    pub lists: ListSettings,
     cached: Mutex<Option<Selections>>,
     offered: Mutex<GroupSet>,
 }
 
 impl Source {
     /// A source with nothing read yet.
+    #[expect(clippy::too_many_arguments, reason = "one for each thing that a source works with")]
     pub fn new(
         id: SourceId,
         key: ResourceKey,
@@ -41,6 +45,7 @@ impl Source {
         clock: Clock,
         bells: Bells,
         settings: IngestSettings,
+        lists: ListSettings,
     ) -> Arc<Self> {
         let all = FieldGroup::ALL.into_iter().collect();
         Arc::new(Self {
@@ -51,6 +56,7 @@ impl Source {
             clock,
             bells,
             settings,
+            lists,
             cached: Mutex::new(None),
             offered: Mutex::new(all),
         })

@@ -19,6 +19,7 @@ use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::runtime::probes::Pulse;
 use crate::settings::ingest::IngestSettings;
+use crate::settings::lists::ListSettings;
 use crate::settings::network::NetworkSettings;
 use crate::settings::register::RegisterSettings;
 use crate::settings::retention::RetentionSettings;
@@ -40,6 +41,8 @@ pub struct Context {
     pub bells: Bells,
     /// How sources are read.
     pub settings: IngestSettings,
+    /// How fast lists of persons may grow.
+    pub lists: ListSettings,
     /// How registers are spoken to.
     pub register: RegisterSettings,
     /// Which private addresses may be reached.
@@ -132,6 +135,7 @@ pub fn task(context: &Context, id: SourceId, basis: &Basis) -> Task {
         context.clock.clone(),
         context.bells.clone(),
         context.settings.clone(),
+        context.lists.clone(),
     );
     let client = basis.credentials.as_ref().and_then(|credentials| {
         let built = client(context, form, credentials);

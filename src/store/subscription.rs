@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Column, batch, name_of};
-use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, selection};
-use crate::domain::compiled::Subscription;
+use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, announcing, selection, subject};
+use crate::domain::compiled::{Announce, Subscription};
 use crate::domain::resource::ResourceKey;
 
 /// A subscription as stored.
@@ -92,8 +92,8 @@ impl TryFrom<Row> for SubscriptionRow {
 
 /// Writes a compiled form and the generation that it comes from, remembers what it selected before if it selects anew, and
 /// gives its id and whether a life began with it: it was
-/// new, or had ended and is taken up again. One that had ended is taken up only by a form whose own end has not passed. The
-/// caller raises the configuration's version.
+/// new, or had ended and is taken up again. One that had ended is taken up only by a form whose own end has not passed. One
+/// that is new and asks for it has those announced whom we know. The caller raises the configuration's version.
 #[expect(clippy::too_many_arguments, reason = "one for each column that a compiled subscription fills")]
 pub async fn upsert(
     conn: &mut Conn,
@@ -109,7 +109,8 @@ pub async fn upsert(
     let lasts = compiled.is_some_and(|form| form.ends_at.is_none_or(|end| end > now));
     let begins = known.as_ref().is_none_or(|row| row.ended_at.is_some() && lasts);
     let live = known.as_ref().filter(|row| row.ended_at.is_none()).and_then(|row| row.compiled.as_ref());
-    let selects_anew = live != compiled.filter(|_| begins || live.is_some());
+    let lives = begins || known.as_ref().is_some_and(|row| row.ended_at.is_none());
+    let selects_anew = live != compiled.filter(|_| lives);
     let form = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
     let id = sqlx::query_scalar(
         "INSERT INTO subscription (namespace, name, uid, generation, source, consumer, compiled, began_at)
@@ -131,6 +132,12 @@ pub async fn upsert(
     .bind(begins)
     .fetch_one(&mut *conn)
     .await?;
+    if known.as_ref().is_some_and(|row| row.source != source) {
+        subject::forget(&mut *conn, id).await?;
+    }
+    if known.is_none() && compiled.is_some_and(|form| form.announce == Announce::Snapshot) {
+        announcing::begin(&mut *conn, id).await?;
+    }
     if selects_anew {
         selection::supersede(conn, id, consumer, live).await?;
     }
