@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod doctor;
 pub mod jobs;
+pub mod persons;
 mod problem;
 pub mod report;
 mod requests;

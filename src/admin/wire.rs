@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::identifier::{CprNumber, exposed};
+
 /// Why a request was not met.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Told {
@@ -210,4 +212,88 @@ pub struct JobState {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// Numbers, each with the line on which it stood.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// The lines.
+    pub lines: Vec<NumberLine>,
+}
+
+/// A number and its line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberLine {
+    /// From 1.
+    pub line: u32,
+    /// Hides itself from people.
+    #[serde(with = "exposed")]
+    pub number: CprNumber,
+}
+
+/// What became of lines.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lines {
+    /// Each.
+    pub lines: Vec<Line>,
+}
+
+/// What became of a line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// Its number; of an answer about tickets the position among them.
+    pub line: u32,
+    /// `Listed`, `Waiting`, `Unknown`, `Failed`, `Removed`, `NotListed` or `Malformed`.
+    pub outcome: String,
+    /// The person, as the consumer knows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// By what to ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Class of the error, where the register could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+}
+
+impl Line {
+    /// A line of which nothing else is known.
+    pub fn new(line: u32, outcome: &str) -> Self {
+        Self { line, outcome: outcome.to_owned(), person: None, ticket: None, class: None }
+    }
+}
+
+/// Lines that waited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tickets {
+    /// By what they are known.
+    pub tickets: Vec<String>,
+}
+
+/// What became of them, and how the list does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListState {
+    /// In the order of the tickets.
+    pub lines: Vec<Line>,
+    /// How many lines of the list wait.
+    pub waiting: u64,
+    /// Until when a limit holds them up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+    /// How long the rest takes at the register's limit, in seconds.
+    pub remaining: u64,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PersonPage {
+    /// References.
+    pub persons: Vec<String>,
+    /// After which the next part begins; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
