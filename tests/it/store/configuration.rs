@@ -1,6 +1,6 @@
 //! Compiled resources, what the stages found, and the small nouns of ingest.
 
-use cpr_operator::domain::compiled::{PayloadLevel, Selector, Subscription};
+use cpr_operator::domain::compiled::{Announce, PayloadLevel, Selector, Subscription};
 use cpr_operator::domain::event_type::{EventType, TypeSet};
 use cpr_operator::domain::field_group::GroupSet;
 use cpr_operator::domain::pairwise::RecordId;
@@ -22,7 +22,7 @@ fn form(ends_at: Option<Timestamp>) -> Subscription {
         consumer: ResourceKey::new("skole", "c"),
         purpose: "skolegang".into(),
         legal_bases: vec!["Folkeskoleloven § 36".into()],
-        selector: Selector::Everyone,
+        selector: Selector::everyone(),
         places: Default::default(),
         types: [EventType::MovedIn].into_iter().collect(),
         level: PayloadLevel::Reference,
@@ -31,6 +31,8 @@ fn form(ends_at: Option<Timestamp>) -> Subscription {
         protected_persons: ProtectedPersons::Mask,
         sector: Sector::Public,
         follow_inactive: std::time::Duration::from_secs(3600),
+        follow_on_move: None,
+        announce: Announce::None,
         suspended: false,
         ends_at,
     }
