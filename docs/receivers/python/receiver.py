@@ -109,7 +109,7 @@ class Receiver(BaseHTTPRequestHandler):
     webhook = store = None
 
     def do_POST(self):
-        length = self.headers.get("content-length", "")
+        length = self.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > LONGEST:
             self.close_connection = True
             return self.answer(413)

@@ -29,7 +29,7 @@ pub(super) fn schema(type_: EventType) -> Value {
             of_person(&[], vec![previous(&[FieldGroup::Address, FieldGroup::Municipality], false)])
         }
         EventType::NumberChanged => of_person(&[], vec![previous(&[FieldGroup::Number], false)]),
-        EventType::PersonMerged => of_person(&[], vec![previous(&[FieldGroup::Number], true)]),
+        EventType::PersonMerged => merged(),
         _ => of_person(&[], Vec::new()),
     }
 }
@@ -47,6 +47,13 @@ fn of_person(required: &[&str], more: Vec<Member>) -> Value {
     members.extend(more);
     let mut schema = object(&[&["grounds", "correction", "derivedFrom"], required].concat(), members);
     schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"], "previous": ["fields"] });
+    schema
+}
+
+/// The other reference is said at every level.
+fn merged() -> Value {
+    let mut schema = of_person(&[], vec![previous(&[FieldGroup::Number], true)]);
+    schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"] });
     schema
 }
 

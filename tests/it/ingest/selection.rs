@@ -11,7 +11,7 @@ const NOTHING: [&str; 0] = [];
 /// A world that stores everybody for one consumer, with a second whose selection changes; and somebody at home and away.
 async fn watched() -> (World, String, String) {
     let mut world = World::new().await;
-    world.subscribe("all", "statistics", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
     world.subscribe("clients", "acadre", |_| ()).await;
     world.poll().await;
     let home = world.known(HOME).await;

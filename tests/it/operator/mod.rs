@@ -3,6 +3,7 @@
 mod clock;
 mod crowd;
 mod definitions;
+mod grants;
 mod leader;
 mod lifecycle;
 mod record;
