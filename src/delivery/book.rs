@@ -134,3 +134,82 @@ async fn renew(conn: &mut Conn, mut held: Held, version: i64) -> Result<Held, st
     (held.selectors, held.renewed) = (selectors, held.renewed + ids.len());
     Ok(held)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::delivery::tests::receiver::Receiver;
+    use crate::delivery::tests::world::World;
+    use crate::domain::field_group::GroupSet;
+
+    async fn fresh(shelf: &Shelf, world: &World) -> Arc<Book> {
+        shelf.fresh(&mut *world.store.main.read().await.unwrap()).await.unwrap()
+    }
+
+    /// What deliveries are cut by.
+    fn content(book: &Book) -> Vec<String> {
+        let subscriptions = book.subscriptions.iter().map(|(id, r)| format!("{id} {:?} {:?}", r.compiled, r.ended_at));
+        let consumers = book.consumers.iter().map(|(id, r)| format!("{id} {:?} {:?}", r.compiled, r.ended_at));
+        let sources = book.sources.iter().map(|(id, authority)| format!("{id} {authority:?}"));
+        let mut all: Vec<String> = subscriptions.chain(consumers).chain(sources).collect();
+        all.sort();
+        all
+    }
+
+    #[tokio::test]
+    async fn of_many_subscriptions_the_changed_one_is_read_and_no_other() {
+        let (mut world, receiver) = (World::new().await, Receiver::start().await);
+        let (consumer, first) = world.consumer("one", &receiver, |_| {}).await;
+        let mut other = first;
+        for n in 0..50 {
+            other = world.subscribe(consumer, &format!("s-{n}"), |_| {}).await;
+        }
+        let shelf = Shelf::default();
+        let before = fresh(&shelf, &world).await;
+        assert_eq!(shelf.renewed().await, Some(0), "all were read");
+        world.change_subscription(first, |form| form.granted = GroupSet::EMPTY).await;
+        let after = fresh(&shelf, &world).await;
+        assert_eq!(shelf.renewed().await, Some(1));
+        let granted = |book: &Book| book.subscriptions[&first].compiled.as_ref().unwrap().granted;
+        assert_ne!(granted(&before), GroupSet::EMPTY, "a batch that is under way keeps what it was begun with");
+        assert_eq!(granted(&after), GroupSet::EMPTY);
+        assert!(Arc::ptr_eq(&before.subscriptions[&other], &after.subscriptions[&other]));
+    }
+
+    #[tokio::test]
+    async fn a_book_that_is_renewed_says_the_same_as_one_that_is_read_anew() {
+        let (mut world, receiver) = (World::new().await, Receiver::start().await);
+        let (consumer, first) = world.consumer("one", &receiver, |_| {}).await;
+        let shelf = Shelf::default();
+        let is_same = async |world: &World| {
+            let renewed = fresh(&shelf, world).await;
+            assert_eq!(content(&renewed), content(&*fresh(&Shelf::default(), world).await));
+            renewed.version
+        };
+        is_same(&world).await;
+        let second = world.subscribe(consumer, "second", |_| {}).await;
+        is_same(&world).await;
+        world.change_subscription(first, |form| form.suspended = true).await;
+        world.end_subscription(second).await;
+        is_same(&world).await;
+        world.change_consumer(consumer, |form| form.fields = GroupSet::EMPTY).await;
+        is_same(&world).await;
+        world.subscribe(consumer, "second", |_| {}).await;
+        world.hear_of_another(&[]).await;
+        is_same(&world).await;
+        world.end_source().await;
+        world.end_consumer(consumer).await;
+        is_same(&world).await;
+        assert!(shelf.renewed().await > Some(0), "it was renewed, not read");
+
+        // What was forgotten before it was read is made good by reading all.
+        world.change_subscription(first, |form| form.suspended = false).await;
+        let mut tx = world.store.main.begin().await.unwrap();
+        store::selection::forget_settled(&mut tx).await.unwrap();
+        assert!(store::selection::all(&mut tx).await.unwrap().is_empty());
+        tx.commit().await.unwrap();
+        is_same(&world).await;
+        assert_eq!(shelf.renewed().await, Some(0));
+    }
+}

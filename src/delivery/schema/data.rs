@@ -119,7 +119,7 @@ fn previous(groups: &[FieldGroup], merged: bool) -> Member {
 fn content(group: FieldGroup) -> (String, Value) {
     let name = group.name();
     let content = json!({ "anyOf": [{ "type": "null" }, to(&name)] });
-    (name, content)
+    (name.to_owned(), content)
 }
 
 fn map(members: Map<String, Value>) -> Value {

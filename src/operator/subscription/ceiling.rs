@@ -194,7 +194,7 @@ mod tests {
         let narrow = kept(&foreign(&[], &[("fields", json!(["Status"]))]));
         assert_eq!(
             (narrow.granted.names(), narrow.types.contains(EventType::MovedIn)),
-            (vec!["Status".to_owned()], false)
+            (vec!["Status"], false)
         );
         assert_eq!(
             narrow.places,

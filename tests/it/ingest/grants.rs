@@ -156,7 +156,7 @@ async fn a_grant_with_municipalities_covers_whoever_lives_there_however_they_are
     let home = [Municipality::parse(HOME).unwrap()].into();
     world
         .subscribe("clients", "acadre", |form| {
-            (form.selector, form.places) = (Selector::Everyone, Places::Within(home));
+            (form.selector, form.places) = (Selector::everyone(), Places::Within(home));
         })
         .await;
     world.poll().await;

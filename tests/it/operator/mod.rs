@@ -8,6 +8,7 @@ mod leader;
 mod lifecycle;
 mod record;
 mod rights;
+mod scale;
 mod secrets;
 mod steered;
 mod unreadable;
