@@ -109,6 +109,7 @@ impl Process {
             credentials: self.credentials.clone(),
             bells: self.bells.clone(),
             settings: self.settings.ingest.clone(),
+            lists: self.settings.lists.clone(),
             register: self.settings.register.clone(),
             network: self.settings.network.clone(),
             retention: self.settings.retention.clone(),

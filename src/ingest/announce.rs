@@ -35,7 +35,7 @@ pub async fn snapshots(source: &Source) -> Result<usize, store::Error> {
     let mut events = Vec::new();
     for asked in &requests {
         let Some(known) = known.get(&asked.record) else { continue };
-        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, now);
+        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, &known.subjects, now);
         let theirs = covering.iter().filter(|covering| covering.consumer == asked.consumer).map(|covering| covering.id);
         let routes = routes(&selections, EventType::Snapshot, theirs);
         if !routes.is_empty() {
@@ -80,7 +80,7 @@ pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
     let mut events = Vec::new();
     for (record, was_covered) in &waiting {
         let Some(known) = known.get(record) else { continue };
-        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, now);
+        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, &known.subjects, now);
         let is_covered = covering.iter().any(|covering| covering.id == id);
         let (type_, scope) = match (was_covered, is_covered) {
             (true, true) => (EventType::Snapshot, None),

@@ -4,27 +4,27 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Error;
-use super::commit::Batch;
+use super::commit::{Answer, Batch};
 use super::identity::{self, Knowledge, Own, Place, Question, is_closed, numbers, share_a_number};
 use super::selections::Selections;
 use super::settle;
 use super::source::Source;
-use super::weigh::{Joined, Scales, Stored, Weighed};
-use crate::domain::event_type::TypeSet;
+use super::weigh::{Joined, Scales, Stored, Ties, Weighed};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::status::Presence;
+use crate::domain::subject::Subjects;
 use crate::store::doubt::{self, Kind};
 use crate::store::keys::{Ensured, Identity};
 use crate::store::person::PersonRow;
-use crate::store::{ConsumerId, person, told};
+use crate::store::{SubscriptionId, person, subject, told};
 
-/// What is stored of a person, and what their consumers were told and have not seen undone.
+/// What is stored of a person, and who hears of them.
 #[derive(Default)]
 struct Before {
     stored: Option<Stored>,
-    told: Vec<(ConsumerId, TypeSet)>,
+    ties: Ties,
 }
 
 /// The fetched persons, as far as they have their places.
@@ -55,7 +55,8 @@ pub async fn weigh(
 ) -> Result<Weighing, Error> {
     let fetched: Vec<Person> = batch.persons.iter().filter(|person| person.id.is_some()).cloned().collect();
     let known = Known::read(source, selections, &fetched).await?;
-    let Known { by_id, by_number, mut before, stored, in_doubt } = known;
+    let Known { by_id, by_number, vacant, mut before, stored, in_doubt } = known;
+    let lists = lists(batch);
     let knowledge = Knowledge {
         fetched: &fetched,
         gone: &batch.gone,
@@ -86,15 +87,28 @@ pub async fn weigh(
         }
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
-        let one = scales.weigh(own.record, before.stored, person.clone(), &before.told, joined);
+        let lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        let ties = Ties { lists, ..before.ties };
+        let one = scales.weigh(own.record, before.stored, person.clone(), ties, joined);
         let one = Weighed { doubtful: own.doubtful, adopted: own.adopted, ..one };
         if one.is_ours(was_stored) {
-            let identified = identified(person, own, &by_number);
+            let identified = identified(person, own, &by_number, &vacant);
             weighing.weighed.push((one, identified));
         }
     }
     weighing.weighed.sort_by_key(|(one, _)| !is_void(&one.person));
     Ok(weighing)
+}
+
+/// The subscriptions that put fetched persons on their lists now.
+fn lists(batch: &Batch) -> HashMap<PersonId, Vec<SubscriptionId>> {
+    let mut lists: HashMap<PersonId, Vec<SubscriptionId>> = HashMap::new();
+    for line in &batch.lines {
+        if let Answer::Found(person) = &line.answer {
+            lists.entry(person.clone()).or_default().push(line.listing.subscription);
+        }
+    }
+    lists
 }
 
 /// Gives each person their record and key, durable in the key store.
@@ -125,17 +139,26 @@ fn is_void(person: &Person) -> bool {
     person.status.presence() == Presence::Void
 }
 
-/// Numbers that lead to another record, and those that nobody is to have, are not theirs.
-fn identified(person: &Person, own: &Own, by_number: &HashMap<CprNumber, RecordId>) -> Identified {
+/// Numbers that lead to another record, and those that nobody is to have, are not theirs. One that leads to a `vacant` record
+/// is: a new person goes on with the first such record, and a known one takes the number along.
+fn identified(
+    person: &Person,
+    own: &Own,
+    by_number: &HashMap<CprNumber, RecordId>,
+    vacant: &HashSet<RecordId>,
+) -> Identified {
+    let is_vacant = |number: &CprNumber| by_number.get(number).is_some_and(|record| vacant.contains(record));
     let leads_elsewhere = |number: &CprNumber| {
         let elsewhere = by_number.get(number).is_some_and(|record| Some(*record) != own.record);
-        (elsewhere && !own.released.contains(number)) || own.contested.contains(number)
+        (elsewhere && !own.released.contains(number) && !is_vacant(number)) || own.contested.contains(number)
     };
+    let taken_up = numbers(person).find(|number| own.record.is_none() && is_vacant(number));
+    let moved = numbers(person).filter(|number| is_vacant(number) && Some(*number) != taken_up);
     let theirs = numbers(person).filter(|number| !leads_elsewhere(number)).cloned().collect();
     Identified {
         identity: person.id.clone().map(|id| Identity { id, numbers: theirs }),
         released: person.id.clone().filter(|_| own.parted),
-        freed: own.released.clone(),
+        freed: own.released.iter().chain(moved).cloned().collect(),
     }
 }
 
@@ -180,6 +203,8 @@ fn joins(known: &Knowledge<'_>, places: &[Place]) -> Vec<Vec<Joined>> {
 struct Known {
     by_id: HashMap<PersonId, RecordId>,
     by_number: HashMap<CprNumber, RecordId>,
+    /// Records of numbers that are known by nothing else: those of lines that wait.
+    vacant: HashSet<RecordId>,
     before: HashMap<RecordId, Before>,
     stored: HashMap<RecordId, Person>,
     in_doubt: HashSet<RecordId>,
@@ -208,9 +233,12 @@ impl Known {
         let by_number = keys.find_numbers(&source.realm, &news).await?;
         let others: HashSet<RecordId> = by_number.values().copied().filter(|r| !before.contains_key(r)).collect();
         before.extend(self::before(source, selections, others.into_iter().collect()).await?);
+        let unstored: Vec<RecordId> =
+            by_number.values().copied().filter(|r| before.get(r).is_none_or(|known| known.stored.is_none())).collect();
+        let vacant = keys.known_by_number_only(&unstored).await?;
         let stored =
             before.iter().filter_map(|(r, before)| Some((*r, before.stored.as_ref()?.person.clone()))).collect();
-        Ok(Self { by_id, by_number, before, stored, in_doubt })
+        Ok(Self { by_id, by_number, vacant, before, stored, in_doubt })
     }
 }
 
@@ -237,17 +265,24 @@ async fn before(
         return Ok(HashMap::new());
     }
     let mut rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
-    let late: Vec<PersonRow> =
-        rows.values().filter(|row| !settle::is_settled(source, selections, row)).cloned().collect();
+    let mut subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), &records).await?;
+    let nobody = Subjects::default();
+    let is_late =
+        |row: &&PersonRow| !settle::is_settled(source, selections, row, subjects.get(&row.record).unwrap_or(&nobody));
+    let late: Vec<PersonRow> = rows.values().filter(is_late).cloned().collect();
     if !late.is_empty() {
         settle::settle_rows(source, selections, late).await?;
         rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
+        subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), &records).await?;
     }
     let keys = source.store.keys.person_keys(&records).await?;
     let told = told::find(&mut *source.store.main.read().await?, &records).await?;
     let mut found: HashMap<RecordId, Before> = HashMap::new();
     for (record, by) in told {
-        found.entry(record).or_default().told = by.into_iter().collect();
+        found.entry(record).or_default().ties.told = by.into_iter().collect();
+    }
+    for (record, subjects) in subjects {
+        found.entry(record).or_default().ties.subjects = subjects;
     }
     for (record, row) in rows {
         let Some(key) = keys.get(&record) else { continue };

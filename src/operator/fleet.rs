@@ -138,18 +138,20 @@ impl Fleet {
     }
 
     fn wake_own(&self, of: Reference, key: &ResourceKey) {
-        for subscription in self.subscriptions.all() {
-            let own = key_of(&subscription);
-            let named = match of {
-                Reference::Source => subscription.spec.source_ref.key(&own.namespace),
-                Reference::Consumer => ResourceKey::new(&own.namespace, subscription.spec.consumer_ref.name.as_str()),
+        for object in self.subscriptions.all() {
+            let own = key_of(&*object);
+            let may_name = match (&object.0, of) {
+                (Ok(subscription), Reference::Source) => subscription.spec.source_ref.key(&own.namespace) == *key,
+                (Ok(subscription), Reference::Consumer) => {
+                    own.namespace == key.namespace && subscription.spec.consumer_ref.name.as_str() == key.name
+                }
+                (Err(_), Reference::Source) => true,
+                (Err(_), Reference::Consumer) => own.namespace == key.namespace,
             };
-            if named == *key {
+            if may_name {
                 self.subscriptions.wake(own);
             }
         }
-        let may_name = |other: &ResourceKey| of == Reference::Source || other.namespace == key.namespace;
-        self.subscriptions.unreadable().into_iter().filter(may_name).for_each(|other| self.subscriptions.wake(other));
     }
 
     /// A source of whatever namespace is watched, if it is there.
@@ -236,14 +238,9 @@ impl<K: Kind> View<K> {
         self.objects.get(&object_ref(key))
     }
 
-    /// Every object that could be read.
-    pub fn all(&self) -> Vec<K> {
-        self.objects.state().iter().filter_map(|guarded| guarded.0.as_ref().ok().cloned()).collect()
-    }
-
-    /// Every object that could not be read.
-    pub fn unreadable(&self) -> Vec<ResourceKey> {
-        self.objects.state().iter().filter(|guarded| guarded.0.is_err()).map(|guarded| key_of(&**guarded)).collect()
+    /// Every object, readable or not.
+    pub fn all(&self) -> Vec<Arc<DeserializeGuard<K>>> {
+        self.objects.state()
     }
 
     /// Has an object looked at soon.

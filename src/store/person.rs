@@ -8,7 +8,7 @@ use jiff::civil::Date;
 pub use super::leaving::{delete, leaving, mark_leaving};
 use super::rows::{Column, batch, count as unsigned, hexes};
 use super::seal::{PersonKey, Place};
-use super::{Conn, Error, SourceId};
+use super::{Conn, Error, SourceId, SubscriptionId};
 use crate::domain::field_group::GroupSet;
 use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::RecordId;
@@ -362,8 +362,14 @@ pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i
     Ok(unsigned(found))
 }
 
-/// Persons of a source who live in one of the municipalities (none: everyone) and are not inactive or void.
-pub async fn count(conn: &mut Conn, source: SourceId, municipalities: Option<&[Municipality]>) -> Result<u64, Error> {
+/// Persons of a source who are not inactive or void, and who live in one of the municipalities (none: everyone) or whom the
+/// subscription has by name.
+pub async fn count(
+    conn: &mut Conn,
+    source: SourceId,
+    municipalities: Option<&[Municipality]>,
+    subscription: SubscriptionId,
+) -> Result<u64, Error> {
     let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
     let codes = codes.map(|codes| batch("person", &codes)).transpose()?;
     let void: Vec<u8> =
@@ -376,8 +382,21 @@ pub async fn count(conn: &mut Conn, source: SourceId, municipalities: Option<&[M
     )
     .bind(source)
     .bind(batch("person", &void)?)
+    .bind(codes.as_deref())
+    .fetch_one(&mut *conn)
+    .await?;
+    let elsewhere: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT DISTINCT record FROM subject WHERE subscription = ?4) s
+         CROSS JOIN person ON person.record = s.record AND source = ?1
+         WHERE leaving = 0 AND inactive_since IS NULL
+           AND (status IS NULL OR status NOT IN (SELECT value FROM json_each(?2)))
+           AND ?3 IS NOT NULL AND coalesce(municipality NOT IN (SELECT value FROM json_each(?3)), true)",
+    )
+    .bind(source)
+    .bind(batch("person", &void)?)
     .bind(codes)
+    .bind(subscription)
     .fetch_one(conn)
     .await?;
-    Ok(unsigned(found))
+    Ok(unsigned(found) + unsigned(elsewhere))
 }

@@ -21,6 +21,7 @@ use crate::domain::event_type::{Class, EventType};
 use crate::domain::field_group::FieldGroup;
 use crate::domain::person::{Parent, ParentRole, Related, Row};
 use crate::domain::resource::{ProtectedPersons, ResourceKey, Sector};
+use crate::domain::subject::Subjects;
 use crate::domain::testing::complete;
 use crate::store::subscription::{EndReason, SubscriptionRow};
 
@@ -33,6 +34,7 @@ struct Case {
     snapshot: Option<Snapshot>,
     protected: bool,
     claimed: HashSet<RecordId>,
+    subjects: Subjects,
     gap: bool,
     type_: EventType,
 }
@@ -48,6 +50,7 @@ fn case(type_: EventType) -> Case {
         snapshot: Some(snapshot(type_)),
         protected: false,
         claimed: HashSet::new(),
+        subjects: Subjects::default(),
         gap: false,
         type_,
     }
@@ -111,6 +114,7 @@ impl Case {
                 key: &key(),
                 snapshot: self.snapshot.as_ref(),
                 protected: self.protected,
+                subjects: &self.subjects,
                 claimed: &self.claimed,
                 ceiling,
                 now: now(),

@@ -57,6 +57,13 @@ fn of_person(required: &[&str], more: Vec<Member>) -> Value {
     schema
 }
 
+/// The other reference is said at every level.
+fn merged() -> Value {
+    let mut schema = of_person(&[], vec![previous(&[FieldGroup::Number], true)]);
+    schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"] });
+    schema
+}
+
 fn common() -> Vec<Member> {
     let instant = json!({ "type": "string", "format": "date-time" });
     let content = FieldGroup::ALL.into_iter().map(content).collect();
@@ -119,7 +126,7 @@ fn previous(groups: &[FieldGroup], merged: bool) -> Member {
 fn content(group: FieldGroup) -> (String, Value) {
     let name = group.name();
     let content = json!({ "anyOf": [{ "type": "null" }, to(&name)] });
-    (name, content)
+    (name.to_owned(), content)
 }
 
 fn map(members: Map<String, Value>) -> Value {

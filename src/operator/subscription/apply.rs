@@ -8,7 +8,7 @@ use super::keep::keep;
 use super::life::Life;
 use crate::api::conditions::{self, ConditionType};
 use crate::api::subscription::CprSubscription;
-use crate::domain::compiled::{Selector, Subscription};
+use crate::domain::compiled::Subscription;
 use crate::domain::grant::Allowance;
 use crate::domain::resource::ResourceKey;
 use crate::ingest::announce;
@@ -227,12 +227,12 @@ async fn subjects(key: &ResourceKey, generation: i64, fleet: &Fleet) -> Result<O
     }
     let mut conn = fleet.context().store.main.read().await?;
     let row = subscription::find(&mut conn, key).await?.filter(|row| row.ended_at.is_none());
-    let Some((source, compiled)) = row.and_then(|row| Some((row.source, row.compiled?))) else { return Ok(None) };
-    let municipalities = match &compiled.selector {
-        Selector::Everyone => None,
-        Selector::Municipalities(all) => Some(all.iter().copied().collect::<Vec<_>>()),
+    let Some((id, source, compiled)) = row.and_then(|row| Some((row.id, row.source, row.compiled?))) else {
+        return Ok(None);
     };
-    let count = person::count(&mut conn, source, municipalities.as_deref()).await?;
+    let selected: Vec<_> = compiled.selector.municipalities.iter().copied().collect();
+    let municipalities = (!compiled.selector.everyone).then_some(selected.as_slice());
+    let count = person::count(&mut conn, source, municipalities, id).await?;
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     fleet.counts.put(key, generation, now, count);
     Ok(Some(count))
@@ -264,8 +264,7 @@ pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
 
 /// The subscriptions that the store has and does not know to be deleted.
 pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
-    let rows = subscription::all(&mut *fleet.context().store.main.read().await?).await?;
-    Ok(rows.into_iter().filter(|row| row.deleted_at.is_none()).map(|row| row.key).collect())
+    subscription::keys(&mut *fleet.context().store.main.read().await?).await
 }
 
 /// Ends a subscription that was deleted; what it had is kept for the grace.

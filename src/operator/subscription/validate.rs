@@ -117,10 +117,10 @@ fn purpose(spec: &CprSubscriptionSpec, consumer: &ConsumerFound) -> Result<Purpo
 
 fn selector(select: &Select) -> Result<Selector, Refusal> {
     match (&select.municipalities, select.everyone) {
-        (None, true) => Ok(Selector::Everyone),
+        (None, true) => Ok(Selector::everyone()),
         (Some(codes), false) if !codes.is_empty() => {
             let all: Result<BTreeSet<Municipality>, _> = codes.iter().map(|code| code.parse()).collect();
-            all.map(Selector::Municipalities).map_err(|_| {
+            all.map(Selector::living_in).map_err(|_| {
                 invalid(
                     "select.municipalities must hold four-digit codes of municipalities, such as 0851: correct them",
                 )

@@ -192,11 +192,11 @@ async fn a_resync_tells_who_is_covered_now_and_nobody_else() {
     world.register.move_to(&people[0], AWAY, world.today()).unwrap();
     world.import().await;
     // Everyone in AWAY is stored for another consumer, and nobody there was announced to this one.
-    world.subscribe("all", "statistics", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
     let there = world.known(AWAY).await;
     world.deliver().await;
     world.subscribe("more", "acadre", |form| form.selector = living_in(&[AWAY])).await;
-    world.subscribe("sleeping", "acadre", |form| (form.selector, form.suspended) = (Selector::Everyone, true)).await;
+    world.subscribe("sleeping", "acadre", |form| (form.selector, form.suspended) = (Selector::everyone(), true)).await;
     world.work().await;
     world.deliver().await;
     world.heard().await;
@@ -413,7 +413,7 @@ async fn what_makes_no_sense_is_refused_with_a_reason() {
 #[tokio::test]
 async fn what_was_asked_for_is_heard_by_nobody_else() {
     let (mut world, _, seqs) = told(1).await;
-    world.subscribe("all", "statistics", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
     world.work().await;
     world.heard().await;
     ask(&world, &since(Timestamp::UNIX_EPOCH)).await.unwrap();

@@ -138,6 +138,7 @@ impl World {
             self.clock.clone(),
             context.bells.clone(),
             context.settings.clone(),
+            context.lists.clone(),
         )
     }
 

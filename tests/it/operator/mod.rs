@@ -3,10 +3,12 @@
 mod clock;
 mod crowd;
 mod definitions;
+mod grants;
 mod leader;
 mod lifecycle;
 mod record;
 mod rights;
+mod scale;
 mod secrets;
 mod steered;
 mod unreadable;

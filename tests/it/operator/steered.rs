@@ -259,7 +259,8 @@ fn settings(namespace: &str) -> OperatorSettings {
     }
 }
 
-fn source_state() -> SourceState {
+/// What ingest finds where all is well.
+pub fn source_state() -> SourceState {
     let offered = FieldGroup::ALL.into_iter().collect();
     SourceState {
         contact: Some(Contact {

@@ -252,7 +252,7 @@ fn every_field_group_stands_in_the_contract_with_its_protection() {
     let document = read("docs/events.md");
     for group in FieldGroup::ALL {
         let expected = if group.is_governed() { "governed" } else { "" };
-        assert_eq!(row(&document, &group.name()).last().unwrap(), &expected, "{group:?}");
+        assert_eq!(row(&document, group.name()).last().unwrap(), &expected, "{group:?}");
     }
 }
 

@@ -131,7 +131,7 @@ fn everything() -> Value {
             FieldGroup::Status => json!({ "code": "01", "text": "Resident in Denmark" }),
             _ => Value::Null,
         };
-        (name, content)
+        (name.to_owned(), content)
     });
     json!({ "fields": all.collect::<serde_json::Map<_, _>>() })
 }
@@ -289,7 +289,7 @@ async fn protection_deletes_all_that_it_governs(person: &mut Person<'_>) {
     person.happen("moved.in", 1, everything()).await;
     person.happen("protection.started", 3, json!({})).await;
     let mut left: Vec<String> =
-        FieldGroup::ALL.into_iter().filter(|group| !group.is_governed()).map(FieldGroup::name).collect();
+        FieldGroup::ALL.into_iter().filter(|group| !group.is_governed()).map(|group| group.name().to_owned()).collect();
     left.sort();
     assert_eq!(person.groups().await, left);
     person.happen("address.changed", 2, json!({ "fields": { "Address": { "roadName": "Prøvevej" } } })).await;
