@@ -57,13 +57,6 @@ fn of_person(required: &[&str], more: Vec<Member>) -> Value {
     schema
 }
 
-/// The other reference is said at every level.
-fn merged() -> Value {
-    let mut schema = of_person(&[], vec![previous(&[FieldGroup::Number], true)]);
-    schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"] });
-    schema
-}
-
 fn common() -> Vec<Member> {
     let instant = json!({ "type": "string", "format": "date-time" });
     let content = FieldGroup::ALL.into_iter().map(content).collect();
