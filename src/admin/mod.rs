@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod doctor;
 pub mod jobs;
 pub mod persons;
+pub mod plan;
 mod problem;
 pub mod report;
 mod requests;

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::requests::Peer;
-use super::{Context, consumer_test, dead_letters, deliveries, doctor, jobs, persons, report};
+use super::{Context, consumer_test, dead_letters, deliveries, doctor, jobs, persons, plan, report};
 
 /// Connections that wait to be accepted.
 const WAITING: u32 = 64;
@@ -37,6 +37,7 @@ pub async fn serve(listener: UnixListener, context: Context, stop: CancellationT
 fn routes() -> Router<Context> {
     Router::new()
         .route("/v1/doctor", get(doctor::run))
+        .route("/v1/plan", post(plan::run))
         .route("/v1/report", get(report::run))
         .route("/v1/subscriptions/{namespace}/{name}/persons", get(persons::page))
         .route("/v1/subscriptions/{namespace}/{name}/persons/add", post(persons::add))

@@ -297,3 +297,76 @@ pub struct PersonPage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
+
+/// Manifests to plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifests {
+    /// Resources of our kinds; others are passed over.
+    pub manifests: Vec<serde_json::Value>,
+}
+
+/// What would come of a subscription.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// Namespace and name.
+    pub subscription: String,
+    /// `Begins`, `Changes`, `Unchanged` or `Refused`.
+    pub action: String,
+    /// Why it would be refused, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What that means and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The source that would tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The consumer that would hear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<String>,
+    /// For which purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// On which legal bases.
+    pub legal_bases: Vec<String>,
+    /// Whether everyone would be covered.
+    pub everyone: bool,
+    /// Whether persons on a list would be.
+    pub list: bool,
+    /// How much a delivery would say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// What would be given of protected persons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected_persons: Option<String>,
+    /// When it would end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
+    /// Municipalities selected.
+    pub municipalities: Change,
+    /// Groups that a delivery would hold.
+    pub groups: Change,
+    /// Groups that are granted, so that events may tell of them.
+    pub granted: Change,
+    /// Types that could be asked for and would be heard.
+    pub types: Change,
+    /// Known persons whom it would cover.
+    pub persons: u64,
+    /// Known persons whom it covers now.
+    pub persons_now: u64,
+    /// Entries that it would need at the register.
+    pub registrations: u64,
+}
+
+/// What a list would be, and how it differs from what is in force.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Change {
+    /// All that it would hold.
+    pub all: Vec<String>,
+    /// What is new.
+    pub added: Vec<String>,
+    /// What goes.
+    pub removed: Vec<String>,
+}

@@ -9,6 +9,7 @@ mod doctor;
 mod jobs;
 mod output;
 mod persons;
+mod plan;
 mod schemas;
 mod settings;
 mod simulate;
@@ -41,6 +42,8 @@ enum Command {
     Consumer(consumer::ConsumerCommand),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds(crds::CrdsArgs),
+    /// Say what manifests would disclose, before they are applied.
+    Plan(plan::PlanArgs),
     /// Put persons on a subscription's list, take them off, or list them. Numbers are read from standard input only.
     #[command(subcommand)]
     Persons(persons::PersonsCommand),
@@ -85,6 +88,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Consumer(command) => consumer::run(command).await,
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Plan(args) => plan::run(args).await,
         Command::Persons(command) => persons::run(command).await,
         Command::Deliveries(args) => deliveries::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::DeadLetters(command) => deliveries::dead_letters(command).await,
