@@ -116,6 +116,10 @@ async fn count(
         (Places::Within(all), true) => Some(all.iter().copied().collect()),
         (Places::Within(all), false) => Some(form.selector.municipalities.intersection(all).copied().collect()),
     };
-    let id = if form.selector.listed { id } else { 0 };
-    person::count(&mut *store.main.read().await?, source, within.as_deref(), id).await
+    let mut conn = store.main.read().await?;
+    let living = person::count_living_in(&mut conn, source, within.as_deref()).await?;
+    match form.selector.listed {
+        true => Ok(living + person::count_named(&mut conn, source, within.as_deref(), id).await?),
+        false => Ok(living),
+    }
 }
