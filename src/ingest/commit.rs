@@ -146,8 +146,8 @@ struct Prepared {
 /// Commits a batch.
 pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
-        // What a subscription missed is told before anything new.
-        while announce::resumed(source).await? > 0 {}
+        // What a subscription missed is told before anything new, and whom it knew when it began.
+        while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
         let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;

@@ -18,6 +18,7 @@ use super::kind::Kind;
 use super::report::Desk;
 use super::requeue::Attempts;
 use super::secrets::Fingerprints;
+use super::subscription::list::Brought;
 use crate::api::consumer::ConsumerSystem;
 use crate::api::source::CprSource;
 use crate::api::subscription::CprSubscription;
@@ -98,6 +99,8 @@ pub struct Fleet {
     pub subscriptions: View<CprSubscription>,
     /// Persons covered by each subscription, as last counted.
     pub counts: Counts,
+    /// Lists of Secrets that were brought into the store.
+    pub lists: Brought,
 }
 
 /// Persons covered by each subscription, as last counted: counting reads many rows, so it is not done at each look.
@@ -109,6 +112,11 @@ impl Counts {
     pub fn get(&self, key: &ResourceKey, generation: i64, since: Timestamp) -> Option<i64> {
         let counts = self.0.lock().expect("no holder panics");
         counts.get(key).filter(|(of, at, _)| *of == generation && *at > since).map(|(_, _, count)| *count)
+    }
+
+    /// Has a subscription's persons counted anew.
+    pub fn forget(&self, key: &ResourceKey) {
+        self.0.lock().expect("no holder panics").remove(key);
     }
 
     /// Keeps a count.

@@ -193,6 +193,7 @@ where
             Ok(watcher::Event::InitDone) => {
                 fleet.sources.wake_all();
                 fleet.consumers.wake_all();
+                with_secret_lists(&fleet).for_each(|(key, _)| fleet.subscriptions.wake(key));
             }
             Ok(_) | Err(_) => {}
         }
@@ -223,6 +224,19 @@ fn wake_users(fleet: &Fleet, used: &ResourceKey, uses: Uses) {
             fleet.consumers.wake(key_of(&consumer));
         }
     }
+    if uses == Uses::Secret {
+        let named =
+            with_secret_lists(fleet).filter(|(key, name)| key.namespace == used.namespace && *name == used.name);
+        named.for_each(|(key, _)| fleet.subscriptions.wake(key));
+    }
+}
+
+/// The subscriptions whose list lies in a Secret, and the Secret's name.
+fn with_secret_lists(fleet: &Fleet) -> impl Iterator<Item = (ResourceKey, String)> {
+    fleet.subscriptions.all().into_iter().filter_map(|subscription| {
+        let from = subscription.spec.select.persons_secret_ref.as_ref()?;
+        Some((key_of(&subscription), from.name.as_str().to_owned()))
+    })
 }
 
 /// Has resources looked at whose stage found something new, or whose time has come: when the bell rings, else each second.

@@ -5,6 +5,7 @@ mod crowd;
 mod definitions;
 mod leader;
 mod lifecycle;
+mod lists;
 mod record;
 mod rights;
 mod secrets;
