@@ -300,8 +300,8 @@ fn renamed(
     for subscription in all {
         let (was, is) = (before.get(subscription), after.get(subscription));
         let row = |origin| SubjectRow { subscription, record, origin };
-        if let Some(origin) = origins.get(&subscription).filter(|_| is.listed) {
-            named.push(row(*origin));
+        if is.listed && (!was.listed || origins.contains_key(&subscription)) {
+            named.push(row(origins.get(&subscription).copied().unwrap_or(Origin::Managed)));
         }
         if was.moved_at != is.moved_at {
             was.moved_at.inspect(|_| unnamed.push(row(Origin::Moved)));

@@ -57,6 +57,8 @@ pub async fn weigh(
     let known = Known::read(source, selections, &fetched).await?;
     let Known { by_id, by_number, vacant, mut before, stored, in_doubt } = known;
     let lists = lists(batch);
+    let listed: HashMap<RecordId, Subjects> =
+        before.iter().map(|(record, known)| (*record, known.ties.subjects.clone())).collect();
     let knowledge = Knowledge {
         fetched: &fetched,
         gone: &batch.gone,
@@ -87,7 +89,9 @@ pub async fn weigh(
         }
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
-        let lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        let mut lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        // Who was on a list under an entry that turned out to be this person is on it as this person.
+        lists.extend(joined.iter().filter_map(|one| listed.get(&one.record)).flat_map(those_listing));
         let ties = Ties { lists, ..before.ties };
         let one = scales.weigh(own.record, before.stored, person.clone(), ties, joined);
         let one = Weighed { doubtful: own.doubtful, adopted: own.adopted, ..one };
@@ -98,6 +102,10 @@ pub async fn weigh(
     }
     weighing.weighed.sort_by_key(|(one, _)| !is_void(&one.person));
     Ok(weighing)
+}
+
+fn those_listing(subjects: &Subjects) -> impl Iterator<Item = SubscriptionId> {
+    subjects.subscriptions().filter(|id| subjects.get(*id).listed)
 }
 
 /// The subscriptions that put fetched persons on their lists now.

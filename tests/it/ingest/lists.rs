@@ -388,6 +388,26 @@ async fn a_former_number_leads_to_the_same_person() {
 }
 
 #[tokio::test]
+async fn who_survives_a_merge_takes_the_place_on_the_list() {
+    let mut world = listing().await;
+    world.subscribe("others", "school", |form| form.selector = Selector::listed()).await;
+    let (double, survivor) = (stranger(&mut world, AWAY).await, stranger(&mut world, AWAY).await);
+    world.list("clients", &double).await;
+    world.list("others", &survivor).await;
+    world.work().await;
+    world.told().await;
+    world.register.merge(&double, &survivor, world.today()).unwrap();
+    world.import().await;
+    let told = world.told().await;
+    for expected in ["acadre scope.left Inactive", "acadre scope.entered Listed", "acadre person.merged"] {
+        assert!(told.contains(&expected.to_owned()), "{expected}: {told:?}");
+    }
+    world.register.rename(&survivor, None, Some("Andersen"), world.today()).unwrap();
+    world.import().await;
+    assert!(world.told().await.contains(&"acadre name.changed".to_owned()));
+}
+
+#[tokio::test]
 async fn limits_hold_a_list_up_until_the_next_hour() {
     let mut world = listing().await;
     world.set_up(|context| (context.lists.additions_per_hour, context.settings.batch) = (3, 2));
