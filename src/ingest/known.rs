@@ -91,6 +91,7 @@ pub async fn weigh(
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
         let mut lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        // Who was on a list under an entry that turned out to be this person is on it as this person.
         let carried = joined.iter().filter_map(|one| listed.get(&one.record)).flatten();
         lists.extend(carried.filter(|subscription| !before.ties.subjects.get(**subscription).listed));
         let ties = Ties { lists, ..before.ties };

@@ -202,6 +202,7 @@ where
             Ok(watcher::Event::InitDone) => {
                 fleet.sources.wake_all();
                 fleet.consumers.wake_all();
+                with_secret_lists(&fleet).for_each(|(key, _)| fleet.subscriptions.wake(key));
             }
             Ok(_) | Err(_) => {}
         }
@@ -221,6 +222,11 @@ fn wake_users(fleet: &Fleet, used: &ResourceKey, uses: Uses) {
     let name = used.name.as_str();
     wake_where(&fleet.sources, used, |spec| super::source::dereference::names(&spec.spec, uses).contains(&name));
     wake_where(&fleet.consumers, used, |spec| super::consumer::dereference::names(&spec.spec, uses).contains(&name));
+    if uses == Uses::Secret {
+        let named =
+            with_secret_lists(fleet).filter(|(key, name)| key.namespace == used.namespace && *name == used.name);
+        named.for_each(|(key, _)| fleet.subscriptions.wake(key));
+    }
 }
 
 /// Wakes the readable objects in the namespace of `used` that use it.
@@ -231,6 +237,14 @@ fn wake_where<K: Kind>(view: &View<K>, used: &ResourceKey, uses: impl Fn(&K) -> 
             view.wake(key_of(&*object));
         }
     }
+}
+
+/// The subscriptions whose list lies in a Secret, and the Secret's name.
+fn with_secret_lists(fleet: &Fleet) -> impl Iterator<Item = (ResourceKey, String)> {
+    fleet.subscriptions.all().into_iter().filter_map(|subscription| {
+        let from = subscription.0.as_ref().ok()?.spec.select.persons_secret_ref.as_ref()?;
+        Some((key_of(&*subscription), from.name.as_str().to_owned()))
+    })
 }
 
 /// Has resources looked at whose stage found something new, or whose time has come: when the bell rings, else each second.
