@@ -144,8 +144,15 @@ pub async fn ensure(
     let released: Vec<PersonId> = weighed.iter().filter_map(|(_, by)| by.released.clone()).collect();
     let freed: Vec<CprNumber> = weighed.iter().flat_map(|(_, by)| by.freed.clone()).collect();
     keys.release_identifiers(&source.realm, &released, &freed).await?;
+    let weighed = weighed.into_iter().map(|(one, mut by)| {
+        let goes_elsewhere = |number: &CprNumber| freed.contains(number) && !by.freed.contains(number);
+        if let Some(identity) = &mut by.identity {
+            identity.numbers.retain(|number| !goes_elsewhere(number));
+        }
+        (one, by)
+    });
     let (weighed, identities): (Vec<Weighed>, Vec<Identity>) =
-        weighed.into_iter().filter_map(|(one, by)| Some((one, by.identity?))).unzip();
+        weighed.filter_map(|(one, by)| Some((one, by.identity?))).unzip();
     let ensured = keys.ensure_persons(&source.realm, &identities, scales.now).await?;
     let mut taken = HashSet::new();
     Ok(weighed.into_iter().zip(ensured).filter(|(_, ensured)| taken.insert(ensured.record)).collect())
