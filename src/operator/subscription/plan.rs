@@ -85,9 +85,12 @@ fn found(manifests: &Manifests, key: &ResourceKey, of: &ResourceKey, source: Opt
     let granted = granted.and_then(Result::ok).unwrap_or_default();
     let source = match Allowance::of(&of.namespace, &granted, &key.namespace) {
         Allowance::Nothing => Err(not_granted(of, key)),
-        Allowance::Own | Allowance::Granted(_) => source.ok_or_else(|| missing("SourceNotFound", "CprSource", "sourceRef")),
+        Allowance::Own | Allowance::Granted(_) => {
+            source.ok_or_else(|| missing("SourceNotFound", "CprSource", "sourceRef"))
+        }
     };
-    let consumer = consumer(manifests).unwrap_or_else(|| Err(missing("ConsumerNotFound", "ConsumerSystem", "consumerRef")));
+    let consumer =
+        consumer(manifests).unwrap_or_else(|| Err(missing("ConsumerNotFound", "ConsumerSystem", "consumerRef")));
     let present = consumer.as_ref().ok().map(|consumer| Present {
         consumer: consumer.key.clone(),
         rights: consumer.rights.clone(),
