@@ -68,6 +68,7 @@ pub async fn weigh(
     };
     let places = identity::places(&knowledge);
     let joins = joins(&knowledge, &places);
+    let listed = listed(&joins, &before);
     let mut weighing = Weighing::default();
     for ((person, place), joined) in fetched.iter().zip(&places).zip(joins) {
         let own = match place {
@@ -85,19 +86,40 @@ pub async fn weigh(
             weighing.older.push(id.clone());
             continue;
         }
+        let mut own = own.clone();
+        own.released.extend(led_to(person, &joined, &by_number));
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
-        let lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        let mut lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        let carried = joined.iter().filter_map(|one| listed.get(&one.record)).flatten();
+        lists.extend(carried.filter(|subscription| !before.ties.subjects.get(**subscription).listed));
         let ties = Ties { lists, ..before.ties };
         let one = scales.weigh(own.record, before.stored, person.clone(), ties, joined);
         let one = Weighed { doubtful: own.doubtful, adopted: own.adopted, ..one };
         if one.is_ours(was_stored) {
-            let identified = identified(person, own, &by_number, &vacant);
+            let identified = identified(person, &own, &by_number, &vacant);
             weighing.weighed.push((one, identified));
         }
     }
     weighing.weighed.sort_by_key(|(one, _)| !is_void(&one.person));
     Ok(weighing)
+}
+
+/// The subscriptions that have entries on their lists which turn out to be somebody else.
+fn listed(joins: &[Vec<Joined>], before: &HashMap<RecordId, Before>) -> HashMap<RecordId, Vec<SubscriptionId>> {
+    let of = |one: &Joined| {
+        let subjects = &before.get(&one.record)?.ties.subjects;
+        Some((one.record, subjects.subscriptions().filter(|id| subjects.get(*id).listed).collect()))
+    };
+    joins.iter().flatten().filter_map(of).collect()
+}
+
+/// The numbers of a person that led to the entries that turn out to be them.
+fn led_to(person: &Person, joined: &[Joined], by_number: &HashMap<CprNumber, RecordId>) -> Vec<CprNumber> {
+    let leads = |number: &&CprNumber| {
+        by_number.get(*number).is_some_and(|record| joined.iter().any(|one| one.record == *record))
+    };
+    numbers(person).filter(leads).cloned().collect()
 }
 
 /// The subscriptions that put fetched persons on their lists now.
@@ -242,6 +264,11 @@ impl Known {
     }
 }
 
+/// Whether an entry that was closed is in use again: its numbers may lead to somebody else meanwhile.
+fn is_revived(person: &Person, stored: &Person) -> bool {
+    is_closed(&stored.status) && !is_void(person)
+}
+
 /// The numbers of a person that what is stored under their PersonID does not have.
 fn new_numbers<'a>(
     person: &'a Person,
@@ -250,7 +277,8 @@ fn new_numbers<'a>(
 ) -> Vec<&'a CprNumber> {
     let record = person.id.as_ref().and_then(|id| by_id.get(id));
     let stored = record.and_then(|record| before.get(record)).and_then(|before| before.stored.as_ref());
-    let stored = stored.filter(|stored| stored.person.id == person.id);
+    let same = |stored: &&Stored| stored.person.id == person.id && !is_revived(person, &stored.person);
+    let stored = stored.filter(same);
     let known: HashSet<&CprNumber> = stored.iter().flat_map(|stored| numbers(&stored.person)).collect();
     numbers(person).filter(|number| !known.contains(number)).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Context;
+use super::counts::Counts;
 use super::events::Announcer;
 use super::kind::Kind;
 use super::report::Desk;
@@ -100,23 +101,6 @@ pub struct Fleet {
     pub counts: Counts,
 }
 
-/// Persons covered by each subscription, as last counted: counting reads many rows, so it is not done at each look.
-#[derive(Debug, Default)]
-pub struct Counts(Mutex<HashMap<ResourceKey, (i64, Timestamp, i64)>>);
-
-impl Counts {
-    /// The count for a generation, if it is not older than `since`.
-    pub fn get(&self, key: &ResourceKey, generation: i64, since: Timestamp) -> Option<i64> {
-        let counts = self.0.lock().expect("no holder panics");
-        counts.get(key).filter(|(of, at, _)| *of == generation && *at > since).map(|(_, _, count)| *count)
-    }
-
-    /// Keeps a count.
-    pub fn put(&self, key: &ResourceKey, generation: i64, at: Timestamp, count: i64) {
-        self.0.lock().expect("no holder panics").insert(key.clone(), (generation, at, count));
-    }
-}
-
 impl Fleet {
     /// The operator's context.
     pub fn context(&self) -> &Context {
@@ -126,6 +110,11 @@ impl Fleet {
     /// The present time.
     pub fn now(&self) -> Timestamp {
         self.context().clock.now()
+    }
+
+    /// How often counters are written.
+    pub fn status_interval(&self) -> SignedDuration {
+        SignedDuration::try_from(self.context().settings.status_interval).unwrap_or(SignedDuration::MAX)
     }
 
     /// Has the subscriptions looked at whose source or consumer is `key`, since that changed, wherever they are; and those that

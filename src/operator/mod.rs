@@ -13,6 +13,7 @@
 
 pub mod connect;
 pub mod consumer;
+mod counts;
 pub mod events;
 mod findings;
 pub mod fleet;
@@ -56,9 +57,10 @@ use crate::settings::network::NetworkSettings;
 use crate::settings::operator::OperatorSettings;
 use crate::store::Store;
 use connect::ClusterConfig;
+use counts::Counts;
 use events::Announcer;
 use findings::Findings;
-use fleet::{Counts, Fleet, Process, Scope, View};
+use fleet::{Fleet, Process, Scope, View};
 use kind::Kind;
 use metrics::Metrics;
 use secrets::Fingerprints;

@@ -71,6 +71,8 @@ class Store:
             self.run("UPDATE person SET gap = 1 WHERE reference = ?", reference)
         if kind == "person.merged" and "reference" in data.get("previous", {}):
             self.merge(data["previous"]["reference"], reference)
+        if kind == "scope.entered":  # A merge can be undone: then the earlier reference is a person again.
+            self.run("DELETE FROM alias WHERE earlier = ?", reference)
         if kind == "snapshot" and "fields" in data:  # All that may be known now: what it does not name is forgotten.
             self.run("DELETE FROM content WHERE reference = ?", reference)
             if newer:

@@ -34,6 +34,13 @@ pub(super) fn schema(type_: EventType) -> Value {
     }
 }
 
+/// The other reference is said at every level, the numbers only with `fields`.
+fn merged() -> Value {
+    let mut schema = of_person(&[], vec![previous(&[FieldGroup::Number], true)]);
+    schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"] });
+    schema
+}
+
 type Member = (&'static str, Value);
 
 fn object(required: &[&str], members: Vec<Member>) -> Value {
@@ -47,13 +54,6 @@ fn of_person(required: &[&str], more: Vec<Member>) -> Value {
     members.extend(more);
     let mut schema = object(&[&["grounds", "correction", "derivedFrom"], required].concat(), members);
     schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"], "previous": ["fields"] });
-    schema
-}
-
-/// The other reference is said at every level.
-fn merged() -> Value {
-    let mut schema = of_person(&[], vec![previous(&[FieldGroup::Number], true)]);
-    schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"] });
     schema
 }
 

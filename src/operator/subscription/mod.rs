@@ -6,6 +6,7 @@ pub mod ceiling;
 pub mod dereference;
 pub mod keep;
 pub mod life;
+pub mod plan;
 pub mod status;
 pub mod validate;
 

@@ -392,9 +392,14 @@ async fn merged_references_become_one(person: &mut Person<'_>) {
     person.happen("name.changed", 2, named("Alma")).await;
     let merged = json!({ "fields": { "Name": { "first": "Alma" } }, "previous": { "reference": earlier } });
     person.happen("person.merged", 3, merged).await;
-    assert_eq!(person.receiver.now_known_as(&earlier).await, Some(survivor));
+    assert_eq!(person.receiver.now_known_as(&earlier).await, Some(survivor.clone()));
     assert!(person.receiver.held(&earlier).await.groups.is_empty());
     assert_eq!(person.held().await.subscriptions, [elsewhere, own].into());
+    assert_eq!(person.first_name().await, "Alma");
+    person.reference = earlier.clone();
+    person.happen("scope.entered", 4, json!({ "reason": "FirstSeen" })).await;
+    assert_eq!(person.receiver.now_known_as(&earlier).await, None, "a merge can be undone");
+    person.reference = survivor;
     assert_eq!(person.first_name().await, "Alma");
 }
 
