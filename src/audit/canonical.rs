@@ -4,7 +4,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use serde::Serialize;
-use serde_json_canonicalizer::to_string;
+use serde_json::to_string;
 
 use super::{Entry, Resource, subjects};
 
@@ -15,80 +15,82 @@ const VERSION: u8 = 1;
 const LABEL: &[u8] = b"cpr-operator/audit/private/v1\0";
 
 /// Absent where empty, else sorted and each once.
-type List = Option<Vec<String>>;
+type List<'a> = Option<Vec<&'a str>>;
+
+// Members stand in the order of their names and all numbers are whole: plain JSON of these is in the canonical form already.
 
 #[derive(Serialize)]
 struct Public<'a> {
-    v: u8,
-    id: String,
     at: i64,
-    #[serde(rename = "type")]
-    type_: &'static str,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    class: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consumer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cvr: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credential: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    purposes: List,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bases: List,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    groups: List,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grants: List,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    persons: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivery: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<ResourceForm<'a>>,
+    bases: List<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    keys: List,
+    class: Option<&'a str>,
     commitment: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cvr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: List<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: List<'a>,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: List<'a>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    persons: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purposes: List<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<ResourceForm<'a>>,
+    #[serde(rename = "type")]
+    type_: &'static str,
+    v: u8,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ResourceForm<'a> {
-    kind: &'static str,
-    namespace: &'a str,
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<i64>,
+    kind: &'static str,
+    name: &'a str,
+    namespace: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     spec_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Private<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    subjects: Vec<SubjectForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    criteria: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_user: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_user_basis: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    criteria: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    case: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    subjects: Vec<SubjectForm<'a>>,
 }
 
 #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
-struct SubjectForm {
+struct SubjectForm<'a> {
     kind: &'static str,
-    period: String,
+    period: &'a str,
     reference: String,
 }
 
@@ -104,22 +106,22 @@ pub(super) fn public(entry: &Entry, id: &[u8; 16], commitment: &[u8; 32]) -> Res
         consumer: entry.consumer.as_ref().map(ToString::to_string),
         cvr: entry.cvr.as_deref(),
         credential: entry.credential.as_deref(),
-        purposes: sorted(entry.purposes.clone()),
-        bases: sorted(entry.bases.clone()),
+        purposes: sorted(texts(&entry.purposes)),
+        bases: sorted(texts(&entry.bases)),
         groups: sorted(entry.groups.names()),
-        grants: sorted(entry.grants.clone()),
+        grants: sorted(texts(&entry.grants)),
         persons: entry.persons,
         delivery: entry.delivery.as_deref(),
         attempt: entry.attempt,
         resource: entry.resource.as_ref().map(resource),
-        keys: sorted(entry.keys.clone()),
+        keys: sorted(texts(&entry.keys)),
         commitment: hex::encode(commitment),
     })
 }
 
 /// The private part.
 pub(super) fn private(entry: &Entry) -> Result<String, serde_json::Error> {
-    let mut forms: Vec<SubjectForm> = entry
+    let mut forms: Vec<SubjectForm<'_>> = entry
         .subjects
         .iter()
         .flat_map(subjects)
@@ -148,8 +150,12 @@ fn resource(resource: &Resource) -> ResourceForm<'_> {
     }
 }
 
-fn sorted(mut list: Vec<String>) -> List {
-    list.sort();
+fn texts(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
+}
+
+fn sorted(mut list: Vec<&str>) -> List<'_> {
+    list.sort_unstable();
     list.dedup();
     Some(list).filter(|list| !list.is_empty())
 }
@@ -235,6 +241,32 @@ mod tests {
 
     /// Computed apart from this code: printf 'cpr-operator/audit/private/v1\0', 32 bytes of 3, the private part | sha256sum.
     const COMMITMENT: &str = "fa47d8a518e2abfe4e2cecc5507ee5bda3110123b2940b299fc48721242952ed";
+
+    #[test]
+    fn whatever_an_entry_says_its_form_is_that_of_rfc_8785() {
+        let odd = || Some("\u{1} \u{7f} \" \\ / \u{2028} æ 𝄞 \n\t".to_owned());
+        let resource = Resource {
+            uid: odd(),
+            generation: Some(4),
+            spec_hash: Some([9; 32]),
+            ..Resource::named("CprSource", ResourceKey::new("skole", "elever"))
+        };
+        let entry = Entry {
+            class: odd(),
+            credential: odd(),
+            keys: odd().into_iter().collect(),
+            resource: Some(resource),
+            end_user: odd(),
+            end_user_basis: odd(),
+            criteria: odd(),
+            case: odd(),
+            ..disclosure()
+        };
+        for form in [private(&entry).unwrap(), public(&entry, &[4; 16], &[5; 32]).unwrap()] {
+            let value: serde_json::Value = serde_json::from_str(&form).unwrap();
+            assert_eq!(form, serde_json_canonicalizer::to_string(&value).unwrap());
+        }
+    }
 
     #[test]
     fn what_is_private_is_hidden_from_debug() {

@@ -227,9 +227,9 @@ impl Flusher {
                 return Ok(Some(place));
             }
             shown |= write_one(&mut tx, one, now).await?;
-            records.extend_from_slice(&one.results.records);
+            records.extend(&one.results.records);
         }
-        audit::record(&mut tx, &self.store.keys, &records).await?;
+        audit::record(&mut tx, &self.store.keys, records).await?;
         tx.commit().await?;
         if shown {
             self.bells.status.ring();

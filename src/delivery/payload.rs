@@ -146,13 +146,13 @@ pub struct Data {
     pub until: Option<DateSaid>,
     /// Names of granted groups whose content differs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub changed: Option<Vec<String>>,
+    pub changed: Option<Vec<&'static str>>,
     /// Whether name and address are protected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protection: Option<ProtectionSaid>,
     /// Groups left out for protection.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub withheld: Option<Vec<String>>,
+    pub withheld: Option<Vec<&'static str>>,
     /// Whole present content of each group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Map<String, Value>>,
@@ -173,7 +173,7 @@ pub struct GroundSaid {
     pub purpose: String,
     /// The groups given for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Vec<String>>,
+    pub groups: Option<Vec<&'static str>>,
 }
 
 /// A date and whether it is certain.

@@ -50,6 +50,11 @@ impl Backlog {
         }
         self.is_behind
     }
+
+    /// Whether time alone will change it.
+    pub fn is_turning(&self) -> bool {
+        self.turning_since.is_some()
+    }
 }
 
 /// The condition of sending, with whose fault it is and what to do.

@@ -66,6 +66,37 @@ pub enum FieldGroup {
 
 use FieldGroup::*;
 
+/// Names of the groups, in the order of [`FieldGroup::ALL`].
+const NAMES: [&str; 27] = [
+    "Number",
+    "PersonId",
+    "Status",
+    "Birth",
+    "Sex",
+    "Name",
+    "NameHistory",
+    "Address",
+    "AddressHistory",
+    "SupplementaryAddress",
+    "ContactAddress",
+    "Municipality",
+    "CivilStatus",
+    "CivilStatusHistory",
+    "Citizenship",
+    "CitizenshipHistory",
+    "Parents",
+    "Children",
+    "Custody",
+    "Guardianship",
+    "Protection",
+    "ProtectionHistory",
+    "Residence",
+    "Church",
+    "ChurchHistory",
+    "MunicipalConditions",
+    "MunicipalNotes",
+];
+
 impl FieldGroup {
     /// Every group, in the order of the reference documentation.
     pub const ALL: [FieldGroup; 27] = [
@@ -99,8 +130,8 @@ impl FieldGroup {
     ];
 
     /// The name on the wire and in manifests.
-    pub fn name(self) -> String {
-        format!("{self:?}")
+    pub fn name(self) -> &'static str {
+        NAMES[self as usize]
     }
 
     /// Whether name and address protection governs this group.
@@ -194,9 +225,9 @@ impl GroupSet {
     }
 
     /// The groups' names, sorted.
-    pub fn names(self) -> Vec<String> {
-        let mut names: Vec<String> = self.iter().map(FieldGroup::name).collect();
-        names.sort();
+    pub fn names(self) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = self.iter().map(FieldGroup::name).collect();
+        names.sort_unstable();
         names
     }
 }
@@ -233,6 +264,7 @@ mod tests {
     fn every_group_is_listed_once_and_in_order() {
         for (position, group) in FieldGroup::ALL.into_iter().enumerate() {
             assert_eq!(group as usize, position, "{group:?}");
+            assert_eq!(group.name(), format!("{group:?}"));
         }
         assert_eq!(FieldGroup::ALL.into_iter().collect::<GroupSet>().iter().count(), FieldGroup::ALL.len());
     }

@@ -95,6 +95,8 @@ pub struct Committed {
     pub open: Vec<Question>,
     /// Entries of the register that turned out to be one person with another.
     pub merged: u64,
+    /// Those of them that had records of their own: the closed one's, and that of the person who goes on.
+    pub joined: Vec<(RecordId, RecordId)>,
     /// Persons who were kept apart from another entry that claims the same number.
     pub doubtful: u64,
     /// Persons whom we hold and whom the register does not know any more.
@@ -113,6 +115,7 @@ impl Committed {
         self.again.extend(part.again);
         self.open.extend(part.open);
         self.merged += part.merged;
+        self.joined.extend(part.joined);
         self.doubtful += part.doubtful;
         self.vanished += part.vanished;
         self.unreadable.extend(part.unreadable);
@@ -126,7 +129,8 @@ struct Ready {
     events: Vec<NewEvent>,
     told: Vec<(Told, bool)>,
     missed: Vec<(SubscriptionId, RecordId, bool)>,
-    merged: u64,
+    joined: Vec<RecordId>,
+    adopted: bool,
     doubtful: bool,
     /// Which subscriptions had the person by name when this was prepared.
     subjects: Subjects,
@@ -146,9 +150,10 @@ struct Prepared {
 /// Commits a batch.
 pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
-        // What a subscription missed is told before anything new, and whom it knew when it began.
-        while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
+        // What a subscription missed is told before anything new, and whom it knew when it began; one that goes on from here
+        // on moves the version.
+        while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
         let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;
         let mut tx = source.store.main.begin().await?;
@@ -257,7 +262,8 @@ fn seal_one(
         None => None,
     };
     let events = seal_events(source, selections, &one, &ensured, references, relatives)?;
-    let (merged, doubtful) = (one.joined.len() as u64 + u64::from(one.adopted), one.doubtful);
+    let joined = one.joined.iter().map(|other| other.record).collect();
+    let (adopted, doubtful) = (one.adopted, one.doubtful);
     let content = one.person.clone().cut_to(one.keep);
     let (named, unnamed) = renamed(record, &one.ties.subjects, &one.outcome.subjects, origins);
     let row = PersonRow {
@@ -285,7 +291,7 @@ fn seal_one(
     let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
     let (told, missed) = (told.collect(), missed.collect());
     let (subjects, id) = (one.ties.subjects, one.person.id);
-    Ok(Ready { told, missed, merged, doubtful, row, id, events, subjects, named, unnamed, _key: ensured })
+    Ok(Ready { told, missed, joined, adopted, doubtful, row, id, events, subjects, named, unnamed, _key: ensured })
 }
 
 /// What is to be written and deleted, so that subscriptions have a person by name as they do after what happened.
@@ -374,7 +380,9 @@ async fn write(
     let (mut rows, mut events, mut stated, mut undone, mut missed) = (vec![], vec![], vec![], vec![], vec![]);
     let (mut named, mut unnamed) = (vec![], vec![]);
     let mut ids: HashMap<RecordId, PersonId> = HashMap::new();
-    done.merged = ready.iter().map(|one| one.merged).sum();
+    let joined = ready.iter().flat_map(|one| one.joined.iter().map(|closed| (*closed, one.row.record)));
+    done.joined = joined.collect();
+    done.merged = (done.joined.len() + ready.iter().filter(|one| one.adopted).count()) as u64;
     for one in ready.iter_mut() {
         named.append(&mut one.named);
         unnamed.append(&mut one.unnamed);

@@ -59,8 +59,8 @@ pub fn is_settled(source: &Source, selections: &Selections, row: &PersonRow, sub
         && (!is_followed || shifts(&selections.now, &selections.now, &source.key, person, then, now).is_empty())
 }
 
-/// Settles these persons. Rows that are settled for a version that has passed by now are left for the next time, as are those
-/// whose key is gone. How many were looked at.
+/// Settles these persons. All are left for the next time where the selections have moved on meanwhile, as are those whose key
+/// is gone. How many were settled: while many subscriptions change one after the other nobody is, and it is not tried at once.
 pub async fn settle_rows(
     source: &Source,
     selections: &Selections,
@@ -83,7 +83,7 @@ pub async fn settle_rows(
 
     let mut tx = source.store.main.begin().await?;
     if meta::selectors(&mut tx).await? != selections.version {
-        return Ok(known.len());
+        return Ok(0);
     }
     let leaving = person::write(&mut tx, &settled, now).await?;
     events.retain(|event: &NewEvent| event.record.is_none_or(|record| !leaving.contains(&record)));
@@ -232,7 +232,9 @@ pub fn shifts(
     let entered =
         entered.map(|c| Shift { subscription: c.id, reason: ScopeReason::SubscriptionChanged, entered: true });
     let left = before.iter().filter(|c| !has(&after, c.id)).filter_map(|c| {
-        let reason = why_left(&c.subscription, &now.get(c.id)?.subscription, person, c.id, at_now);
+        // Of one that may be told nothing at all nobody is told to have left: it will hear of them anew, if it ever does.
+        let present = now.get(c.id).filter(|present| !present.subscription.covers_nobody())?;
+        let reason = why_left(&c.subscription, &present.subscription, person, c.id, at_now);
         Some(Shift { subscription: c.id, reason, entered: false })
     });
     entered.chain(left).collect()

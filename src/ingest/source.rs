@@ -62,15 +62,16 @@ impl Source {
         })
     }
 
-    /// The selections in force, read again when their version has moved.
+    /// The selections in force. When their version has moved, what changed is read.
     pub async fn selections(&self) -> Result<Selections, store::Error> {
         let mut conn = self.store.main.read().await?;
         let version = meta::selectors(&mut conn).await?;
         let known = self.cached.lock().expect("no holder panics").clone();
-        if let Some(known) = known.filter(|known| known.version == version) {
-            return Ok(known);
-        }
-        let loaded = Selections::load(&mut conn).await?;
+        let loaded = match known {
+            Some(known) if known.version == version => return Ok(known),
+            Some(known) => known.renew(&mut conn).await?,
+            None => Selections::load(&mut conn).await?,
+        };
         *self.cached.lock().expect("no holder panics") = Some(loaded.clone());
         Ok(loaded)
     }

@@ -55,6 +55,8 @@ pub struct Context {
 
 /// How long a loop rests at most.
 const REST: Duration = Duration::from_secs(1);
+/// How long rings are gathered.
+const GATHER: Duration = Duration::from_millis(50);
 /// How often what has had its time is looked for.
 const SWEEP: Duration = Duration::from_secs(2);
 
@@ -68,7 +70,9 @@ pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
             Ok(sources) => arrange(&context, &mut tasks, sources, &stop).await,
             Err(error) => tracing::warn!(%error, "sources could not be read from the store"),
         }
-        tokio::select! { () = context.bells.ingest.wait(REST) => {}, () = stop.cancelled() => {} }
+        tokio::select! { _ = context.bells.ingest.wait(REST) => {}, () = stop.cancelled() => {} }
+        // Many are configured at once: one look for all that ring meanwhile.
+        tokio::select! { () = tokio::time::sleep(GATHER) => {}, () = stop.cancelled() => {} }
     }
     for (_, (_, stop, task)) in tasks {
         stop.cancel();
@@ -180,7 +184,7 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
                 REST
             }
         };
-        tokio::select! { () = bells.requests.wait(rest) => {}, () = stop.cancelled() => {} }
+        tokio::select! { _ = bells.requests.wait(rest) => {}, () = stop.cancelled() => {} }
     }
 }
 

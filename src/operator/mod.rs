@@ -13,7 +13,9 @@
 
 pub mod connect;
 pub mod consumer;
+mod counts;
 pub mod events;
+mod findings;
 pub mod fleet;
 pub mod kind;
 pub mod metrics;
@@ -57,8 +59,10 @@ use crate::settings::operator::OperatorSettings;
 use crate::settings::register::RegisterSettings;
 use crate::store::Store;
 use connect::ClusterConfig;
+use counts::Counts;
 use events::Announcer;
-use fleet::{Counts, Fleet, Process, Scope, View};
+use findings::Findings;
+use fleet::{Fleet, Process, Scope, View};
 use kind::Kind;
 use metrics::Metrics;
 use secrets::Fingerprints;
@@ -207,7 +211,7 @@ fn fit_out(process: &Arc<Process>, client: &Client, scope: Scope, identity: &str
     let (sources, sources_in) = view::<CprSource>();
     let (consumers, consumers_in) = view::<ConsumerSystem>();
     let (subscriptions, subscriptions_in) = view::<CprSubscription>();
-    let announcer = Announcer::new(client.clone(), identity);
+    let announcer = Announcer::new(client.clone(), identity, &process.context.metrics);
     let (process, client, counts) = (Arc::clone(process), client.clone(), Counts::default());
     let lists = Brought::default();
     let fleet = Fleet { process, client, scope, announcer, sources, consumers, subscriptions, counts, lists };
@@ -215,13 +219,14 @@ fn fit_out(process: &Arc<Process>, client: &Client, scope: Scope, identity: &str
 }
 
 async fn sail(fleet: Arc<Fleet>, (sources_in, consumers_in, subscriptions_in): Inlets, stop: CancellationToken) {
+    let findings = Findings::begin(&fleet).await;
     tokio::join!(
         tend(&fleet, sources_in, &stop),
         tend(&fleet, consumers_in, &stop),
         tend(&fleet, subscriptions_in, &stop),
         watch::follow::<Secret>(Arc::clone(&fleet), USED_SECRETS, Uses::Secret, stop.clone()),
         watch::follow::<ConfigMap>(Arc::clone(&fleet), USED_CONFIG_MAPS, Uses::ConfigMap, stop.clone()),
-        watch::poll(Arc::clone(&fleet), stop.clone()),
+        watch::poll(Arc::clone(&fleet), findings, stop.clone()),
     );
 }
 

@@ -23,32 +23,48 @@ pub(super) fn joined(parts: &[&[u8]]) -> Vec<u8> {
     bytes
 }
 
-/// Encrypts `plain` behind `head`: head, nonce, ciphertext, tag.
+/// A key ready for use, for what is sealed often.
+pub(super) struct Cipher(RandomizedNonceKey);
+
+impl Cipher {
+    /// The cipher under a key.
+    pub(super) fn new(key: &[u8; 32]) -> Self {
+        Self(RandomizedNonceKey::new(&AES_256_GCM, key).expect("the key has 32 bytes"))
+    }
+
+    /// Encrypts `plain` behind `head`: head, nonce, ciphertext, tag.
+    pub(super) fn seal(&self, associated: &[u8], head: &[u8], plain: &[&[u8]]) -> Vec<u8> {
+        let length: usize = plain.iter().map(|part| part.len()).sum();
+        let before = head.len() + NONCE_LEN;
+        let mut sealed = Vec::with_capacity(before + length + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(head);
+        sealed.extend_from_slice(&[0; NONCE_LEN]);
+        plain.iter().for_each(|part| sealed.extend_from_slice(part));
+        let sealing = self.0.seal_in_place_separate_tag(Aad::from(associated), &mut sealed[before..]);
+        let (nonce, tag) = sealing.expect("content is shorter than the cipher's limit");
+        sealed[head.len()..before].copy_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(tag.as_ref());
+        sealed
+    }
+
+    fn open(&self, associated: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let length = self.0.open_in_place(nonce, Aad::from(associated), &mut body).ok()?.len();
+        body.truncate(length);
+        Some(body)
+    }
+}
+
+/// As [`Cipher::seal`], under a key that is used once.
 pub(super) fn seal(key: &[u8; 32], associated: &[u8], head: &[u8], plain: &[u8]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(plain.len() + AES_256_GCM.tag_len());
-    body.extend_from_slice(plain);
-    let nonce = cipher(key)
-        .seal_in_place_append_tag(Aad::from(associated), &mut body)
-        .expect("content is shorter than the cipher's limit");
-    let mut sealed = Vec::with_capacity(head.len() + NONCE_LEN + body.len());
-    sealed.extend_from_slice(head);
-    sealed.extend_from_slice(nonce.as_ref());
-    sealed.extend_from_slice(&body);
-    sealed
+    Cipher::new(key).seal(associated, head, &[plain])
 }
 
 /// Decrypts nonce, ciphertext and tag; none where key, associated data or bytes are others.
 pub(super) fn open(key: &[u8; 32], associated: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-    let mut body = Zeroizing::new(body.to_vec());
-    let length = cipher(key).open_in_place(nonce, Aad::from(associated), &mut body).ok()?.len();
-    body.truncate(length);
-    Some(body)
-}
-
-fn cipher(key: &[u8; 32]) -> RandomizedNonceKey {
-    RandomizedNonceKey::new(&AES_256_GCM, key).expect("the key has 32 bytes")
+    Cipher::new(key).open(associated, sealed)
 }
 
 #[cfg(test)]

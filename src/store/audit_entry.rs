@@ -8,7 +8,7 @@ use super::rows::{Column, batch};
 use super::{Conn, Error};
 
 /// An entry to append.
-pub struct NewEntry {
+pub struct NewEntry<'a> {
     /// Random id.
     pub id: [u8; 16],
     /// When.
@@ -21,21 +21,21 @@ pub struct NewEntry {
     pub private_key: i64,
     /// Its subjects: kind, month and reference. The first month's first of each kind stands in the entry's own columns, the
     /// others in a table of their own.
-    pub subjects: Vec<Subject>,
+    pub subjects: Vec<Subject<'a>>,
 }
 
 /// A subject's reference. Hidden from Debug.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Subject {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Subject<'a> {
     /// `PersonId` or `Number`.
     pub kind: &'static str,
     /// Month, `YYYY-MM`.
-    pub period: String,
+    pub period: &'a str,
     /// Reference.
-    pub reference: Vec<u8>,
+    pub reference: &'a [u8],
 }
 
-impl fmt::Debug for Subject {
+impl fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Subject(…)")
     }
@@ -57,7 +57,7 @@ pub struct Entry {
 }
 
 /// Appends entries, one statement per table.
-pub async fn append(conn: &mut Conn, entries: &[NewEntry]) -> Result<(), Error> {
+pub async fn append(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Error> {
     if entries.is_empty() {
         return Ok(());
     }
@@ -85,34 +85,34 @@ async fn next_position(conn: &mut Conn) -> Result<i64, Error> {
 /// An entry as an element of the batch.
 type Value<'a> = (String, i64, &'a str, String, i64, Option<&'a str>, Option<String>, Option<String>);
 
-fn value(entry: &NewEntry) -> Value<'_> {
+fn value<'a>(entry: &'a NewEntry<'_>) -> Value<'a> {
     let own = own(entry);
-    let reference = |kind: &str| own.iter().find(|subject| subject.kind == kind).map(|s| hex::encode(&s.reference));
+    let reference = |kind: &str| own.iter().find(|subject| subject.kind == kind).map(|s| hex::encode(s.reference));
     (
         hex::encode(entry.id),
         entry.at.as_millisecond(),
         &entry.public,
         hex::encode(&entry.private),
         entry.private_key,
-        own.first().map(|subject| subject.period.as_str()),
+        own.first().map(|subject| subject.period),
         reference("PersonId"),
         reference("Number"),
     )
 }
 
 /// The subjects that stand in the entry's own columns.
-fn own(entry: &NewEntry) -> Vec<&Subject> {
+fn own<'a>(entry: &'a NewEntry<'_>) -> Vec<&'a Subject<'a>> {
     let Some(first) = entry.subjects.first() else { return Vec::new() };
     let of_kind = |kind: &str| entry.subjects.iter().find(|s| s.kind == kind && s.period == first.period);
     [of_kind("PersonId"), of_kind("Number")].into_iter().flatten().collect()
 }
 
-async fn insert_further(conn: &mut Conn, entries: &[NewEntry], first: i64) -> Result<(), Error> {
+async fn insert_further(conn: &mut Conn, entries: &[NewEntry<'_>], first: i64) -> Result<(), Error> {
     let mut rows = Vec::new();
     for (entry, position) in entries.iter().zip(first..) {
         let own = own(entry);
         let further = entry.subjects.iter().filter(|subject| !own.contains(subject));
-        rows.extend(further.map(|s| (position, s.kind, &s.period, hex::encode(&s.reference))));
+        rows.extend(further.map(|s| (position, s.kind, s.period, hex::encode(s.reference))));
     }
     if rows.is_empty() {
         return Ok(());

@@ -379,18 +379,12 @@ pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i
     Ok(unsigned(found))
 }
 
-/// Persons of a source who are not inactive or void, and who live in one of the municipalities (none: everyone) or whom the
-/// subscription has by name.
-pub async fn count(
+/// Persons of a source who are not inactive or void, and who live in one of the municipalities (none: everyone).
+pub async fn count_living_in(
     conn: &mut Conn,
     source: SourceId,
     municipalities: Option<&[Municipality]>,
-    subscription: SubscriptionId,
 ) -> Result<u64, Error> {
-    let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
-    let codes = codes.map(|codes| batch("person", &codes)).transpose()?;
-    let void: Vec<u8> =
-        [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced].iter().filter_map(StatusCode::code).collect();
     let found: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM person
          WHERE source = ?1 AND leaving = 0 AND inactive_since IS NULL
@@ -398,10 +392,21 @@ pub async fn count(
            AND (?3 IS NULL OR municipality IN (SELECT value FROM json_each(?3)))",
     )
     .bind(source)
-    .bind(batch("person", &void)?)
-    .bind(codes.as_deref())
-    .fetch_one(&mut *conn)
+    .bind(void()?)
+    .bind(codes(municipalities)?)
+    .fetch_one(conn)
     .await?;
+    Ok(unsigned(found))
+}
+
+/// Persons of a source who are not inactive or void, whom the subscription has by name, and who live in none of the
+/// municipalities (none: nobody does).
+pub async fn count_named(
+    conn: &mut Conn,
+    source: SourceId,
+    municipalities: Option<&[Municipality]>,
+    subscription: SubscriptionId,
+) -> Result<u64, Error> {
     let elsewhere: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT DISTINCT record FROM subject WHERE subscription = ?4) s
          CROSS JOIN person ON person.record = s.record AND source = ?1
@@ -410,10 +415,21 @@ pub async fn count(
            AND ?3 IS NOT NULL AND coalesce(municipality NOT IN (SELECT value FROM json_each(?3)), true)",
     )
     .bind(source)
-    .bind(batch("person", &void)?)
-    .bind(codes)
+    .bind(void()?)
+    .bind(codes(municipalities)?)
     .bind(subscription)
     .fetch_one(conn)
     .await?;
-    Ok(unsigned(found) + unsigned(elsewhere))
+    Ok(unsigned(elsewhere))
+}
+
+/// Codes of those who are void, as an element of a statement.
+fn void() -> Result<String, Error> {
+    let void = [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced];
+    batch("person", &void.iter().filter_map(StatusCode::code).collect::<Vec<u8>>())
+}
+
+fn codes(municipalities: Option<&[Municipality]>) -> Result<Option<String>, Error> {
+    let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
+    codes.map(|codes| batch("person", &codes)).transpose()
 }

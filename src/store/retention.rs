@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::lane::LANES;
-use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
+use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, meta};
 
 /// Rows that one call deletes.
 pub const BATCH: u32 = 1_000;
@@ -122,7 +122,8 @@ pub async fn delete_consumer(conn: &mut Conn, id: ConsumerId) -> Result<bool, Er
             return Ok(false);
         }
     }
-    sqlx::query("DELETE FROM consumer WHERE id = ?").bind(id).execute(conn).await?;
+    sqlx::query("DELETE FROM consumer WHERE id = ?").bind(id).execute(&mut *conn).await?;
+    meta::raise_parties(conn).await?;
     Ok(true)
 }
 
@@ -141,7 +142,8 @@ pub async fn delete_source(conn: &mut Conn, id: SourceId) -> Result<bool, Error>
         }
     }
     sqlx::query("DELETE FROM cursor WHERE source = ?").bind(id).execute(&mut *conn).await?;
-    sqlx::query("DELETE FROM source WHERE id = ?").bind(id).execute(conn).await?;
+    sqlx::query("DELETE FROM source WHERE id = ?").bind(id).execute(&mut *conn).await?;
+    meta::raise_parties(conn).await?;
     Ok(true)
 }
 

@@ -123,6 +123,7 @@ pub async fn upsert(
     generation: i64,
     compiled: Option<&Source>,
 ) -> Result<SourceId, Error> {
+    meta::raise_parties(&mut *conn).await?;
     let compiled = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
     Ok(sqlx::query_scalar(
         "INSERT INTO source (namespace, name, uid, generation, compiled) VALUES (?, ?, ?, ?, ?)
@@ -141,6 +142,7 @@ pub async fn upsert(
 
 /// Marks a source as ended, keeping its compiled form for those who still need its grace. Whether it was live.
 pub async fn end(conn: &mut Conn, id: SourceId, now: Timestamp) -> Result<bool, Error> {
+    meta::raise_parties(&mut *conn).await?;
     let ended = sqlx::query("UPDATE source SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
         .bind(now.as_millisecond())
         .bind(id)

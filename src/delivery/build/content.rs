@@ -67,7 +67,7 @@ fn said(ground: &Ground, held: GroupSet) -> GroundSaid {
     }
 }
 
-fn changed(change: &Change, grounds: &[Ground]) -> Option<Vec<String>> {
+fn changed(change: &Change, grounds: &[Ground]) -> Option<Vec<&'static str>> {
     let naming = grounds.iter().filter(|ground| ground.level >= PayloadLevel::ChangedGroups);
     let granted = naming.map(|ground| ground.granted).reduce(GroupSet::union)?;
     let names = change.changed.intersection(granted).names();
@@ -76,7 +76,7 @@ fn changed(change: &Change, grounds: &[Ground]) -> Option<Vec<String>> {
 
 fn groups(person: &Person, give: GroupSet, on: jiff::civil::Date, facts: &Facts<'_>) -> Map<String, Value> {
     let mut say = |related: &Related| say(related, facts);
-    give.iter().map(|group| (group.name(), render::group(person, group, on, &mut say))).collect()
+    give.iter().map(|group| (group.name().to_owned(), render::group(person, group, on, &mut say))).collect()
 }
 
 /// A related person as an earlier attempt said them, or less: a claim that came since changes nothing, and who was told by

@@ -64,7 +64,7 @@ impl Case {
     fn built(&self) -> Built {
         let mut route = route(42_117, 0x33);
         route.type_ = self.type_;
-        route.at = "2026-11-22T03:11:08.123Z".parse().unwrap();
+        route.event_at = "2026-11-22T03:11:08.123Z".parse().unwrap();
         route.subscriptions = (1..=self.subscriptions.len() as i64).collect();
         let turn = Turn { key: Key::of(&route), route: Arc::new(route), gap: self.gap, wait: None };
         self.build_turn(turn, None)

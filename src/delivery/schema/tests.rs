@@ -150,6 +150,21 @@ fn a_broken_event_is_refused_with_its_type_and_place_and_without_its_content() {
 }
 
 #[test]
+fn a_merge_names_the_other_reference_at_every_level() {
+    let none = || None::<RegisterDate>.map(Into::into);
+    let merged = |previous: Value| {
+        let data =
+            Data { from: none(), until: none(), challenge: None, reason: None, fields: None, withheld: None, ..full() };
+        let mut event = event(EventType::PersonMerged, data);
+        event["data"]["previous"] = previous;
+        CHECK.faults(&event)
+    };
+    assert_eq!(merged(json!({ "reference": REFERENCE })), Vec::<String>::new());
+    assert!(!merged(json!({ "reference": "6101800001" })).is_empty());
+    assert!(!merged(json!({})).is_empty());
+}
+
+#[test]
 fn what_is_asked_for_again_says_so() {
     let mut again = good();
     again["replayed"] = json!(true);

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
+use self::upkeep::COUNTED_EVERY;
 use super::Shared;
 use super::build::Ceiling;
 use super::circuit::Circuit;
@@ -42,6 +43,8 @@ use crate::store::{self, ConsumerId};
 
 /// The longest wait between two looks at the database.
 const POLL: Duration = Duration::from_secs(1);
+/// The same where nothing waits.
+const IDLE: Duration = Duration::from_secs(60);
 /// How long to rest after the store failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -66,6 +69,8 @@ pub struct Worker {
     /// The address has to prove itself again, whatever is stored.
     proof_needed: bool,
     measured: Option<Instant>,
+    /// Whether metrics and status say how it stands, and time alone changes nothing of that.
+    is_shown: bool,
     counted: Instant,
     /// When the oldest event that waits was committed, and when that was looked for.
     oldest: Option<Timestamp>,
@@ -135,6 +140,7 @@ impl Worker {
             version: None,
             proof_needed: false,
             measured: None,
+            is_shown: false,
             counted: Instant::now(),
             oldest: None,
             looked_at: None,
@@ -267,8 +273,25 @@ impl Worker {
 
     fn pause(&self) -> Duration {
         let now = self.now();
-        let due = self.next_due(now).map_or(POLL, |at| between(now, at));
-        due.clamp(Duration::from_millis(1), POLL)
+        let most = self.longest_pause();
+        let due = self.next_due(now).map_or(most, |at| between(now, at));
+        due.clamp(Duration::from_millis(1), most)
+    }
+
+    /// Where nothing waits the supervisor looks for all: it wakes those for whom something came.
+    fn longest_pause(&self) -> Duration {
+        let is_idle = self.caught_up
+            && self.fresh.is_empty()
+            && self.queues.load().0 == 0
+            && self.queues.parked() == 0
+            && self.is_quiet()
+            && self.is_shown
+            && !self.signers.is_changing();
+        match (is_idle, self.dead_letters) {
+            (true, false) => IDLE,
+            (true, true) => COUNTED_EVERY,
+            (false, _) => POLL,
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub fn shapes() -> Map<String, Value> {
     shapes.insert(DATE.to_owned(), day());
     shapes.insert(PERSON.to_owned(), related());
     shapes.insert(GROUP.to_owned(), json!({ "description": "The name of a group.", "enum": FieldGroup::ALL }));
-    shapes.extend(FieldGroup::ALL.into_iter().map(|group| (group.name(), shape(group))));
+    shapes.extend(FieldGroup::ALL.into_iter().map(|group| (group.name().to_owned(), shape(group))));
     shapes
 }
 

@@ -67,5 +67,6 @@ fn lived_within(subscription: &Subscription, standing: &Standing) -> bool {
 }
 
 fn selects(subscription: &Subscription, standing: &Standing) -> bool {
-    subscription.selector.has_place(standing.municipality)
+    let here = standing.municipality;
+    subscription.selector.has_place(here) && subscription.places.covers_place(here)
 }

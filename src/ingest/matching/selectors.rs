@@ -1,6 +1,7 @@
 //! The live subscriptions of all sources, found by where a person lives or lived.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -25,7 +26,7 @@ pub struct Entry {
     /// Of its consumer.
     pub consumer: ConsumerId,
     /// As compiled.
-    pub subscription: Subscription,
+    pub subscription: Arc<Subscription>,
 }
 
 /// An index of subscriptions; what one person costs depends on those that may cover the person, not on how many there are.
@@ -47,10 +48,10 @@ struct Index {
 
 impl Selectors {
     /// The index of these subscriptions, suspended ones included: they count for what is fetched and stored.
-    pub fn new(subscriptions: Vec<(SubscriptionId, ConsumerId, Subscription)>) -> Self {
+    pub fn new<S: Into<Arc<Subscription>>>(subscriptions: Vec<(SubscriptionId, ConsumerId, S)>) -> Self {
         let mut selectors = Self::default();
         for (id, consumer, subscription) in subscriptions {
-            selectors.add(Entry { id, consumer, subscription });
+            selectors.add(Entry { id, consumer, subscription: subscription.into() });
         }
         selectors
     }

@@ -1,7 +1,5 @@
 //! Makes the store as a subscription wants it: begins it, changes it, narrows what is left of it, or ends it.
 
-use jiff::SignedDuration;
-
 use super::build::Wanted;
 use super::dereference::{self, Found, Present, SourceFound};
 use super::keep::keep;
@@ -9,10 +7,11 @@ use super::life::Life;
 use super::list::{self, Lines, List};
 use crate::api::conditions::{self, ConditionType};
 use crate::api::subscription::CprSubscription;
-use crate::domain::compiled::Subscription;
+use crate::domain::compiled::{Selector, Subscription};
 use crate::domain::grant::Allowance;
 use crate::domain::resource::ResourceKey;
 use crate::ingest::announce;
+use crate::operator::counts::Covered;
 use crate::operator::fleet::Fleet;
 use crate::operator::record::{self, Configured, Given};
 use crate::operator::refusal::Refusal;
@@ -20,7 +19,7 @@ use crate::operator::requeue::Error;
 use crate::store;
 use crate::store::source::SchemaState;
 use crate::store::subscription::{EndReason, SubscriptionRow};
-use crate::store::{ConsumerId, SourceId, meta, person, subscription};
+use crate::store::{ConsumerId, SourceId, meta, subscription};
 
 /// Reasons that refuse what a subscription may not have.
 pub const OF_RIGHTS: [&str; 10] = [
@@ -237,9 +236,8 @@ async fn end_as(key: &ResourceKey, ending: Ending, fleet: &Fleet) -> Result<(), 
 
 /// Counts the known persons covered, no more often than counters are written.
 async fn subjects(key: &ResourceKey, generation: i64, fleet: &Fleet) -> Result<Option<i64>, Error> {
-    let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
-    let now = fleet.now();
-    if let Some(count) = fleet.counts.get(key, generation, now - interval) {
+    let (now, lasts) = (fleet.now(), fleet.status_interval());
+    if let Some(count) = fleet.counts.get(key, generation, now, lasts) {
         return Ok(Some(count));
     }
     let mut conn = fleet.context().store.main.read().await?;
@@ -247,12 +245,10 @@ async fn subjects(key: &ResourceKey, generation: i64, fleet: &Fleet) -> Result<O
     let Some((id, source, compiled)) = row.and_then(|row| Some((row.id, row.source, row.compiled?))) else {
         return Ok(None);
     };
-    let selected: Vec<_> = compiled.selector.municipalities.iter().copied().collect();
-    let municipalities = (!compiled.selector.everyone).then_some(selected.as_slice());
-    let count = person::count(&mut conn, source, municipalities, id).await?;
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    fleet.counts.put(key, generation, now, count);
-    Ok(Some(count))
+    let Selector { everyone, municipalities, .. } = compiled.selector;
+    let municipalities = (!everyone).then(|| municipalities.into_iter().collect());
+    let covered = Covered { id, source, municipalities };
+    Ok(Some(fleet.counts.count(&mut conn, (key, generation), covered, now, lasts).await?))
 }
 
 /// Cuts a subscription whose resource cannot be read to what its consumer still may have.
@@ -281,11 +277,11 @@ pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
 
 /// The subscriptions that the store has and does not know to be deleted.
 pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
-    let rows = subscription::all(&mut *fleet.context().store.main.read().await?).await?;
-    Ok(rows.into_iter().filter(|row| row.deleted_at.is_none()).map(|row| row.key).collect())
+    subscription::keys(&mut *fleet.context().store.main.read().await?).await
 }
 
 /// Ends a subscription that was deleted; what it had is kept for the grace.
 pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+    fleet.counts.forget(key);
     end_as(key, Ending::Deleted, fleet).await
 }

@@ -192,10 +192,7 @@ mod tests {
         let kept = |now: &Found| keep(&last, &now.source, now.present.as_ref(), now.allowance()).unwrap();
         assert_eq!(kept(&wide), last);
         let narrow = kept(&foreign(&[], &[("fields", json!(["Status"]))]));
-        assert_eq!(
-            (narrow.granted.names(), narrow.types.contains(EventType::MovedIn)),
-            (vec!["Status".to_owned()], false)
-        );
+        assert_eq!((narrow.granted.names(), narrow.types.contains(EventType::MovedIn)), (vec!["Status"], false));
         assert_eq!(
             narrow.places,
             Places::Within([crate::domain::municipality::Municipality::from_code(851).unwrap()].into())

@@ -7,6 +7,7 @@ pub mod dereference;
 pub mod keep;
 pub mod life;
 pub mod list;
+pub mod plan;
 pub mod status;
 pub mod validate;
 
@@ -31,7 +32,7 @@ impl Kind for CprSubscription {
         let source = self.spec.source_ref.key(&key_of(self).namespace);
         if !(fleet.has_listed_sources_of(&source) && fleet.consumers.is_listed()) {
             // What is absent may be there: asked again as soon as both lists are complete.
-            return Ok(Done { told: false, again: Some(fleet.now()) });
+            return Ok(Done::quiet(Some(fleet.now())));
         }
         let found = dereference::dereference(self, fleet).await?;
         let checked = validate::validate(self, &found, fleet.now());

@@ -23,8 +23,7 @@ pub async fn report(subscription: &CprSubscription, applied: &Applied, fleet: &F
     let last = fleet.subscriptions.desk.last(&key, &subscription.metadata, subscription.status.as_ref());
     let new = compute(subscription, applied, &last, Speed::of(fleet), now);
     let done = report::write::<CprSubscription>(fleet, &key, &subscription.metadata, &last, new).await?;
-    let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
-    let count = now.checked_add(interval).ok();
+    let count = fleet.counts.again(&key, now, fleet.status_interval());
     let done = done.again_by(applied.life.and_then(|life| life.next(now))).again_by(count);
     Ok(done.again_by(look_at_list(applied.list.as_ref(), now)))
 }

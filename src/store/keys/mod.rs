@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use record::AuditReferences;
+pub use record::{AuditReferences, PrivateSealer};
 
 use super::seal::PersonKey;
 use super::{ConsumerId, Database, Error};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use jiff::{SignedDuration, Timestamp};
-use zeroize::Zeroizing;
 
 use super::Keys;
 use super::identifiers::{NUMBER, PERSON_ID, cut};
@@ -74,27 +73,35 @@ impl Keys {
         })
     }
 
-    /// Seals the private part of an audit entry (salt and bytes) under the month's key; gives the key's row in the ring.
-    pub fn seal_private(
-        &self,
-        entry: &[u8; 16],
-        salt: &[u8; 32],
-        private: &[u8],
-        now: Timestamp,
-    ) -> Result<(i64, Vec<u8>), Error> {
-        let key = self.ring.get(Kind::AuditPrivate, &period(now))?;
-        key.usage.count();
-        let plain = Zeroizing::new([salt.as_slice(), private].concat());
-        Ok((key.id, aead::seal(&key.bytes, &place(entry, &key), b"", &plain)))
+    /// What seals the private parts of entries of the month of `now`; [`Keys::ensure_period`] came before.
+    pub fn private_sealer(&self, now: Timestamp) -> Result<PrivateSealer, Error> {
+        Ok(PrivateSealer(self.ring.get(Kind::AuditPrivate, &period(now))?))
     }
 
-    /// Opens what [`Keys::seal_private`] sealed: salt and private bytes.
+    /// Opens what a [`PrivateSealer`] sealed: salt and private bytes.
     pub fn open_private(&self, entry: &[u8; 16], key: i64, sealed: &[u8]) -> Result<([u8; 32], Vec<u8>), Error> {
         let refused = || Error::Sealed { table: "audit_entry", column: "private" };
         let key = self.ring.by_id(key).ok_or_else(refused)?;
         let plain = aead::open(&key.bytes, &place(entry, &key), sealed).ok_or_else(refused)?;
         let (salt, private) = plain.split_first_chunk().ok_or_else(refused)?;
         Ok((*salt, private.to_vec()))
+    }
+}
+
+/// Seals private parts of audit entries of one month.
+pub struct PrivateSealer(Arc<RingKey>);
+
+impl PrivateSealer {
+    /// Seals the private part of an entry (salt and bytes); gives the key's row in the ring.
+    pub fn seal(&self, entry: &[u8; 16], salt: &[u8; 32], private: &[u8]) -> (i64, Vec<u8>) {
+        self.0.usage.count();
+        (self.0.id, self.0.cipher.seal(&place(entry, &self.0), b"", &[salt, private]))
+    }
+}
+
+impl fmt::Debug for PrivateSealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateSealer(…)")
     }
 }
 

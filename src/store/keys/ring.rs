@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::root::RootKey;
 use super::usage::Usage;
-use crate::store::aead::{self, KeyBytes};
+use crate::store::aead::{self, Cipher, KeyBytes};
 use crate::store::rows::Column;
 use crate::store::{Database, Error};
 
@@ -56,6 +56,8 @@ pub(super) struct RingKey {
     pub(super) bytes: KeyBytes,
     /// The key for making MACs.
     pub(super) mac: hmac::Key,
+    /// The key for sealing.
+    pub(super) cipher: Cipher,
     /// How often it has sealed, where that is counted.
     pub(super) usage: Usage,
 }
@@ -189,5 +191,6 @@ impl Ring {
 
 fn ring_key(id: i64, kind: Kind, scope: String, version: u32, bytes: KeyBytes) -> Arc<RingKey> {
     let mac = hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice());
-    Arc::new(RingKey { id, kind, scope, version, bytes, mac, usage: Usage::default() })
+    let cipher = Cipher::new(&bytes);
+    Arc::new(RingKey { id, kind, scope, version, bytes, mac, cipher, usage: Usage::default() })
 }

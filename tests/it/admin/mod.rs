@@ -1,4 +1,6 @@
 //! The admin socket, by the commands that speak over it.
 
 mod doctor;
+mod plan;
+mod sent;
 mod who;

@@ -275,7 +275,8 @@ fn register_settings() -> RegisterSettings {
     }
 }
 
-fn source_state() -> SourceState {
+/// What ingest finds where all is well.
+pub fn source_state() -> SourceState {
     let offered = FieldGroup::ALL.into_iter().collect();
     SourceState {
         contact: Some(Contact {

@@ -109,6 +109,16 @@ pub async fn an_earlier_selection_is_kept_while_somebody_stands_by_it(store: &St
     assert!(selection::all(&mut tx).await.unwrap().is_empty());
 }
 
+pub async fn a_form_that_was_taken_away_and_comes_back_is_a_new_selection(store: &Store) {
+    let (s, c) = (site::source(store, "s").await, site::consumer(store, "c").await);
+    let one = form(None);
+    let mut tx = store.main.begin().await.unwrap();
+    for (compiled, version) in [(Some(&one), 1), (None, 2), (None, 2), (Some(&one), 3), (Some(&one), 3)] {
+        subscription::upsert(&mut tx, &one.key, "u", 1, s, c, compiled, site::noon()).await.unwrap();
+        assert_eq!(meta::selectors(&mut tx).await.unwrap(), version);
+    }
+}
+
 pub async fn an_expired_subscription_is_not_revived_by_its_old_form(store: &Store) {
     let (s, c) = (site::source(store, "s").await, site::consumer(store, "c").await);
     let old = form(Some(site::later(1)));

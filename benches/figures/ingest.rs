@@ -1,0 +1,112 @@
+//! Ingest of persons who moved: from what was fetched, in memory, to committed events; with few subscriptions and with many.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cpr_operator::audit::{Entry, Outcome};
+use cpr_operator::domain::change::DerivedFrom;
+use cpr_operator::domain::compiled::Selector;
+use cpr_operator::domain::field_group::{FieldGroup, GroupSet};
+use cpr_operator::domain::municipality::Municipality;
+use cpr_operator::domain::person::Person;
+use cpr_operator::ingest::commit::{Batch, commit};
+use cpr_operator::ingest::source::Source;
+use cpr_operator::store::ConsumerId;
+
+use super::table::{Goal, Row};
+use super::world::{self, World, citizen};
+use super::{cpu, median, runtime};
+
+/// Persons who move, each once in a round.
+const PERSONS: u32 = 10_000;
+const ROUNDS: u32 = 3;
+/// Subscriptions that cover them.
+const FEW: u32 = 10;
+/// Subscriptions in all, the others for other municipalities.
+const MANY: u32 = 100_000;
+/// Where the persons live.
+const HERE: u16 = 851;
+
+/// Events a second, and what one costs with few subscriptions and with many.
+pub fn measure() -> anyhow::Result<Vec<Row>> {
+    runtime()?.block_on(async {
+        let folder = tempfile::tempdir()?;
+        let world = World::open(folder.path()).await?;
+        let consumer = world.consumer("one", "http://127.0.0.1:9/".parse()?).await?;
+        for n in 0..FEW {
+            world.subscribe((consumer, "one"), &format!("few-{n}"), living_in(HERE)?).await?;
+        }
+        world.people(PERSONS, &[consumer]).await?;
+        let source = source(&world);
+        let few = rounds(&world, &source, 1).await?;
+        others(&world, consumer).await?;
+        let many = rounds(&world, &source, 2).await?;
+        world.store.close().await;
+        Ok(vec![
+            Row::new("ingest: derive, match, seal, commit", few.rate, "events/s", Goal::AtLeast(10_000.0)),
+            Row::known("ingest: processor time of an event, 10 subscriptions", few.spent, "µs"),
+            Row::known("ingest: processor time of an event, 100,000 subscriptions", many.spent, "µs"),
+            Row::new("ingest: the second to the first", many.spent / few.spent, "", Goal::AtMost(1.1)),
+        ])
+    })
+}
+
+struct Measured {
+    rate: f64,
+    spent: f64,
+}
+
+async fn rounds(world: &World, source: &Source, of: u32) -> anyhow::Result<Measured> {
+    // The first round reads the selections, and everybody's coverage is settled with it.
+    round(world, source, of * 100).await?;
+    let (mut rates, mut spent) = (Vec::new(), Vec::new());
+    for n in 1..=ROUNDS {
+        let (took, cpu, events) = round(world, source, of * 100 + n).await?;
+        rates.push(events as f64 / took.as_secs_f64());
+        spent.push(cpu::each(cpu, events));
+    }
+    Ok(Measured { rate: median(rates), spent: median(spent) })
+}
+
+async fn round(world: &World, source: &Source, n: u32) -> anyhow::Result<(Duration, Duration, u64)> {
+    let road = format!("Prøvevej {n}");
+    let persons: Vec<Person> = (0..PERSONS).map(|n| citizen(n, &road)).collect();
+    let batches: Vec<Batch> = persons
+        .chunks(world.settings.ingest.batch as usize)
+        .map(|some| batch(world, some))
+        .collect::<Result<_, _>>()?;
+    let (began, before, mut events) = (Instant::now(), cpu::own()?, 0);
+    for batch in batches {
+        events += commit(source, batch, DerivedFrom::Comparison).await?.events;
+    }
+    let measured = (began.elapsed(), cpu::own()? - before, events);
+    anyhow::ensure!(events == u64::from(PERSONS), "{events} events of {PERSONS} persons");
+    Ok(measured)
+}
+
+/// Persons as they come from the register, with the record of how.
+pub fn batch(world: &World, persons: &[Person]) -> anyhow::Result<Batch> {
+    let (keys, now) = (&world.store.keys, world.clock.now());
+    let ids = persons.iter().filter_map(|person| person.id.as_ref());
+    let subjects = ids.map(|id| keys.audit_references(id, None, now)).collect::<Result<Vec<_>, _>>()?;
+    let groups = GroupSet::of(&[FieldGroup::Name, FieldGroup::Address]);
+    let fetch = Entry::fetch(now, Outcome::Succeeded, world::key("datafordeler"), groups, subjects);
+    Ok(Batch { persons: persons.to_vec(), audit: vec![fetch], ..Batch::default() })
+}
+
+/// The source as ingest works on it.
+pub fn source(world: &World) -> Arc<Source> {
+    let (key, store, clock) = (world::key("datafordeler"), world.store.clone(), world.clock.clone());
+    Source::new(world.source, key, world::realm(), store, clock, world.bells.clone(), world.settings.ingest.clone())
+}
+
+async fn others(world: &World, consumer: ConsumerId) -> anyhow::Result<()> {
+    let elsewhere: Vec<u16> = Municipality::all().map(Municipality::code).filter(|code| *code != HERE).collect();
+    let selectors = (FEW..MANY).map(|n| living_in(elsewhere[n as usize % elsewhere.len()]));
+    world.subscribe_all((consumer, "one"), selectors.collect::<anyhow::Result<Vec<_>>>()?).await
+}
+
+fn living_in(code: u16) -> anyhow::Result<Selector> {
+    let municipality = Municipality::from_code(code).ok_or_else(|| anyhow::anyhow!("{code} is no municipality"))?;
+    Ok(Selector::Municipalities([municipality].into()))
+}
