@@ -20,6 +20,7 @@ use super::kind::Kind;
 use super::metrics::Result as Ending;
 use super::report::{self, Done};
 use super::requeue::{self, Error};
+use crate::api::subscription::CprSubscription;
 use crate::domain::resource::ResourceKey;
 use crate::runtime::causes;
 
@@ -207,7 +208,7 @@ where
             Ok(watcher::Event::InitDone) => {
                 fleet.sources.wake_all();
                 fleet.consumers.wake_all();
-                with_secret_lists(&fleet).for_each(|(key, _)| fleet.subscriptions.wake(key));
+                wake_lists(&fleet);
             }
             Ok(_) | Err(_) => {}
         }
@@ -228,9 +229,8 @@ fn wake_users(fleet: &Fleet, used: &ResourceKey, uses: Uses) {
     wake_where(&fleet.sources, used, |spec| super::source::dereference::names(&spec.spec, uses).contains(&name));
     wake_where(&fleet.consumers, used, |spec| super::consumer::dereference::names(&spec.spec, uses).contains(&name));
     if uses == Uses::Secret {
-        let named =
-            with_secret_lists(fleet).filter(|(key, name)| key.namespace == used.namespace && *name == used.name);
-        named.for_each(|(key, _)| fleet.subscriptions.wake(key));
+        let list = |spec: &CprSubscription| spec.spec.select.persons_secret_ref.clone();
+        wake_where(&fleet.subscriptions, used, |spec| list(spec).is_some_and(|from| from.name.as_str() == name));
     }
 }
 
@@ -244,12 +244,13 @@ fn wake_where<K: Kind>(view: &View<K>, used: &ResourceKey, uses: impl Fn(&K) -> 
     }
 }
 
-/// The subscriptions whose list lies in a Secret, and the Secret's name.
-fn with_secret_lists(fleet: &Fleet) -> impl Iterator<Item = (ResourceKey, String)> {
-    fleet.subscriptions.all().into_iter().filter_map(|subscription| {
-        let from = subscription.0.as_ref().ok()?.spec.select.persons_secret_ref.as_ref()?;
-        Some((key_of(&*subscription), from.name.as_str().to_owned()))
-    })
+/// Has the subscriptions looked at whose list lies in a Secret.
+fn wake_lists(fleet: &Fleet) {
+    for object in fleet.subscriptions.all() {
+        if object.0.as_ref().is_ok_and(|object| object.spec.select.persons_secret_ref.is_some()) {
+            fleet.subscriptions.wake(key_of(&*object));
+        }
+    }
 }
 
 /// Has resources looked at whose stage found something new, or whose time has come: when the bell rings, else each second.
