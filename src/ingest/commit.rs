@@ -151,8 +151,9 @@ struct Prepared {
 pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
         let selections = source.selections().await?;
-        // What a subscription missed is told before anything new; one that goes on from here on moves the version.
-        while announce::resumed(source).await? > 0 {}
+        // What a subscription missed is told before anything new, and whom it knew when it began; one that begins or goes on
+        // from here on moves the version.
+        while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
         let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;
         let mut tx = source.store.main.begin().await?;
@@ -305,8 +306,8 @@ fn renamed(
     for subscription in all {
         let (was, is) = (before.get(subscription), after.get(subscription));
         let row = |origin| SubjectRow { subscription, record, origin };
-        if let Some(origin) = origins.get(&subscription).filter(|_| is.listed) {
-            named.push(row(*origin));
+        if is.listed && (!was.listed || origins.contains_key(&subscription)) {
+            named.push(row(origins.get(&subscription).copied().unwrap_or(Origin::Managed)));
         }
         if was.moved_at != is.moved_at {
             was.moved_at.inspect(|_| unnamed.push(row(Origin::Moved)));

@@ -9,7 +9,12 @@ use super::Error;
 use super::withdrawal;
 use crate::audit;
 use crate::settings::retention::RetentionSettings;
-use crate::store::{self, Store, consumer, job, person, removal, retention, selection, source, subscription, told};
+use crate::store::{
+    self, Store, consumer, job, listing, person, removal, retention, selection, source, subscription, told,
+};
+
+/// How long it is remembered what became of a line of a list.
+const TOLD_OF_LINES: Duration = Duration::from_secs(24 * 3600);
 
 /// Persons that are removed in one round.
 const BATCH: u32 = 500;
@@ -148,6 +153,7 @@ async fn prune(store: &Store, settings: &RetentionSettings, now: Timestamp) -> R
     rows += retention::delete_attempts(&mut tx, delivered).await?;
     rows += retention::delete_dead_letters(&mut tx, before(now, settings.dead_letters)).await?;
     rows += job::delete_ended(&mut tx, delivered, 1000).await?;
+    rows += listing::expire(&mut tx, before(now, TOLD_OF_LINES), 1000).await?;
     rows += told::expire(&mut tx, before(now, settings.undoing), 1000).await?;
     tx.commit().await?;
     Ok(rows)

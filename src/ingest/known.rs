@@ -91,6 +91,7 @@ pub async fn weigh(
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
         let mut lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        // Who was on a list under an entry that turned out to be this person is on it as this person.
         let carried = joined.iter().filter_map(|one| listed.get(&one.record)).flatten();
         lists.extend(carried.filter(|subscription| !before.ties.subjects.get(**subscription).listed));
         let ties = Ties { lists, ..before.ties };
@@ -143,8 +144,15 @@ pub async fn ensure(
     let released: Vec<PersonId> = weighed.iter().filter_map(|(_, by)| by.released.clone()).collect();
     let freed: Vec<CprNumber> = weighed.iter().flat_map(|(_, by)| by.freed.clone()).collect();
     keys.release_identifiers(&source.realm, &released, &freed).await?;
+    let weighed = weighed.into_iter().map(|(one, mut by)| {
+        let goes_elsewhere = |number: &CprNumber| freed.contains(number) && !by.freed.contains(number);
+        if let Some(identity) = &mut by.identity {
+            identity.numbers.retain(|number| !goes_elsewhere(number));
+        }
+        (one, by)
+    });
     let (weighed, identities): (Vec<Weighed>, Vec<Identity>) =
-        weighed.into_iter().filter_map(|(one, by)| Some((one, by.identity?))).unzip();
+        weighed.filter_map(|(one, by)| Some((one, by.identity?))).unzip();
     let ensured = keys.ensure_persons(&source.realm, &identities, scales.now).await?;
     let mut taken = HashSet::new();
     Ok(weighed.into_iter().zip(ensured).filter(|(_, ensured)| taken.insert(ensured.record)).collect())

@@ -15,6 +15,7 @@ use super::source::Source;
 use super::{announce, due, feed, lists, settle, state};
 use crate::domain::compiled;
 use crate::store::doubt::{self, Kind};
+use crate::store::listing::{self, State};
 use crate::store::source::SourceState;
 use crate::store::{self, cursor, unread};
 use crate::upstream::datafordeler::{Client, Retry};
@@ -68,6 +69,7 @@ impl Task {
     /// Does one round.
     pub async fn run_once(&mut self) -> Result<Round, Error> {
         let worked = settle::run_once(&self.source).await?
+            + announce::begun(&self.source).await?
             + announce::resumed(&self.source).await?
             + announce::snapshots(&self.source).await?;
         // What people ask for comes after what is owed: then everyone is settled.
@@ -79,8 +81,8 @@ impl Task {
             (false, false) if self.behind => self.catch_up().await?,
             (false, _) => false,
         };
-        let listed = lists::leave::run_once(&self.source).await? + self.meet().await?;
-        if due {
+        let listed = self.change_lists().await?;
+        if due || self.are_lists_news().await? {
             self.tell().await?;
         }
         Ok(match asked {
@@ -95,6 +97,23 @@ impl Task {
         let Source { store, clock, bells, .. } = &*self.source;
         let office = Office { store, bells, now: clock.now(), source: Some(&self.source) };
         office.run_once(&self.metrics).await
+    }
+
+    /// Takes persons off lists, and meets a batch of those to be put on them.
+    async fn change_lists(&mut self) -> Result<usize, Error> {
+        let mut conn = self.source.store.main.read().await?;
+        let is_leaving = listing::are_any(&mut conn, self.source.id, State::Leaving).await?;
+        let is_waiting = listing::are_any(&mut conn, self.source.id, State::Waiting).await?;
+        drop(conn);
+        let left = if is_leaving { lists::leave::run_once(&self.source).await? } else { 0 };
+        Ok(left + if is_waiting { self.meet().await? } else { 0 })
+    }
+
+    /// Whether numbers have begun or ceased to wait since status was told.
+    async fn are_lists_news(&mut self) -> Result<bool, store::Error> {
+        let mut conn = self.source.store.main.read().await?;
+        let waits = listing::are_any(&mut conn, self.source.id, State::Waiting).await?;
+        Ok(std::mem::replace(&mut self.state.lists_waiting, waits) != waits)
     }
 
     /// Meets a batch of lines, after the feed: one that could not be read is not asked for persons either.

@@ -19,6 +19,7 @@ use super::kind::Kind;
 use super::report::Desk;
 use super::requeue::Attempts;
 use super::secrets::Fingerprints;
+use super::subscription::list::Brought;
 use crate::api::consumer::ConsumerSystem;
 use crate::api::source::CprSource;
 use crate::api::subscription::CprSubscription;
@@ -99,6 +100,8 @@ pub struct Fleet {
     pub subscriptions: View<CprSubscription>,
     /// Persons covered by each subscription, as last counted.
     pub counts: Counts,
+    /// Lists of Secrets that were brought into the store.
+    pub lists: Brought,
 }
 
 impl Fleet {

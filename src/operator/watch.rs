@@ -20,6 +20,7 @@ use super::kind::Kind;
 use super::metrics::Result as Ending;
 use super::report::{self, Done};
 use super::requeue::{self, Error};
+use crate::api::subscription::CprSubscription;
 use crate::domain::resource::ResourceKey;
 use crate::runtime::causes;
 
@@ -207,6 +208,7 @@ where
             Ok(watcher::Event::InitDone) => {
                 fleet.sources.wake_all();
                 fleet.consumers.wake_all();
+                wake_lists(&fleet);
             }
             Ok(_) | Err(_) => {}
         }
@@ -226,6 +228,10 @@ fn wake_users(fleet: &Fleet, used: &ResourceKey, uses: Uses) {
     let name = used.name.as_str();
     wake_where(&fleet.sources, used, |spec| super::source::dereference::names(&spec.spec, uses).contains(&name));
     wake_where(&fleet.consumers, used, |spec| super::consumer::dereference::names(&spec.spec, uses).contains(&name));
+    if uses == Uses::Secret {
+        let list = |spec: &CprSubscription| spec.spec.select.persons_secret_ref.clone();
+        wake_where(&fleet.subscriptions, used, |spec| list(spec).is_some_and(|from| from.name.as_str() == name));
+    }
 }
 
 /// Wakes the readable objects in the namespace of `used` that use it.
@@ -234,6 +240,15 @@ fn wake_where<K: Kind>(view: &View<K>, used: &ResourceKey, uses: impl Fn(&K) -> 
         let is_here = object.meta().namespace.as_ref() == Some(&used.namespace);
         if is_here && object.0.as_ref().is_ok_and(&uses) {
             view.wake(key_of(&*object));
+        }
+    }
+}
+
+/// Has the subscriptions looked at whose list lies in a Secret.
+fn wake_lists(fleet: &Fleet) {
+    for object in fleet.subscriptions.all() {
+        if object.0.as_ref().is_ok_and(|object| object.spec.select.persons_secret_ref.is_some()) {
+            fleet.subscriptions.wake(key_of(&*object));
         }
     }
 }

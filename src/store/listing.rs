@@ -123,6 +123,15 @@ pub async fn write(
     Ok(())
 }
 
+/// Whether a source has lines in this state.
+pub async fn are_any(conn: &mut Conn, source: SourceId, state: State) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM listing WHERE source = ? AND state = ?)")
+        .bind(source)
+        .bind(name_of(&state, STATE)?)
+        .fetch_one(conn)
+        .await?)
+}
+
 /// The live subscriptions of a source that have lines in this state.
 pub async fn subscriptions(conn: &mut Conn, source: SourceId, state: State) -> Result<Vec<SubscriptionId>, Error> {
     Ok(sqlx::query_scalar(
@@ -228,6 +237,18 @@ pub async fn withdraw(conn: &mut Conn, subscription: SubscriptionId, records: &[
         .bind(hexes(records))
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Forgets what became of a subscription's lines.
+pub async fn forget(conn: &mut Conn, subscription: SubscriptionId) -> Result<(), Error> {
+    for state in [State::Listed, State::Unknown, State::Failed] {
+        sqlx::query("DELETE FROM listing WHERE subscription = ? AND state = ?")
+            .bind(subscription)
+            .bind(name_of(&state, STATE)?)
+            .execute(&mut *conn)
+            .await?;
+    }
     Ok(())
 }
 

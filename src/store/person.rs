@@ -352,6 +352,23 @@ pub async fn standings(
 /// Record, municipality, status, since when inactive, whether protected.
 type StandingRow = (Vec<u8>, Option<i64>, Option<i64>, Option<i64>, bool);
 
+/// Persons of a source after a record, in the order of their records, at most `limit`; none who is leaving.
+pub async fn after(
+    conn: &mut Conn,
+    source: SourceId,
+    after: Option<RecordId>,
+    limit: u32,
+) -> Result<Vec<PersonRow>, Error> {
+    let found: Vec<Row> =
+        sqlx::query_as("SELECT * FROM person WHERE record > ? AND source = ? AND leaving = 0 ORDER BY record LIMIT ?")
+            .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
+            .bind(source)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows(found)
+}
+
 /// How many persons of a source are still settled for an older version of the configuration.
 pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i64) -> Result<u64, Error> {
     let found: i64 = sqlx::query_scalar("SELECT count(*) FROM person WHERE source = ? AND settled < ? AND leaving = 0")

@@ -46,6 +46,9 @@ pub struct SourceState {
     pub apart: u64,
     /// Persons whom we hold and whom the register does not know any more.
     pub vanished: u64,
+    /// Whether numbers of lists wait to be asked for.
+    #[serde(default)]
+    pub lists_waiting: bool,
 }
 
 /// Outcome of a conversation with the register.

@@ -81,7 +81,8 @@ fn a_reason_of_the_code_is_a_reason_of_the_schemas() {
     use DerivedFrom::*;
     use ScopeReason::*;
     let scope =
-        [Moved, FirstSeen, Unprotected, Protected, SubscriptionChanged, Inactive].map(|word| format!("{word:?}"));
+        [Moved, Listed, Unlisted, FollowEnded, FirstSeen, Unprotected, Protected, SubscriptionChanged, Inactive];
+    let scope = scope.map(|word| format!("{word:?}"));
     let end = [EndReason::Deleted, EndReason::Expired, EndReason::ReviewOverdue].map(|word| format!("{word:?}"));
     let derived = [Comparison, History, Notice, Clock].map(|word| format!("{word:?}"));
     let all = bundle().to_string();

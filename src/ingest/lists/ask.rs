@@ -58,7 +58,7 @@ pub async fn add(
         let mut new: HashMap<RecordId, NewListing> = HashMap::new();
         for ((line, number), ensured) in lines.iter().zip(&ensured) {
             let record = ensured.record;
-            match known.wish(subscription, record, origin) {
+            match known.wish(subscription, record) {
                 Wish::Nothing(standing) => answers.push((*line, standing)),
                 Wish::Wait => {
                     new.insert(record, sealed(subscription, *line, number, ensured)?);
@@ -111,7 +111,8 @@ pub async fn remove(
 }
 
 /// Makes a subscription's list hold just these numbers: new ones are added, those who are not among them are taken off. How
-/// many were new and how many go. Numbers that the register did not know within the last day are not asked for again.
+/// many were new and how many go. What was said of lines before is forgotten, and numbers that the register did not know are
+/// asked for again: call it when the numbers have changed.
 pub async fn replace(
     store: &Store,
     subscription: &SubscriptionRow,
@@ -120,6 +121,9 @@ pub async fn replace(
     now: Timestamp,
 ) -> Result<(usize, usize), Error> {
     let listed = on_list(store, subscription).await?;
+    let mut tx = store.main.begin().await?;
+    listing::forget(&mut tx, subscription.id).await?;
+    tx.commit().await?;
     let answers = add(store, subscription, realm, Origin::Secret, numbers, None, now).await?;
     let (mut wanted, mut added) = (HashSet::new(), 0);
     for (_, standing) in answers {
@@ -127,8 +131,6 @@ pub async fn replace(
         added += usize::from(!listed.contains(&record));
         wanted.insert(record);
     }
-    let fates = listing::find(&mut *store.main.read().await?, subscription.id, &Vec::from_iter(wanted.clone())).await?;
-    wanted.extend(fates.values().filter_map(|fate| fate.subject));
     let gone: Vec<RecordId> = listed.into_iter().filter(|record| !wanted.contains(record)).collect();
     let mut removed = 0;
     for records in gone.chunks(BATCH) {
@@ -245,12 +247,11 @@ impl Known {
         self.subjects.get(&record).is_some_and(|subjects| subjects.get(subscription.id).listed)
     }
 
-    fn wish(&self, subscription: &SubscriptionRow, record: RecordId, origin: Origin) -> Wish {
+    fn wish(&self, subscription: &SubscriptionRow, record: RecordId) -> Wish {
         let state = self.fates.get(&record).map(|fate| fate.state);
         match state {
             _ if self.is_listed(subscription, record) => Wish::Nothing(Standing::Already(record)),
             Some(State::Waiting) => Wish::Nothing(Standing::Waiting(record)),
-            Some(_) if origin == Origin::Secret => Wish::Nothing(Standing::Waiting(record)),
             _ => Wish::Wait,
         }
     }

@@ -21,7 +21,7 @@ pub async fn run_once(source: &Source) -> Result<usize, Error> {
     let waiting = listing::subscriptions(&mut *source.store.main.read().await?, source.id, State::Leaving).await?;
     let Some(subscription) = waiting.first().copied() else { return Ok(0) };
     // What a subscription missed is told before anything new.
-    while announce::resumed(source).await? > 0 {}
+    while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
     let mut conn = source.store.main.read().await?;
     let lines = listing::next(&mut conn, source.id, subscription, State::Leaving, BATCH).await?;
     drop(conn);

@@ -4,6 +4,7 @@ use super::build::Wanted;
 use super::dereference::{self, Found, Present, SourceFound};
 use super::keep::keep;
 use super::life::Life;
+use super::list::{self, Lines, List};
 use crate::api::conditions::{self, ConditionType};
 use crate::api::subscription::CprSubscription;
 use crate::domain::compiled::{Selector, Subscription};
@@ -49,6 +50,8 @@ pub struct Applied {
     pub schema: Option<SchemaState>,
     /// Known persons covered.
     pub subjects: Option<i64>,
+    /// How its list stands, if it has one.
+    pub list: Option<List>,
 }
 
 /// The row that is wanted.
@@ -66,6 +69,7 @@ pub async fn apply(
     subscription: &CprSubscription,
     found: Found,
     wanted: Result<Wanted, Refusal>,
+    lines: Option<Result<Lines, Refusal>>,
     fleet: &Fleet,
 ) -> Result<Applied, Error> {
     let now = fleet.now();
@@ -85,6 +89,10 @@ pub async fn apply(
     if let Err(refusal) = &wanted {
         record_refusal(subscription, &configured, refusal, fleet).await?;
     }
+    let list = list::apply(subscription, &found, lines, fleet).await?;
+    if is_loaded_now(subscription, &configured, list.as_ref(), fleet) {
+        fleet.counts.forget(&found.key);
+    }
     Ok(Applied {
         refusal: wanted.err(),
         references: references(&found),
@@ -92,7 +100,16 @@ pub async fn apply(
         ended,
         schema: found.source.as_ref().ok().and_then(|source| source.schema.clone()),
         subjects: subjects(&found.key, configured.generation, fleet).await?,
+        list,
     })
+}
+
+/// Whether a list was being loaded when this was last looked at, and is not any more: then the persons are counted anew.
+fn is_loaded_now(subscription: &CprSubscription, configured: &Configured, list: Option<&List>, fleet: &Fleet) -> bool {
+    let last = fleet.subscriptions.desk.last(&configured.key, &subscription.metadata, subscription.status.as_ref());
+    let was_loading = conditions::get(&last.conditions, ConditionType::InitialLoadComplete)
+        .is_some_and(|condition| matches!(condition.reason.as_str(), "Loading" | "LimitReached"));
+    was_loading && list.and_then(|list| list.load).is_some_and(|load| load.counts.waiting == 0)
 }
 
 /// Records a refusal of rights once for each generation: the status says whether it was told before.

@@ -6,6 +6,7 @@ pub mod ceiling;
 pub mod dereference;
 pub mod keep;
 pub mod life;
+pub mod list;
 pub mod plan;
 pub mod status;
 pub mod validate;
@@ -36,7 +37,8 @@ impl Kind for CprSubscription {
         let found = dereference::dereference(self, fleet).await?;
         let checked = validate::validate(self, &found, fleet.now());
         let wanted = checked.map(build::build);
-        let applied = apply::apply(self, found, wanted, fleet).await?;
+        let lines = list::read(self.spec.select.persons_secret_ref.as_ref(), &found.key, fleet).await?;
+        let applied = apply::apply(self, found, wanted, lines, fleet).await?;
         status::report(self, &applied, fleet).await
     }
 

@@ -6,6 +6,7 @@ mod definitions;
 mod grants;
 mod leader;
 mod lifecycle;
+mod lists;
 mod record;
 mod rights;
 mod scale;

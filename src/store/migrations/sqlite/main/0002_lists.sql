@@ -26,7 +26,7 @@ CREATE TABLE listing (
     at INTEGER NOT NULL,
     UNIQUE (subscription, record)
 ) STRICT;
-CREATE INDEX listing_waiting ON listing (source, subscription, state, id);
+CREATE INDEX listing_waiting ON listing (source, state, subscription, id);
 CREATE INDEX listing_state ON listing (subscription, state);
 CREATE INDEX listing_over ON listing (at) WHERE number IS NULL;
 CREATE INDEX listing_record ON listing (record);
