@@ -201,8 +201,8 @@ async fn one_poisoned_person_among_many_stops_nobody_and_is_given_up_with_a_gap(
         assert_eq!(receiver.events().len(), 150);
         let parked = world.parked(consumer).await;
         assert_eq!((parked.len(), parked[0].first_seq, parked[0].record), (1, poisoned, people[70]));
-        for minute in 0..40 {
-            world.happen(people[minute], TYPE, to).await;
+        for person in &people[..40] {
+            world.happen(*person, TYPE, to).await;
             world.after(60 * SEC).await;
             assert_eq!(world.sending(consumer).await, "Delivering");
         }

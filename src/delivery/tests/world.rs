@@ -128,7 +128,7 @@ impl World {
         store::meta::raise_configuration(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         Self {
-            folder: folder,
+            folder,
             store,
             clock,
             context,
