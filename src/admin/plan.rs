@@ -46,8 +46,10 @@ async fn one(context: &Context, caller: &Caller, given: &[Value], manifest: &Val
     let subscription: crate::api::subscription::CprSubscription = parse(manifest)?;
     let of = subscription.spec.source_ref.key(&key.namespace);
     let to = ResourceKey::new(&key.namespace, subscription.spec.consumer_ref.name.as_str());
+    // What another namespace grants is not for this one to write.
+    let own: &[Value] = if of.namespace == key.namespace { given } else { &[] };
     let manifests = plan::Manifests {
-        source: find(context, given, "CprSource", &of).await?,
+        source: find(context, own, "CprSource", &of).await?,
         consumer: find(context, given, "ConsumerSystem", &to).await?,
         subscription,
     };

@@ -151,8 +151,8 @@ struct Prepared {
 pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
         let selections = source.selections().await?;
-        // What a subscription missed is told before anything new, and whom it knew when it began; one that goes on from here
-        // on moves the version.
+        // What a subscription missed is told before anything new, and whom it knew when it began; one that begins or goes on
+        // from here on moves the version.
         while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
         let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;
@@ -413,6 +413,8 @@ async fn write(
     missed::write(tx, &missed).await?;
     subject::delete(tx, &unnamed).await?;
     subject::write(tx, source.id, &named, weighed_at).await?;
+    let joined: Vec<_> = done.joined.iter().copied().filter(|(_, survivor)| stays(survivor)).collect();
+    subject::carry_over(tx, &joined).await?;
     let lines = lists::record::Lines { lines: &batch.lines, placed: &placed, open };
     lists::record::record(tx, source, &lines, now).await?;
     let (doubtful, clear): (Vec<&Ready>, Vec<&Ready>) =

@@ -141,7 +141,10 @@ impl<'a> Knowledge<'a> {
         let own = Own { record: Some(record), doubtful, ..Own::default() };
         let other = self.stored.get(&record).filter(|stored| stored.id.as_ref() != Some(id));
         let Some(other) = other else {
-            return self.newly_claimed(person, record).map_or(Place::Own(own), |other| self.open(id, other));
+            return match self.newly_claimed(person, record) {
+                Some(other) => self.open(id, other),
+                None => Place::Own(Own { released: self.given_up(person, record), ..own }),
+            };
         };
         match self.judge(person, other) {
             Verdict::Same => Place::Own(Own { adopted: true, ..own }),
@@ -152,6 +155,12 @@ impl<'a> Knowledge<'a> {
                 Place::Own(Own { doubtful, parted: true, released, ..Own::default() })
             }
         }
+    }
+
+    /// Numbers of the person that lead to entries which do not have them any more.
+    fn given_up(&self, person: &Person, own: RecordId) -> Vec<CprNumber> {
+        let others = self.by_numbers(person).into_iter().filter(|(record, _)| *record != own);
+        others.flat_map(|(record, other)| self.released(person, record, other)).collect()
     }
 
     /// The entry to which a number leads that is new to this person, as long as nothing is said of how it stands now: it may

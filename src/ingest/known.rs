@@ -57,8 +57,6 @@ pub async fn weigh(
     let known = Known::read(source, selections, &fetched).await?;
     let Known { by_id, by_number, vacant, mut before, stored, in_doubt } = known;
     let lists = lists(batch);
-    let listed: HashMap<RecordId, Subjects> =
-        before.iter().map(|(record, known)| (*record, known.ties.subjects.clone())).collect();
     let knowledge = Knowledge {
         fetched: &fetched,
         gone: &batch.gone,
@@ -70,6 +68,7 @@ pub async fn weigh(
     };
     let places = identity::places(&knowledge);
     let joins = joins(&knowledge, &places);
+    let listed = listed(&joins, &before);
     let mut weighing = Weighing::default();
     for ((person, place), joined) in fetched.iter().zip(&places).zip(joins) {
         let own = match place {
@@ -87,16 +86,19 @@ pub async fn weigh(
             weighing.older.push(id.clone());
             continue;
         }
+        let mut own = own.clone();
+        own.released.extend(led_to(person, &joined, &by_number));
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
         let mut lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
         // Who was on a list under an entry that turned out to be this person is on it as this person.
-        lists.extend(joined.iter().filter_map(|one| listed.get(&one.record)).flat_map(those_listing));
+        let carried = joined.iter().filter_map(|one| listed.get(&one.record)).flatten();
+        lists.extend(carried.filter(|subscription| !before.ties.subjects.get(**subscription).listed));
         let ties = Ties { lists, ..before.ties };
         let one = scales.weigh(own.record, before.stored, person.clone(), ties, joined);
         let one = Weighed { doubtful: own.doubtful, adopted: own.adopted, ..one };
         if one.is_ours(was_stored) {
-            let identified = identified(person, own, &by_number, &vacant);
+            let identified = identified(person, &own, &by_number, &vacant);
             weighing.weighed.push((one, identified));
         }
     }
@@ -104,8 +106,21 @@ pub async fn weigh(
     Ok(weighing)
 }
 
-fn those_listing(subjects: &Subjects) -> impl Iterator<Item = SubscriptionId> {
-    subjects.subscriptions().filter(|id| subjects.get(*id).listed)
+/// The subscriptions that have entries on their lists which turn out to be somebody else.
+fn listed(joins: &[Vec<Joined>], before: &HashMap<RecordId, Before>) -> HashMap<RecordId, Vec<SubscriptionId>> {
+    let of = |one: &Joined| {
+        let subjects = &before.get(&one.record)?.ties.subjects;
+        Some((one.record, subjects.subscriptions().filter(|id| subjects.get(*id).listed).collect()))
+    };
+    joins.iter().flatten().filter_map(of).collect()
+}
+
+/// The numbers of a person that led to the entries that turn out to be them.
+fn led_to(person: &Person, joined: &[Joined], by_number: &HashMap<CprNumber, RecordId>) -> Vec<CprNumber> {
+    let leads = |number: &&CprNumber| {
+        by_number.get(*number).is_some_and(|record| joined.iter().any(|one| one.record == *record))
+    };
+    numbers(person).filter(leads).cloned().collect()
 }
 
 /// The subscriptions that put fetched persons on their lists now.
@@ -129,8 +144,15 @@ pub async fn ensure(
     let released: Vec<PersonId> = weighed.iter().filter_map(|(_, by)| by.released.clone()).collect();
     let freed: Vec<CprNumber> = weighed.iter().flat_map(|(_, by)| by.freed.clone()).collect();
     keys.release_identifiers(&source.realm, &released, &freed).await?;
+    let weighed = weighed.into_iter().map(|(one, mut by)| {
+        let goes_elsewhere = |number: &CprNumber| freed.contains(number) && !by.freed.contains(number);
+        if let Some(identity) = &mut by.identity {
+            identity.numbers.retain(|number| !goes_elsewhere(number));
+        }
+        (one, by)
+    });
     let (weighed, identities): (Vec<Weighed>, Vec<Identity>) =
-        weighed.into_iter().filter_map(|(one, by)| Some((one, by.identity?))).unzip();
+        weighed.filter_map(|(one, by)| Some((one, by.identity?))).unzip();
     let ensured = keys.ensure_persons(&source.realm, &identities, scales.now).await?;
     let mut taken = HashSet::new();
     Ok(weighed.into_iter().zip(ensured).filter(|(_, ensured)| taken.insert(ensured.record)).collect())
@@ -250,6 +272,11 @@ impl Known {
     }
 }
 
+/// Whether an entry that was closed is in use again: its numbers may lead to somebody else meanwhile.
+fn is_revived(person: &Person, stored: &Person) -> bool {
+    is_closed(&stored.status) && !is_void(person)
+}
+
 /// The numbers of a person that what is stored under their PersonID does not have.
 fn new_numbers<'a>(
     person: &'a Person,
@@ -258,7 +285,8 @@ fn new_numbers<'a>(
 ) -> Vec<&'a CprNumber> {
     let record = person.id.as_ref().and_then(|id| by_id.get(id));
     let stored = record.and_then(|record| before.get(record)).and_then(|before| before.stored.as_ref());
-    let stored = stored.filter(|stored| stored.person.id == person.id);
+    let same = |stored: &&Stored| stored.person.id == person.id && !is_revived(person, &stored.person);
+    let stored = stored.filter(same);
     let known: HashSet<&CprNumber> = stored.iter().flat_map(|stored| numbers(&stored.person)).collect();
     numbers(person).filter(|number| !known.contains(number)).collect()
 }

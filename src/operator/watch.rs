@@ -116,11 +116,16 @@ async fn reconcile<K: Kind>(object: Arc<DeserializeGuard<K>>, fleet: Arc<Fleet>)
     let active = fleet.context().metrics.begin(K::CONTROLLER);
     let outcome = caught(attend(&object, &fleet, &key)).await;
     drop(active);
+    let view = K::view(&fleet);
+    if !view.contains(&key) {
+        // Deleted meanwhile: what was written after that has to be ended again.
+        view.compare.notify_one();
+    }
     let took = began.elapsed();
     fleet.context().metrics.count(K::CONTROLLER, ending(&outcome), took);
     say(K::CONTROLLER, &key, object.meta().generation.unwrap_or_default(), &outcome, took);
     outcome?;
-    K::view(&fleet).attempts.forget(&key);
+    view.attempts.forget(&key);
     Ok(Action::requeue(requeue::spread(fleet.context().settings.resync, requeue::chance())))
 }
 

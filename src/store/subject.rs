@@ -86,6 +86,18 @@ pub async fn delete(conn: &mut Conn, rows: &[SubjectRow]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts those on the lists of closed records there by the records that go on for them.
+pub async fn carry_over(conn: &mut Conn, joined: &[(RecordId, RecordId)]) -> Result<(), Error> {
+    for (closed, survivor) in joined {
+        sqlx::query("UPDATE OR REPLACE subject SET record = ? WHERE record = ? AND origin <> 'Moved'")
+            .bind(&survivor.0[..])
+            .bind(&closed.0[..])
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
 fn values(rows: &[SubjectRow]) -> Result<String, Error> {
     let value = |row: &SubjectRow| Ok((row.subscription, hex::encode(row.record.0), name_of(&row.origin, ORIGIN)?));
     batch("subject", &rows.iter().map(value).collect::<Result<Vec<_>, Error>>()?)

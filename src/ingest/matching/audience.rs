@@ -102,11 +102,12 @@ impl Audience {
             Passage::Leaves(reason) => self.left.add(reason, entry),
             Passage::Stays | Passage::Outside => {}
         }
-        // Who is put on a list is told of as they are; what happened to them before is not, but who else they turned out to be.
-        let is_new = passage == Passage::Enters(ScopeReason::Listed) && !ties.was.listed;
+        // Who is put on a list is told of as they are; what happened to them before is not, but that they are somebody whom
+        // the list had already.
+        let newly_listed = passage == Passage::Enters(ScopeReason::Listed) && !ties.was.listed;
         for (change, listeners) in changes.iter().zip(&mut self.heard) {
             let departing = matches!(passage, Passage::Leaves(reason) if !tells_of_departure(change, reason));
-            if departing || (is_new && change.type_ != EventType::PersonMerged) {
+            if departing || (newly_listed && change.joined.is_none()) {
                 continue;
             }
             if let Some(type_) = heard_as(subscription, is, change, sight.before.standing(), sight.after) {

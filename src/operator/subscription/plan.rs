@@ -76,18 +76,21 @@ pub async fn plan(store: &Store, manifests: &Manifests, now: Timestamp) -> Resul
 }
 
 fn found(manifests: &Manifests, key: &ResourceKey, of: &ResourceKey, source: Option<SourceFound>) -> Found {
-    let missing = |kind: &str, field: &str| {
+    let missing = |reason, kind: &str, field: &str| {
         let message =
             format!("the {kind} is neither among the manifests nor in the cluster: add it, or correct {field}");
-        Refusal::by_others("ReferenceNotFound", message)
+        Refusal::by_others(reason, message)
     };
     let granted = manifests.source.as_ref().map(|source| grants::of(&of.namespace, &source.spec.grants));
     let granted = granted.and_then(Result::ok).unwrap_or_default();
     let source = match Allowance::of(&of.namespace, &granted, &key.namespace) {
         Allowance::Nothing => Err(not_granted(of, key)),
-        Allowance::Own | Allowance::Granted(_) => source.ok_or_else(|| missing("CprSource", "sourceRef")),
+        Allowance::Own | Allowance::Granted(_) => {
+            source.ok_or_else(|| missing("SourceNotFound", "CprSource", "sourceRef"))
+        }
     };
-    let consumer = consumer(manifests).unwrap_or_else(|| Err(missing("ConsumerSystem", "consumerRef")));
+    let consumer =
+        consumer(manifests).unwrap_or_else(|| Err(missing("ConsumerNotFound", "ConsumerSystem", "consumerRef")));
     let present = consumer.as_ref().ok().map(|consumer| Present {
         consumer: consumer.key.clone(),
         rights: consumer.rights.clone(),

@@ -7,6 +7,7 @@ use cpr_operator::domain::compiled::Selector;
 use cpr_operator::domain::event_type::EventType;
 use cpr_operator::domain::pairwise::RecordId;
 use cpr_operator::domain::resource::ResourceKey;
+use cpr_operator::domain::subject::Origin;
 use cpr_operator::ingest::jobs::{self, Error, Job, Letters};
 use cpr_operator::ingest::task::Round;
 use cpr_operator::runtime::bell::Bells;
@@ -15,6 +16,7 @@ use cpr_operator::store::consumer::ConsumerRow;
 use cpr_operator::store::dead_letter::{self, GivenUp};
 use cpr_operator::store::job::{JobId, JobRow, State};
 use cpr_operator::store::route::Route;
+use cpr_operator::store::subject::SubjectRow;
 use cpr_operator::store::{self, attempt, person, replay, retention, route};
 use jiff::Timestamp;
 
@@ -224,6 +226,28 @@ async fn a_resync_tells_who_is_covered_now_and_nobody_else() {
             .take(told.len())
             .all(|route| { route.replay.is_some_and(|replay| replay.number == id && replay.of.is_none()) })
     );
+}
+
+#[tokio::test]
+async fn a_resync_tells_who_is_listed_too() {
+    let (mut world, _, _) = told(1).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
+    let (listed, other) = (world.known(AWAY).await, world.known(AWAY).await);
+    let list = world.subscribe("list", "acadre", |form| form.selector = Selector::listed()).await;
+    let record = world.record(&listed).await.unwrap();
+    let subject = SubjectRow { subscription: list, record, origin: Origin::Managed };
+    let mut tx = world.store.main.begin().await.unwrap();
+    store::subject::write(&mut tx, world.source, &[subject], world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    world.work().await;
+    world.deliver().await;
+    world.heard().await;
+    let id = ask(&world, &Job::Resync).await.unwrap();
+    world.work().await;
+    let heard = world.heard().await;
+    assert_eq!((heard.len() as u64, state(&world, id).await.total), (2, 2));
+    let theirs = |person: &String| heard.iter().filter(|one| one.person.as_ref() == Some(person)).count();
+    assert_eq!((theirs(&listed), theirs(&other)), (1, 0));
 }
 
 /// Gives up these deliveries as delivery does.

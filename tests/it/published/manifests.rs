@@ -185,7 +185,7 @@ const CONSUMER_RULES: &[Rule] = &[
     ("rate, most", "spec: { delivery: { ratePerSecond: 100000 } }", "spec: { delivery: { ratePerSecond: 100001 } }", "should be less than or equal to 100000"),
     ("first wait", "spec: { delivery: { retry: { initial: 1s } } }", "spec: { delivery: { retry: { initial: 0s } } }", "must be a duration from 1s to 1h"),
     ("longest wait", "spec: { delivery: { retry: { max: 24h } } }", "spec: { delivery: { retry: { max: 25h } } }", "must be a duration from 1s to 24h"),
-    ("giving up", "spec: { delivery: { retry: { giveUpAfter: 720h } } }", "spec: { delivery: { retry: { giveUpAfter: 721h } } }", "must be a duration from 1m to 720h"),
+    ("giving up", "spec: { delivery: { retry: { giveUpAfter: 720h } } }", "spec: { delivery: { retry: { giveUpAfter: 721h } } }", "must be a duration from 1s to 720h"),
     ("waits grow", "spec: { delivery: { retry: { initial: 60s, max: 1m } } }", "spec: { delivery: { retry: { initial: 61s, max: 1m } } }", "max must be at least initial"),
     ("waits grow, against the default", "spec: { delivery: { retry: { initial: 1h } } }", "spec: { delivery: { retry: { max: 4s } } }", "max must be at least initial"),
     ("ranges are private", "spec: { delivery: { allowedNetworks: [10.20.0.0/16] } }", "spec: { delivery: { allowedNetworks: [11.20.0.0/16] } }", PRIVATE),

@@ -111,7 +111,7 @@ impl Consumer {
         let (road, url) = Road::to(&receiver).await;
         let mut consumer = world.consumer_system(kit.language);
         consumer["spec"]["delivery"]["url"] = json!(url);
-        consumer["spec"]["delivery"]["retry"]["giveUpAfter"] = json!("1m");
+        consumer["spec"]["delivery"]["retry"]["giveUpAfter"] = json!("5s");
         world.apply(consumer).await;
         let mut subscription = world.subscription(kit.language, kit.language);
         subscription["metadata"]["name"] = json!(kit.language);
