@@ -180,13 +180,16 @@ pub async fn next(
         .collect()
 }
 
+/// Record, state, class, subject.
+type FateRow = (Vec<u8>, String, Option<String>, Option<Vec<u8>>);
+
 /// What is said of these records on a subscription's list.
 pub async fn find(
     conn: &mut Conn,
     subscription: SubscriptionId,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, Fate>, Error> {
-    let rows: Vec<(Vec<u8>, String, Option<String>, Option<Vec<u8>>)> = sqlx::query_as(
+    let rows: Vec<FateRow> = sqlx::query_as(
         "SELECT record, state, class, subject FROM listing
          WHERE subscription = ? AND record IN (SELECT unhex(value) FROM json_each(?))",
     )

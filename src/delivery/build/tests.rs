@@ -21,7 +21,7 @@ use crate::domain::event_type::{Class, EventType};
 use crate::domain::field_group::FieldGroup;
 use crate::domain::person::{Parent, ParentRole, Related, Row};
 use crate::domain::resource::{ProtectedPersons, ResourceKey, Sector};
-use crate::domain::subject::Subjects;
+use crate::domain::subject::{Subject, Subjects};
 use crate::domain::testing::complete;
 use crate::store::subscription::{EndReason, SubscriptionRow};
 
@@ -255,6 +255,22 @@ fn what_a_protected_person_yields_depends_on_sector_and_mode() {
         assert_eq!(data.get("changed").is_some(), sent, "{sector:?} {mode:?}");
         assert_eq!(String::from_utf8_lossy(&case.delivery().body).contains("Prøvevej"), content);
     }
+}
+
+#[test]
+fn a_private_consumer_is_told_the_essentials_of_who_is_protected_on_its_list_now() {
+    let mut case = case(EventType::Died);
+    (case.protected, case.consumer.sector) = (true, Sector::Private);
+    case.subscriptions[0].selector.listed = true;
+    assert_eq!(case.withdrawn(), Some("Protected"), "not on the list, or not any more");
+    case.subjects.set(1, Subject { listed: true, moved_at: None });
+    let data = case.data();
+    assert!(data.get("changed").is_none() && data["fields"].get("Address").is_none(), "{data}");
+    case.type_ = EventType::AddressChanged;
+    assert_eq!(case.withdrawn(), Some("Protected"));
+    case.subscriptions[0].selector.listed = false;
+    case.type_ = EventType::Died;
+    assert_eq!(case.withdrawn(), Some("Protected"), "the subscription has no list any more");
 }
 
 #[test]
