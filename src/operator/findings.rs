@@ -1,18 +1,19 @@
-//! What the stages found, and whom it concerns: a source or consumer itself, and subscriptions where a schema offers something
-//! else than before. Nothing else that is found at a source is in a subscription's status, so a busy one wakes none.
+//! What the stages found, and whom it concerns: a source or consumer itself, a subscription whose list changed, and subscriptions
+//! where a schema offers something else than before. Nothing else that is found at a source is in a subscription's status, so a busy one wakes none.
 
 use std::collections::HashMap;
 
 use super::fleet::{Fleet, Reference};
 use crate::domain::resource::ResourceKey;
 use crate::store::source::SchemaState;
-use crate::store::{self, Conn, consumer, source};
+use crate::store::{self, Conn, consumer, list_state, source};
 
 /// How far was read, and what each source's schema offered then.
 #[derive(Debug, Default)]
 pub struct Findings {
     sources: i64,
     consumers: i64,
+    lists: i64,
     schemas: HashMap<ResourceKey, Option<SchemaState>>,
 }
 
@@ -38,6 +39,9 @@ impl Findings {
         let (changed, consumers) = consumer::changed_since(&mut conn, self.consumers).await?;
         changed.into_iter().filter(|key| fleet.scope.contains(key)).for_each(|key| fleet.consumers.wake(key));
         self.consumers = consumers;
+        let (changed, lists) = list_state::changed_since(&mut conn, self.lists).await?;
+        changed.into_iter().filter(|key| fleet.scope.contains(key)).for_each(|key| fleet.subscriptions.wake(key));
+        self.lists = lists;
         Ok(())
     }
 

@@ -191,6 +191,8 @@ pub const MAIN: &[Column] = &[
     ("list_hour", "hour", None),
     ("list_hour", "added", None),
     ("list_hour", "unknown", None),
+    ("list_state", "subscription", None),
+    ("list_state", "revision", None),
     ("announcing", "subscription", None),
     ("announcing", "after", Reference),
     ("request", "id", None),

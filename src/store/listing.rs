@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::rows::{Column, batch, count as unsigned, hexes, name_of};
 use super::seal::{PersonKey, Place};
-use super::{Conn, Error, SourceId, SubscriptionId};
+use super::{Conn, Error, SourceId, SubscriptionId, list_state};
 use crate::domain::identifier::CprNumber;
 use crate::domain::pairwise::RecordId;
 use crate::domain::subject::Origin;
@@ -118,9 +118,17 @@ pub async fn write(
     .bind(name_of(&to, STATE)?)
     .bind(now.as_millisecond())
     .bind(batch("listing", &values)?)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    list_state::touch(conn, &[subscription]).await
+}
+
+/// The subscriptions of lines.
+async fn whose(conn: &mut Conn, ids: &[i64]) -> Result<Vec<SubscriptionId>, Error> {
+    Ok(sqlx::query_scalar("SELECT DISTINCT subscription FROM listing WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(batch("listing", ids)?)
+        .fetch_all(conn)
+        .await?)
 }
 
 /// Whether a source has lines in this state.
@@ -226,21 +234,25 @@ pub async fn waiting(conn: &mut Conn, subscription: SubscriptionId) -> Result<Ve
 
 /// Deletes lines that were met.
 pub async fn delete(conn: &mut Conn, ids: &[i64]) -> Result<(), Error> {
+    let whose = whose(&mut *conn, ids).await?;
     sqlx::query("DELETE FROM listing WHERE id IN (SELECT value FROM json_each(?))")
         .bind(batch("listing", ids)?)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    list_state::touch(conn, &whose).await
 }
 
 /// Deletes what is said of these records on a subscription's list.
 pub async fn withdraw(conn: &mut Conn, subscription: SubscriptionId, records: &[RecordId]) -> Result<(), Error> {
+    if records.is_empty() {
+        return Ok(());
+    }
     sqlx::query("DELETE FROM listing WHERE subscription = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
         .bind(subscription)
         .bind(hexes(records))
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    list_state::touch(conn, &[subscription]).await
 }
 
 /// Forgets what became of a subscription's lines.
@@ -273,9 +285,11 @@ pub async fn settle(conn: &mut Conn, fates: &[(i64, Fate)], now: Timestamp) -> R
     )
     .bind(now.as_millisecond())
     .bind(batch("listing", &values)?)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    let ids: Vec<i64> = fates.iter().map(|(id, _)| *id).collect();
+    let whose = whose(&mut *conn, &ids).await?;
+    list_state::touch(conn, &whose).await
 }
 
 /// Counts one more try of lines.

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod lane;
 mod leaving;
 pub mod list_hour;
+pub mod list_state;
 pub mod listing;
 pub mod meta;
 pub mod missed;

@@ -26,4 +26,5 @@ INSERT INTO doubt VALUES (x'00112233445566778899aabbccddeeff', 1, 'Vanished', 17
 INSERT INTO subject VALUES (1, x'00112233445566778899aabbccddeeff', 'Managed', 1, 1782900000000);
 INSERT INTO listing VALUES (1, 1, 1, x'ffeeddccbbaa99887766554433221100', 12, 'Managed', 'Waiting', x'01', 0, NULL, NULL, 1782900000000);
 INSERT INTO list_hour VALUES (1, 495250, 3, 1);
+INSERT INTO list_state VALUES (1, 3);
 INSERT INTO announcing VALUES (1, x'00112233445566778899aabbccddeeff');

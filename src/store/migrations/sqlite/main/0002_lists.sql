@@ -45,3 +45,10 @@ CREATE TABLE announcing (
     subscription INTEGER PRIMARY KEY REFERENCES subscription (id) ON DELETE CASCADE,
     after BLOB NOT NULL
 ) STRICT;
+
+-- That something of a list changed which status shows; revision is the counter of source_state and consumer_state.
+CREATE TABLE list_state (
+    subscription INTEGER PRIMARY KEY REFERENCES subscription (id) ON DELETE CASCADE,
+    revision INTEGER NOT NULL
+) STRICT;
+CREATE INDEX list_state_revision ON list_state (revision);
