@@ -41,11 +41,22 @@ async fn apply_many(world: &Steered) {
     }
 }
 
+/// Waits until the consumer's status counts so many subscriptions; counters are written again after ten minutes.
+async fn until_counted(world: &Steered, subscriptions: i64) {
+    world.context.clock.advance(Duration::from_secs(700));
+    let counted = within_patience(async || {
+        let consumer = world.api::<ConsumerSystem>().get("sample").await.unwrap();
+        (consumer.status?.subscriptions? == subscriptions).then_some(())
+    });
+    assert!(counted.await.is_some());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_with_all_in_place_looks_at_each_and_writes_nothing() {
     let mut world = Steered::new().await;
     world.install().await;
     apply_many(&world).await;
+    until_counted(&world, MANY as i64 + 1).await;
     world.stop().await;
     let statuses = |world: &Steered| measured(world, "cpr_operator_status_writes_total", "");
     let (written, looked) = (statuses(&world), looks(&world));
@@ -63,12 +74,7 @@ async fn a_consumer_says_how_many_subscriptions_it_has() {
     apply_many(&world).await;
     world.delete::<CprSubscription>("s-0").await;
     assert!(within_patience(async || world.compiled("s-0").await.is_none().then_some(())).await.is_some());
-    world.context.clock.advance(Duration::from_secs(700));
-    let counted = within_patience(async || {
-        let consumer = world.api::<ConsumerSystem>().get("sample").await.unwrap();
-        (consumer.status?.subscriptions? == MANY as i64).then_some(())
-    });
-    assert!(counted.await.is_some());
+    until_counted(&world, MANY as i64).await;
     world.stop().await;
 }
 
