@@ -136,7 +136,7 @@ pub async fn dead_letters(command: DeadLettersCommand) -> anyhow::Result<ExitCod
         DeadLettersCommand::Retry(args) => (args, "retry"),
         DeadLettersCommand::Drop(args) => (args, "drop"),
     };
-    if args.all == !args.letters.is_empty() {
+    if args.all != args.letters.is_empty() {
         bail!("name dead letters by their numbers, or say --all: one of the two");
     }
     let letters = Letters { letters: args.letters, all: args.all, dry_run: args.follow.dry_run };

@@ -144,7 +144,7 @@ mod tests {
     use crate::domain::field_group::GroupSet;
 
     async fn fresh(shelf: &Shelf, world: &World) -> Arc<Book> {
-        shelf.fresh(&mut *world.store.main.read().await.unwrap()).await.unwrap()
+        shelf.fresh(&mut world.store.main.read().await.unwrap()).await.unwrap()
     }
 
     /// What deliveries are cut by.

@@ -118,7 +118,7 @@ fn previous(groups: &[FieldGroup], merged: bool) -> Member {
 
 fn content(group: FieldGroup) -> (String, Value) {
     let name = group.name();
-    let content = json!({ "anyOf": [{ "type": "null" }, to(&name)] });
+    let content = json!({ "anyOf": [{ "type": "null" }, to(name)] });
     (name.to_owned(), content)
 }
 

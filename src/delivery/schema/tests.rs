@@ -33,7 +33,7 @@ fn every_document_is_a_schema_under_the_address_that_events_name() {
 fn full() -> Data {
     let some = || Some(RegisterDate::certain(date(2026, 11, 22)).into());
     Data {
-        grounds: vec![GroundSaid { subscription: "s".into(), purpose: "p".into(), groups: Some(vec!["Name".into()]) }],
+        grounds: vec![GroundSaid { subscription: "s".into(), purpose: "p".into(), groups: Some(vec!["Name"]) }],
         effective_from: some(),
         registered_at: Some("2026-11-22T03:11:08Z".into()),
         correction: Some(false),
@@ -42,7 +42,7 @@ fn full() -> Data {
         register_code: Some("A01".into()),
         from: some(),
         until: some(),
-        changed: Some(vec!["Name".into()]),
+        changed: Some(vec!["Name"]),
         protection: Some(ProtectionSaid { name_and_address: false }),
         withheld: Some(Vec::new()),
         fields: Some(Map::new()),

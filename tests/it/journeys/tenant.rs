@@ -405,7 +405,7 @@ async fn a_grant_that_is_narrowed_lets_go_whom_it_no_longer_reaches_and_keeps_th
     let goes = scene.world.register.settle("0101", long_ago()).unwrap();
     scene.world.register.load();
     let wide = scene.grant(&[("/municipalities", json!(["0851", "0101"]))]);
-    scene.begin(&[wide.clone()], &["0851", "0101"]).await;
+    scene.begin(std::slice::from_ref(&wide), &["0851", "0101"]).await;
     scene.rename(&[&stays], "Bliver");
     scene.rename(&[&goes], "Farer");
     let staying = scene.until_named("Bliver").await.reference;

@@ -1,5 +1,4 @@
 //! Watches and lists that fail in the ways of API servers: nothing ends by it, and nothing that happened meanwhile is missed.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use axum::body::Body;
 use axum::http::{Response, Uri};
