@@ -3,7 +3,7 @@
 //! In come numbers, from a command or a Secret ([`ask`]): each becomes a record of ours and a line that waits, with the number
 //! sealed under the record's key. The source's own task meets the lines: it takes persons off ([`leave`]) and asks the register
 //! for those to be put on ([`meet`], [`fetch`]), and commits them like any others, with `scope.entered` and `scope.left`
-//! ([`record`]). What became of a line can be asked for a day ([`progress`]).
+//! ([`record`]). What became of a line can be asked for a day ([`mod@progress`]).
 //!
 //! Guaranteed: only the source's task changes who is on a list, so that no batch of its own is prepared for one list and
 //! committed under another; a line that is withdrawn meanwhile is not met; a crash loses no line and meets none twice. The
