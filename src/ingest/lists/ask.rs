@@ -68,7 +68,8 @@ pub async fn add(
         }
         let kept: Vec<RecordId> = records.iter().copied().filter(|r| known.is(*r, State::Leaving)).collect();
         listing::withdraw(&mut tx, subscription.id, &kept).await?;
-        let new: Vec<NewListing> = new.into_values().collect();
+        let mut new: Vec<NewListing> = new.into_values().collect();
+        new.sort_by_key(|listing| listing.line);
         write(&mut tx, subscription, origin, State::Waiting, &new, now).await?;
         record(&mut tx, store, subscription, "Added", new.len() + kept.len(), asked, now).await?;
         tx.commit().await?;
