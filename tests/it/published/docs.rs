@@ -12,15 +12,18 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
+    "docs/concepts.md",
     "docs/conditions.md",
     "docs/events.md",
     "docs/operations.md",
+    "docs/quickstart.md",
     "docs/receivers.md",
     "docs/resources.md",
     "docs/security.md",
     "docs/settings.md",
+    "docs/tools.md",
 ];
 
 fn root() -> PathBuf {
