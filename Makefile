@@ -35,7 +35,7 @@ build: tools ## Build the program (debug profile, the one that tests and demo us
 	$(CARGO) build --locked
 
 .PHONY: test
-test: tools format-check $(CONTROL_PLANE) build-all lint ## Everything: format, lints, docs, tests on a real control plane
+test: tools format-check $(CONTROL_PLANE) build-all receivers lint ## Everything: format, lints, docs, tests on a real control plane
 	exec $(WITH_CLUSTER) $(CARGO) test --locked
 
 .PHONY: lint
@@ -51,6 +51,10 @@ fmt: ## Format the sources
 crds: build ## Write crds/ anew after a change of a resource
 	$(BINARY) crds --out crds/
 
+.PHONY: schemas
+schemas: build ## Write docs/schemas/ anew after a change of what events say
+	$(BINARY) schemas --out docs/schemas/v1
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf build
@@ -64,6 +68,14 @@ build/cluster: $(CLUSTER_SOURCES) ## Build the control plane for tests and demo
 build/kubectl: tests/cluster/go.mod tests/cluster/build.sh | build/cluster ## Build kubectl
 	@echo "Building kubectl: about 20 s."
 	@tests/cluster/build.sh $@ k8s.io/kubernetes/cmd/kubectl
+
+RECEIVERS := python typescript java
+.PHONY: receivers
+receivers: $(RECEIVERS:%=build/receivers/%/built) ## Build the sample receivers whose toolchain is here, for their tests
+
+.SECONDEXPANSION:
+build/receivers/%/built: tests/receivers/build.sh $$(shell find docs/receivers/$$* -type f)
+	@tests/receivers/build.sh $* $(@D)
 
 .PHONY: build-all
 build-all: tools

@@ -6,6 +6,7 @@
 //! | Event to webhook, out | [`store`] → [`delivery`] → [`audit`] |
 //! | Resource to world | [`operator`], one folder per kind, the same five steps in each |
 
+pub mod admin;
 pub mod api;
 pub mod audit;
 pub mod cli;

@@ -5,7 +5,8 @@ use kube::core::Rule;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::text::{DataKey, ObjectName};
+use super::text::{DataKey, NamespaceName, ObjectName};
+use crate::domain::resource::ResourceKey;
 
 /// A Secret in the resource's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +38,23 @@ pub struct ConfigMapKeyRef {
 pub struct ResourceRef {
     /// Name of the resource.
     pub name: ObjectName,
+}
+
+/// A source: of this namespace, or of another that grants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct SourceRef {
+    /// Name of the source.
+    pub name: ObjectName,
+    /// Namespace of the source, which has to grant it to this one. Absent: this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<NamespaceName>,
+}
+
+impl SourceRef {
+    /// Namespace and name of the source, as seen from a subscription in namespace `own`.
+    pub fn key(&self, own: &str) -> ResourceKey {
+        ResourceKey::new(self.namespace.as_ref().map_or(own, NamespaceName::as_str), self.name.as_str())
+    }
 }
 
 /// The rule of a duration from `least` to `most`. The form comes first, since a text of another form cannot be compared.

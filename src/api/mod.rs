@@ -15,6 +15,7 @@ pub mod conditions;
 pub mod consumer;
 pub mod crds;
 pub mod delivery;
+pub mod grant;
 pub mod names;
 #[expect(clippy::duplicated_attributes, reason = "columns have the same members")]
 pub mod source;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{ConfigMapKeyRef, SecretKeyRef, SecretRef, conditions_schema, duration_between};
+use super::grant::Grant;
 use super::text::{GoDuration, HttpUrl, Instant, PrivateRange};
 use crate::domain::resource::Environment;
 
@@ -81,6 +82,12 @@ pub struct CprSourceSpec {
     /// What the register granted us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+
+    /// Who beyond this namespace may use the source, and the most that they may ask. What is removed or narrowed here ends at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["namespace".into()]))]
+    #[schemars(length(max = 64))]
+    pub grants: Vec<Grant>,
 
     /// `true`: nothing is read. On resuming, everything in between is caught up with.
     #[serde(default)]

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::common::{ResourceRef, conditions_schema, duration_between};
+use super::common::{ResourceRef, SourceRef, conditions_schema, duration_between};
 use super::text::{DayOrInstant, GoDuration, Instant, MunicipalityCode, PurposeId};
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::FieldGroup;
@@ -59,9 +59,9 @@ use crate::domain::field_group::FieldGroup;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CprSubscriptionSpec {
-    /// Source in this namespace whose events are heard; cannot be changed.
+    /// Source whose events are heard: in this namespace, or in one that grants it to this one; cannot be changed.
     #[x_kube(validation = Rule::new("self == oldSelf").message("cannot be changed: make another subscription").reason(Reason::FieldValueForbidden))]
-    pub source_ref: ResourceRef,
+    pub source_ref: SourceRef,
 
     /// Consumer in this namespace that hears them; cannot be changed.
     #[x_kube(validation = Rule::new("self == oldSelf").message("cannot be changed: make another subscription").reason(Reason::FieldValueForbidden))]

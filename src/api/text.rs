@@ -74,6 +74,23 @@ texts! {
         "must be the name of an object: lower-case letters, digits, '-' and '.', starting and ending with a letter or digit",
     )]);
 
+    /// The name of one namespace.
+    NamespaceName = schema(63, &[(
+        "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+        "must be the name of one namespace: lower-case letters, digits and '-', starting and ending with a letter or digit; there is no wildcard",
+    )]);
+
+    /// The name of a host, or `*.` before one.
+    HostName = schema(253, &[
+        (
+            "self.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+            "must be a host name in lower case without port and path, such as receiver.example.org or *.example.org; '*' stands for one whole label, the first",
+        ),
+        ("!self.startsWith('*.') || self.matches('^[*][.][^.]+[.]')", "must have at least two labels after '*.', such as *.example.org"),
+        ("!self.matches('^(.*[.])?[0-9]+$')", "must be a name, not an address by number"),
+        ("!self.matches('[^.]{64}')", "must have labels of at most 63 characters"),
+    ]);
+
     /// A key in the data of a Secret or ConfigMap.
     DataKey = schema(253, &[(
         "self.matches('^[-._a-zA-Z0-9]+$')",

@@ -38,6 +38,8 @@ struct Public<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    grants: List<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     groups: List<'a>,
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +109,7 @@ pub(super) fn public(entry: &Entry, id: &[u8; 16], commitment: &[u8; 32]) -> Res
         purposes: sorted(texts(&entry.purposes)),
         bases: sorted(texts(&entry.bases)),
         groups: sorted(entry.groups.names()),
+        grants: sorted(texts(&entry.grants)),
         persons: entry.persons,
         delivery: entry.delivery.as_deref(),
         attempt: entry.attempt,
@@ -252,6 +255,7 @@ mod tests {
             class: odd(),
             credential: odd(),
             keys: odd().into_iter().collect(),
+            grants: vec!["b".into(), "a".into()],
             resource: Some(resource),
             end_user: odd(),
             end_user_basis: odd(),

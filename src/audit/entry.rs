@@ -33,6 +33,8 @@ pub struct Entry {
     pub bases: Vec<String>,
     /// The groups that were disclosed, asked for or granted.
     pub groups: GroupSet,
+    /// What a source grants other namespaces, one line for each.
+    pub grants: Vec<String>,
     /// Of how many persons.
     pub persons: Option<u64>,
     /// The delivery's id.
@@ -183,6 +185,7 @@ impl Entry {
             purposes: Vec::new(),
             bases: Vec::new(),
             groups: GroupSet::EMPTY,
+            grants: Vec::new(),
             persons: None,
             delivery: None,
             attempt: None,

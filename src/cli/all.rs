@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use clap::Args;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,14 +16,14 @@ use super::settings::{self, SettingsArgs};
 use super::{COMMIT, VERSION};
 use crate::delivery::credentials::SigningBook;
 use crate::ingest::credentials::CredentialBook;
-use crate::operator::connect::ClusterConfig;
+use crate::operator::connect::{self, ClusterConfig};
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::runtime::probes::{self, Health};
 use crate::runtime::{shutdown, telemetry};
 use crate::settings::Settings;
 use crate::store::{self, Store};
-use crate::{delivery, ingest, operator};
+use crate::{admin, delivery, ingest, operator};
 
 /// Where settings come from.
 #[derive(Debug, Args)]
@@ -71,14 +72,26 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
     // Before any role: a process whose address is taken must not have done anything.
     let listen = process.settings.http.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("http.listen {listen}"))?;
+    let socket = process.settings.admin.socket(&process.settings.store.path);
+    let admin = admin::server::bind(&socket).with_context(|| format!("admin.socket {}", socket.display()))?;
     let roles = [process.ingest(), process.deliver(), process.reconcile()];
-    process.serve(listener).await?;
+    let registry = Arc::new(std::mem::take(&mut process.registry));
+    let roles = roles.into_iter().chain([Some(process.administer(admin, registry.clone()))]);
+    let roles: Vec<_> = roles.collect();
+    process.serve(listener, registry).await?;
     for role in roles.into_iter().flatten() {
         role.await.context("a role of the process ended by a fault of its own")?;
     }
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The client by which the admin socket asks the cluster who a caller is; made when it is first needed.
+async fn connected(client: Arc<OnceCell<kube::Client>>) -> Result<kube::Client, String> {
+    let metrics = operator::metrics::Metrics::default();
+    let made = client.get_or_try_init(|| connect::connect(&ClusterConfig::Inferred, &metrics)).await;
+    made.cloned().map_err(|error| error.to_string())
 }
 
 impl Process {
@@ -143,6 +156,26 @@ impl Process {
         Some(self.spawn(operator::run(context, ClusterConfig::Inferred, self.stop.clone())))
     }
 
+    fn administer(&self, listener: UnixListener, metrics: Arc<Registry>) -> JoinHandle<()> {
+        let client: Arc<OnceCell<kube::Client>> = Arc::default();
+        let context = admin::Context {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            signing: self.signing.clone(),
+            bells: self.bells.clone(),
+            settings: Arc::new(self.settings.clone()),
+            metrics,
+            version: VERSION,
+            cluster: Arc::new(move || Box::pin(connected(client.clone()))),
+        };
+        let serving = admin::server::serve(listener, context, self.stop.clone());
+        self.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the admin socket ended");
+            }
+        })
+    }
+
     /// A role that ends before it was told to takes the process with it: a supervisor starts it again as a whole.
     fn spawn(&self, role: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let ended = self.stop.clone();
@@ -153,10 +186,10 @@ impl Process {
     }
 
     /// Serves probes and metrics until told to stop.
-    async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+    async fn serve(self, listener: TcpListener, registry: Arc<Registry>) -> anyhow::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "probes and metrics");
         self.health.set_ready();
-        let serving = probes::serve(listener, self.health.clone(), Arc::new(self.registry), self.stop.clone());
+        let serving = probes::serve(listener, self.health.clone(), registry, self.stop.clone());
         serving.await.context("serving probes and metrics")
     }
 }

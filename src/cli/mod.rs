@@ -1,10 +1,17 @@
 //! The command line: one file per subcommand, and the only place that builds pools, clients and servers.
 
 mod all;
+mod consumer;
 mod crds;
+mod deliveries;
 mod demo;
+mod doctor;
+mod jobs;
+mod output;
+mod schemas;
 mod settings;
 mod simulate;
+mod socket;
 
 use std::process::ExitCode;
 
@@ -28,8 +35,26 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CPR_OPERATO
 enum Command {
     /// Run every role in one process on SQLite: reconcile, read registers, deliver.
     All(all::AllArgs),
+    /// Try a consumer's address.
+    #[command(subcommand)]
+    Consumer(consumer::ConsumerCommand),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds(crds::CrdsArgs),
+    /// List what became of a consumer's deliveries; never a body.
+    Deliveries(deliveries::DeliveriesArgs),
+    /// List, retry or drop what was given up.
+    #[command(subcommand, name = "deadletters")]
+    DeadLetters(deliveries::DeadLettersCommand),
+    /// Have what was sent to a consumer in a time sent once more.
+    Replay(jobs::ReplayArgs),
+    /// Have a snapshot sent of everyone whom a consumer may hear of.
+    Resync(jobs::ResyncArgs),
+    /// Look at databases, root key, clock, cluster, registers and every consumer's address, now.
+    Doctor(doctor::DoctorArgs),
+    /// Gather what somebody who helps from afar needs to know: no person, no secret.
+    Report(doctor::ReportArgs),
+    /// Print the JSON Schemas of all events that receivers are sent.
+    Schemas(schemas::SchemasArgs),
     /// Print every setting with its default and what it means.
     Settings,
     /// Run a stand-in for a register or for a consumer.
@@ -54,7 +79,15 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Consumer(command) => consumer::run(command).await,
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Deliveries(args) => deliveries::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::DeadLetters(command) => deliveries::dead_letters(command).await,
+        Command::Replay(args) => jobs::replay(args).await,
+        Command::Resync(args) => jobs::resync(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
+        Command::Report(args) => doctor::report(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Schemas(args) => schemas::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Settings => {
             say(settings::DEFAULTS.trim_end());
             Ok(ExitCode::SUCCESS)

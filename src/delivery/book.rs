@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use crate::domain::grant::{Allowance, Grant};
 use crate::domain::resource::ResourceKey;
 use crate::store::consumer::ConsumerRow;
+use crate::store::source::SourceRow;
 use crate::store::subscription::SubscriptionRow;
 use crate::store::{self, Conn, ConsumerId, SourceId, SubscriptionId};
 
@@ -19,8 +21,35 @@ pub struct Book {
     pub consumers: HashMap<ConsumerId, Arc<ConsumerRow>>,
     /// Subscriptions, ended ones too.
     pub subscriptions: HashMap<SubscriptionId, Arc<SubscriptionRow>>,
-    /// Names of the sources.
-    pub sources: HashMap<SourceId, ResourceKey>,
+    /// Sources, ended ones too.
+    pub sources: HashMap<SourceId, Authority>,
+}
+
+/// A source with what it grants.
+#[derive(Debug)]
+pub struct Authority {
+    /// Namespace and name.
+    pub key: ResourceKey,
+    /// What it grants other namespaces; none where that is not known.
+    pub(super) grants: Option<Vec<Grant>>,
+}
+
+impl Authority {
+    fn of(row: SourceRow) -> Self {
+        let grants = match row.ended_at {
+            Some(_) => Some(Vec::new()),
+            None => row.compiled.map(|form| form.grants),
+        };
+        Self { key: row.key, grants }
+    }
+
+    /// What a namespace may have of it; none where that is not known.
+    pub fn allowance(&self, namespace: &str) -> Option<Allowance<'_>> {
+        match &self.grants {
+            Some(grants) => Some(Allowance::of(&self.key.namespace, grants, namespace)),
+            None => (self.key.namespace == namespace).then_some(Allowance::Own),
+        }
+    }
 }
 
 /// Where all workers of a process find the present book.
@@ -30,9 +59,14 @@ pub struct Shelf(Mutex<Option<Arc<Book>>>);
 impl Shelf {
     /// The book of the present version.
     pub async fn fresh(&self, conn: &mut Conn) -> Result<Arc<Book>, store::Error> {
-        let mut shelf = self.0.lock().await;
         let version = store::meta::configuration(conn).await?;
-        if let Some(book) = shelf.as_ref().filter(|book| book.version == version) {
+        self.at_least(version, conn).await
+    }
+
+    /// The book of this version or a later one.
+    pub async fn at_least(&self, version: i64, conn: &mut Conn) -> Result<Arc<Book>, store::Error> {
+        let mut shelf = self.0.lock().await;
+        if let Some(book) = shelf.as_ref().filter(|book| book.version >= version) {
             return Ok(book.clone());
         }
         let book = Arc::new(read(conn, version).await?);
@@ -50,6 +84,6 @@ async fn read(conn: &mut Conn, version: i64) -> Result<Book, store::Error> {
         version,
         consumers: consumers.into_iter().map(|row| (row.id, Arc::new(row))).collect(),
         subscriptions: subscriptions.into_iter().map(|row| (row.id, Arc::new(row))).collect(),
-        sources: sources.into_iter().map(|row| (row.id, row.key)).collect(),
+        sources: sources.into_iter().map(|row| (row.id, Authority::of(row))).collect(),
     })
 }

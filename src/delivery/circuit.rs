@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::outcome::Fault;
 use super::queue::Key;
-use super::retry::{between, later};
+use super::retry::{between, earlier, later};
 
 /// Failures in a row that speak for the consumer, with no success between, that open the circuit.
 const STREAK: usize = 5;
@@ -94,6 +94,14 @@ impl Circuit {
         if self.state == State::Probing {
             self.state = State::Open { until: now };
         }
+    }
+
+    /// The clock was set back by so much: what is left of a wait stays.
+    pub fn set_back(&mut self, by: Duration) {
+        if let State::Open { until } = &mut self.state {
+            *until = earlier(*until, by);
+        }
+        self.closed_at = self.closed_at.map(|at| earlier(at, by));
     }
 
     /// An event was accepted. Whether that closed the circuit.

@@ -31,6 +31,7 @@ pub struct Metrics {
     waiting: Family<Consumer, Gauge>,
     parked: Family<Consumer, Gauge>,
     dead_letters: Family<Consumer, Counter>,
+    replayed: Family<Consumer, Counter>,
     circuit_open: Family<Consumer, Gauge>,
     in_flight: Family<Consumer, Gauge>,
     attempts: Family<Ended, Counter>,
@@ -44,6 +45,7 @@ impl Default for Metrics {
             waiting: Family::default(),
             parked: Family::default(),
             dead_letters: Family::default(),
+            replayed: Family::default(),
             circuit_open: Family::default(),
             in_flight: Family::default(),
             attempts: Family::default(),
@@ -67,7 +69,31 @@ pub struct Gauges {
     pub in_flight: usize,
 }
 
+/// Where one consumer's accepted deliveries are counted: found once, for there are many.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    attempts: Counter,
+    duration: Histogram,
+}
+
+impl Accepted {
+    /// A delivery was accepted after `took`.
+    pub fn count(&self, took: Duration) {
+        self.attempts.inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+}
+
 impl Metrics {
+    /// Where a consumer's accepted deliveries are counted.
+    pub fn accepted(&self, consumer: &ResourceKey) -> Accepted {
+        let ended = Ended { consumer: consumer.to_string(), outcome: "Accepted".into() };
+        Accepted {
+            attempts: self.attempts.get_or_create_owned(&ended),
+            duration: self.duration.get_or_create_owned(&label(consumer)),
+        }
+    }
+
     /// Makes the metrics known under `cpr_delivery_…`.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("cpr_delivery");
@@ -76,6 +102,7 @@ impl Metrics {
         registry.register("waiting", "Events in memory that wait for their delivery", self.waiting.clone());
         registry.register("parked_persons", "Persons whose delivery failed and is tried again", self.parked.clone());
         registry.register("dead_letters", "Events given up", self.dead_letters.clone());
+        registry.register("replayed", "Deliveries accepted that somebody had asked for", self.replayed.clone());
         registry.register("circuit_open", "1 while the consumer takes nothing", self.circuit_open.clone());
         registry.register("in_flight", "Requests under way", self.in_flight.clone());
         registry.register("attempts", "Attempts by how they ended", self.attempts.clone());
@@ -92,6 +119,11 @@ impl Metrics {
     /// An event was given up.
     pub fn gave_up(&self, consumer: &ResourceKey) {
         self.dead_letters.get_or_create(&label(consumer)).inc();
+    }
+
+    /// A delivery was accepted that somebody had asked for.
+    pub fn replayed(&self, consumer: &ResourceKey) {
+        self.replayed.get_or_create(&label(consumer)).inc();
     }
 
     /// The consumer's numbers now.

@@ -33,6 +33,7 @@ pub mod read;
 pub mod record;
 pub mod retry;
 pub mod rotation;
+pub mod schema;
 pub mod send;
 pub mod sign;
 pub mod state;

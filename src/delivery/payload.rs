@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::domain::date::RegisterDate;
 use crate::domain::event_type::EventType;
+use crate::domain::pairwise::ConsumerKey;
+use crate::store::route::Route;
 
 /// Where the JSON Schema of each type is published.
-const SCHEMAS: &str = "https://cpr-operator.dev/schemas/v1/";
+pub const SCHEMAS: &str = "https://cpr-operator.dev/schemas/v1/";
 
 /// A whole event. It has no Debug: it holds what nobody may log.
 #[derive(Serialize)]
@@ -30,7 +32,40 @@ pub struct CloudEvent<'a> {
     sequence: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gapbefore: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replayed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayof: Option<&'a str>,
     data: Data,
+}
+
+/// The ids under which a consumer is told an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryId {
+    /// Of this delivery.
+    pub id: String,
+    /// Whether somebody asked for it.
+    pub is_replay: bool,
+    /// Of the delivery that it repeats, if it repeats one.
+    pub first: Option<String>,
+}
+
+impl DeliveryId {
+    /// The ids of a route.
+    pub fn of(key: &ConsumerKey, route: &Route) -> Self {
+        let id = |number| key.replay_id(route.event, route.type_, number);
+        let first = route.replay.and_then(|replay| replay.of);
+        Self {
+            id: id(route.replay.map(|replay| replay.number)),
+            is_replay: route.replay.is_some(),
+            first: first.map(|first| id(first.replay)),
+        }
+    }
+
+    /// The id of what is told once, as it happens.
+    pub fn single(id: String) -> Self {
+        Self { id, is_replay: false, first: None }
+    }
 }
 
 /// Whom an event is about, and its place among theirs.
@@ -47,7 +82,7 @@ pub struct Subject<'a> {
 impl<'a> CloudEvent<'a> {
     /// An event committed at `time`.
     pub fn new(
-        id: &'a str,
+        id: &'a DeliveryId,
         source: &'a str,
         type_: EventType,
         subject: Option<Subject<'a>>,
@@ -56,7 +91,7 @@ impl<'a> CloudEvent<'a> {
     ) -> Self {
         Self {
             specversion: "1.0",
-            id,
+            id: &id.id,
             source,
             type_: format!("{}{}", EventType::PREFIX, type_.name()),
             subject: subject.map(|s| s.reference),
@@ -66,6 +101,8 @@ impl<'a> CloudEvent<'a> {
             partitionkey: subject.map(|s| s.reference),
             sequence: subject.map(|s| format!("{:020}", s.sequence)),
             gapbefore: subject.is_some_and(|s| s.gap_before),
+            replayed: id.is_replay,
+            replayof: id.first.as_deref(),
             data,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::retry::{between, later};
+use super::retry::{between, earlier, later};
 
 /// What is left of a consumer's rate.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,11 @@ impl Rate {
             let from = self.paid_at.map_or(now, |paid| paid.max(now));
             self.paid_at = Some(later(from, price(per_second) * count));
         }
+    }
+
+    /// The clock was set back by so much.
+    pub fn set_back(&mut self, by: Duration) {
+        self.paid_at = self.paid_at.map(|at| earlier(at, by));
     }
 
     /// When the next request may begin, if not now.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::book::{Book, Shelf};
-use super::build::related_records;
+use super::build::named_records;
 use super::queue::{Span, Turn};
 use crate::domain::change::Snapshot;
 use crate::domain::pairwise::RecordId;
@@ -72,8 +72,8 @@ pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[
     let records: Vec<RecordId> = turns.iter().filter_map(|turn| turn.route.record).collect();
     let (book, protected) = {
         let mut conn = store.main.read().await?;
-        let book = shelf.fresh(&mut conn).await?;
-        (book, store::person::protected(&mut conn, &records).await?)
+        let (protected, version) = store::person::protected(&mut conn, &records).await?;
+        (shelf.at_least(version, &mut conn).await?, protected)
     };
     let keys = if records.is_empty() { HashMap::new() } else { store.keys.person_keys_for(consumer, &records).await? };
     let opened: HashMap<i64, Opened> = turns.iter().map(|turn| (turn.route.seq, open(&turn.route, &keys))).collect();
@@ -101,7 +101,7 @@ async fn claimed(
     let mut related = Vec::new();
     for one in opened.values() {
         if let Opened::Snapshot(snapshot) = one {
-            related.extend(related_records(&snapshot.after));
+            related.extend(named_records(snapshot));
         }
     }
     if related.is_empty() {

@@ -25,6 +25,11 @@ pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     jiff::SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
+/// An instant `by` before `at`; the first one that can be told, if that is earlier.
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    jiff::SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
+}
+
 /// How much later than `from` it is at `to`; nothing, if it is earlier.
 pub fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
@@ -70,6 +75,12 @@ mod tests {
             ("soon", None),
             ("-5", None),
             ("1.5", None),
+            ("+5", None),
+            ("٥", None),
+            ("120, 60", None),
+            ("Sun, 31 Feb 2026 12:02:00 GMT", None),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some("2026-11-22T12:00:00Z")),
+            ("604800", Some("2026-11-29T12:00:00Z")),
             ("", None),
         ] {
             assert_eq!(retry_after(value, now), expected.map(|e| e.parse().unwrap()), "{value:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::credentials::SigningKeys;
-use super::retry::between;
+use super::retry::{between, earlier};
 use crate::domain::signing::SigningSecret;
 
 /// The secrets that sign now: the present ones and, for a while, those before them. Old ones live here only.
@@ -61,6 +61,11 @@ impl Signers {
         if self.changed_at.is_some_and(|at| between(at, now) >= overlap) {
             self.forget_old();
         }
+    }
+
+    /// The clock was set back by so much.
+    pub fn set_back(&mut self, by: Duration) {
+        self.changed_at = self.changed_at.map(|at| earlier(at, by));
     }
 
     /// Every secret that signs now, the present ones first; none while the Secret is missing: nothing goes out unsigned.

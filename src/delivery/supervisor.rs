@@ -25,7 +25,7 @@ use crate::settings::delivery::DeliverySettings;
 use crate::settings::network::NetworkSettings;
 use crate::store::{self, ConsumerId, Store};
 
-/// The longest wait between two looks at the configuration.
+/// The longest wait between two looks at the configuration and for routes that nobody rang for.
 const POLL: Duration = Duration::from_secs(1);
 /// Rings within this time wake a worker once; and so much longer for each worker that was woken.
 const GATHER: Duration = Duration::from_millis(5);
@@ -86,7 +86,7 @@ impl Shared {
         }
     }
 
-    async fn book(&self) -> Result<Arc<Book>, store::Error> {
+    pub(super) async fn book(&self) -> Result<Arc<Book>, store::Error> {
         let mut conn = self.context.store.main.read().await?;
         self.shelf.fresh(&mut conn).await
     }
@@ -101,17 +101,20 @@ pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
     let flusher = tokio::spawn(flusher.run(stop.clone()));
     let bells = shared.context.bells.clone();
     let mut running = Running::new();
-    let mut newest = None;
+    let (mut newest, mut version) = (None, None);
     while !stop.is_cancelled() {
         pulse.beat();
-        if let Err(error) = keep_running(&shared, &mut running, &stop).await {
-            tracing::error!(%error, "the consumers cannot be read");
+        let before = version;
+        match keep_running(&shared, &mut running, &stop).await {
+            Ok(present) => version = Some(present),
+            Err(error) => tracing::error!(%error, "the consumers cannot be read"),
         }
-        let is_for_all = tokio::select! {
-            () = stop.cancelled() => break,
-            () = bells.routes.wait(POLL) => false,
-            () = bells.delivery.wait(POLL) => true,
-        };
+        let is_for_all = version != before
+            || tokio::select! {
+                () = stop.cancelled() => break,
+                () = bells.routes.wait(POLL) => false,
+                () = bells.delivery.wait(POLL) => true,
+            };
         let woken = wake(&shared, &running, is_for_all, &mut newest).await;
         tokio::time::sleep(GATHER + GATHER_EACH * woken).await;
     }
@@ -149,7 +152,7 @@ async fn keep_running(
     shared: &Arc<Shared>,
     running: &mut Running,
     stop: &CancellationToken,
-) -> Result<(), store::Error> {
+) -> Result<i64, store::Error> {
     let book = shared.book().await?;
     running.retain(|_, (_, task)| !task.is_finished());
     for (id, row) in &book.consumers {
@@ -163,7 +166,7 @@ async fn keep_running(
             }
         }
     }
-    Ok(())
+    Ok(book.version)
 }
 
 /// Delivery in steps, for whoever turns the clock by hand.

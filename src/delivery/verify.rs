@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::chance::Chance;
 use super::outcome::class_of;
-use super::payload::{CloudEvent, Data};
-use super::retry::later;
+use super::payload::{CloudEvent, Data, DeliveryId};
+use super::retry::{earlier, later};
 use crate::domain::compiled::{Delivery, Verification};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, crockford};
 use crate::domain::resource::ResourceKey;
-use crate::net::error::Error;
+use crate::net::error::{Error, TlsClass};
 use crate::store::consumer::EndpointState;
 
 /// A challenge to send.
@@ -58,7 +58,8 @@ pub fn challenge(consumer: &ResourceKey, now: Timestamp) -> Challenge {
     let text = crockford(&[EventId::random().0, EventId::random().0].concat());
     let source = format!("/{}/consumersystems/{}", consumer.namespace, consumer.name);
     let data = Data { challenge: Some(text.clone()), ..Data::default() };
-    let body = CloudEvent::new(&id, &source, EventType::EndpointVerify, None, now, data).into_bytes();
+    let body = CloudEvent::new(&DeliveryId::single(id.clone()), &source, EventType::EndpointVerify, None, now, data)
+        .into_bytes();
     Challenge { id, text, body }
 }
 
@@ -87,11 +88,23 @@ fn unreached(error: &Error) -> Verdict {
             "AddressRefused",
             "name its network in delivery.allowedNetworks, and have the platform allow it, or use a public address",
         ),
-        Error::Tls { .. } | Error::CaBundle => ("TlsFailed", "check its certificate, or delivery.caBundleRef"),
+        Error::Tls { class, .. } => ("TlsFailed", tls_advice(*class)),
+        Error::CaBundle => ("TlsFailed", "check delivery.caBundleRef"),
         Error::Timeout { .. } => ("TimedOut", "check that the receiver runs and answers within delivery.timeout"),
         _ => ("Unreachable", "check delivery.url and that the receiver runs"),
     };
     Verdict::NotProved(reason, format!("{error} ({}): {advice}", class_of(error)))
+}
+
+fn tls_advice(class: TlsClass) -> &'static str {
+    match class {
+        TlsClass::NotTrusted => {
+            "let the receiver send its whole chain, intermediates too, or name its authority in delivery.caBundleRef"
+        }
+        TlsClass::Expired => "renew the receiver's certificate, or set the clocks right",
+        TlsClass::WrongName => "use a host in delivery.url that the certificate names, or another certificate",
+        TlsClass::Other => "check that the receiver speaks TLS 1.2 or later at this address",
+    }
 }
 
 fn echoes(body: &[u8], text: &str) -> bool {
@@ -139,6 +152,11 @@ impl Endpoint {
     /// When the next challenge is due.
     pub fn next_at(&self, secrets_changed: bool) -> Option<Timestamp> {
         (!self.asking && (!self.verified || secrets_changed)).then_some(self.next_at)
+    }
+
+    /// The clock was set back by so much: the next challenge keeps its distance.
+    pub fn set_back(&mut self, by: Duration) {
+        self.next_at = earlier(self.next_at, by);
     }
 
     /// A challenge is under way.
@@ -189,7 +207,7 @@ fn state(verified: bool, reason: &str, message: &str) -> EndpointState {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::net::error::{Stage, TlsClass};
+    use crate::net::error::Stage;
     use crate::net::guard::Range;
 
     fn answer(status: u16, body: &'static str) -> Result<(StatusCode, Bytes), Error> {
@@ -231,6 +249,7 @@ mod tests {
     fn a_challenge_is_an_event_without_a_person() {
         let made = challenge(&ResourceKey::new("aalborg", "acadre"), "2026-11-22T03:11:08.123Z".parse().unwrap());
         let body: Value = serde_json::from_slice(&made.body).unwrap();
+        crate::delivery::tests::SCHEMAS.check(&body);
         assert_eq!(body["source"], "/aalborg/consumersystems/acadre");
         assert_eq!(body["type"], "dev.cpr-operator.endpoint.verify");
         assert_eq!(body["data"], serde_json::json!({ "challenge": made.text }));

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::date::RegisterDate;
 use super::event_type::EventType;
 use super::field_group::GroupSet;
+use super::municipality::Municipality;
+use super::pairwise::RecordId;
 use super::person::Person;
 
 /// One thing that happened.
@@ -40,6 +42,9 @@ pub struct Change {
     /// The register's own code, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub register_code: Option<String>,
+    /// The record of the entry that turned out to be the same person, where it had one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<RecordId>,
 }
 
 impl Change {
@@ -55,6 +60,7 @@ impl Change {
             derived_from,
             scope: None,
             register_code: None,
+            joined: None,
         }
     }
 }
@@ -105,4 +111,8 @@ pub struct Snapshot {
     /// The day for which the state before holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_on: Option<Date>,
+    /// Where the person lived, or last lived, before and after, as far as known: a grant's ceiling is judged by it, whoever is
+    /// told the rest. Never part of a payload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Municipality>,
 }

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::event_type::TypeSet;
 use super::field_group::GroupSet;
+use super::grant::{Allowance, Grant, Places};
 use super::municipality::Municipality;
 use super::resource::{Environment, ProtectedPersons, ResourceKey, Sector};
 
@@ -39,6 +40,9 @@ pub struct Source {
     /// The last wish that it be read now, as the resource's annotation says it.
     #[serde(default)]
     pub asked_at: Option<String>,
+    /// What other namespaces may have of it, at most one entry for each.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
 }
 
 /// Which form of municipality code a service expects in filters.
@@ -142,6 +146,9 @@ pub struct Subscription {
     pub legal_bases: Vec<String>,
     /// Who is covered.
     pub selector: Selector,
+    /// Where whoever is covered has to live, as the source's grant says.
+    #[serde(default)]
+    pub places: Places,
     /// The selectable types that it hears; the always delivered ones come beside them.
     pub types: TypeSet,
     /// How much a payload holds.
@@ -160,6 +167,41 @@ pub struct Subscription {
     pub suspended: bool,
     /// The instant after which it has ended by itself.
     pub ends_at: Option<Timestamp>,
+}
+
+impl Subscription {
+    /// Whether nobody can be covered, as after the source's grant was taken away.
+    pub fn covers_nobody(&self) -> bool {
+        self.selector == Selector::Municipalities(BTreeSet::new()) || self.places == Places::Within(BTreeSet::new())
+    }
+
+    /// What is left of it under what its namespace may have of the source, for a consumer that may be told anything at all.
+    #[must_use]
+    pub fn cut_to(&self, allowance: Allowance<'_>) -> Self {
+        let granted = allowance.groups(self.granted);
+        Self {
+            granted,
+            fields: self.fields.intersection(granted),
+            types: self.types.iter().filter(|type_| type_.may_be_heard_with(granted)).collect(),
+            protected_persons: allowance.protected_persons(self.protected_persons),
+            selector: self.selector.cut_to(&allowance.places()),
+            places: allowance.places(),
+            ..self.clone()
+        }
+    }
+}
+
+impl Selector {
+    /// Who of the selected live within `places`.
+    fn cut_to(&self, places: &Places) -> Self {
+        match (self, places) {
+            (selector, Places::Anywhere) => selector.clone(),
+            (Self::Everyone, Places::Within(all)) => Self::Municipalities(all.clone()),
+            (Self::Municipalities(selected), Places::Within(all)) => {
+                Self::Municipalities(selected.intersection(all).copied().collect())
+            }
+        }
+    }
 }
 
 /// Who is covered by a subscription.

@@ -7,6 +7,7 @@ pub mod date;
 pub mod duration;
 pub mod event_type;
 pub mod field_group;
+pub mod grant;
 pub mod identifier;
 pub mod municipality;
 pub mod pairwise;

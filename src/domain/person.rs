@@ -502,6 +502,23 @@ impl Person {
         protections.chain(addresses).chain(self.status_since.map(|since| since.date)).filter(|date| *date > on).min()
     }
 
+    /// When the register last learnt something of what these groups show; none where it does not say.
+    pub fn newest_registration(&self, groups: GroupSet) -> Option<Timestamp> {
+        use FieldGroup::*;
+        let any = |of: &[FieldGroup]| of.iter().any(|group| groups.contains(*group));
+        [
+            newest(&self.numbers).filter(|_| any(&[Number])),
+            newest(&self.names).filter(|_| any(&[Name])),
+            newest(&self.addresses).filter(|_| any(&[Address])),
+            newest(&self.protections).filter(|_| any(&[Protection])),
+            newest(&self.civil_statuses).filter(|_| any(&[CivilStatus])),
+            newest(&self.citizenships).filter(|_| any(&[Citizenship])),
+        ]
+        .into_iter()
+        .flatten()
+        .max()
+    }
+
     /// Visits every other person that the rows name.
     pub fn for_each_related(&mut self, visit: &mut dyn FnMut(&mut Related)) {
         self.civil_statuses.iter_mut().filter_map(|row| row.value.spouse.as_mut()).for_each(&mut *visit);
@@ -564,6 +581,10 @@ fn bounds<T>(row: &Row<T>) -> Vec<Date> {
         return Vec::new();
     }
     [row.from, row.until].into_iter().flatten().map(|d| d.date).collect()
+}
+
+fn newest<T>(rows: &[Row<T>]) -> Option<Timestamp> {
+    rows.iter().filter_map(|row| row.registered).max()
 }
 
 fn keep_rows<T>(rows: &mut Vec<Row<T>>, current: bool, history: bool) {

@@ -1,5 +1,6 @@
 //! The content of each field group as JSON: what events, lookups and the audit record say of a person.
 
+pub mod shape;
 mod words;
 
 use jiff::civil::{Date, date};

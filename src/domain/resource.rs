@@ -64,6 +64,18 @@ pub enum Sector {
     Private,
 }
 
+impl ProtectedPersons {
+    /// The one of both that gives less.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Deny, _) | (_, Self::Deny) => Self::Deny,
+            (Self::Mask, _) | (_, Self::Mask) => Self::Mask,
+            (Self::Allow, Self::Allow) => Self::Allow,
+        }
+    }
+}
+
 /// What a consumer is given of persons under name and address protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ProtectedPersons {

@@ -87,3 +87,73 @@ pub fn resident() -> Person {
         ..Person::default()
     }
 }
+
+/// The same since 2020, and before.
+fn twice<T>([present, past]: [T; 2]) -> Vec<Row<T>> {
+    vec![now(present, "2020-01-01"), was(past, "2010-01-01", "2020-01-01")]
+}
+
+/// A person of whom every group says everything that it can say, now and in the past.
+pub fn complete() -> Person {
+    let text = |text: &str| Some(text.to_owned());
+    let lines = || vec![row(Lines(vec!["Havnen".into()]), RowState::Current, "2020-01-01", "2099-01-01")];
+    let shielded = Related { protected: None, ..relative(9) };
+    let roles = [ParentRole::Mother, ParentRole::FatherOrCoMother, ParentRole::Other];
+    let kinds = [ResidenceKind::Emigrated, ResidenceKind::Immigrated, ResidenceKind::Disappeared];
+    let in_force =
+        [Protection::NameAndAddress, Protection::LocalDirectory, Protection::Marketing, Protection::CreditWarning];
+    let whole_name = Name { middle: text("Mellem"), addressing: text("Prøvesen,Alma"), ..name("Alma") };
+    let whole_address = Address {
+        municipality_name: text("Aalborg"),
+        road_name: text("Prøvevej"),
+        floor: text("1"),
+        door: text("tv"),
+        building: text("1234"),
+        locality: text("Prøveby"),
+        postcode: text("9000"),
+        post_district: text("Aalborg"),
+        care_of: text("Bo Prøve"),
+        dar_id: text("00000000-0000-4000-8000-000000000000"),
+        ..address("0851", "1")
+    };
+    let elsewhere = Address { municipality_code: text("0461"), ..whole_address.clone() };
+    Person {
+        status_since: Some(on("1980-01-01")),
+        numbers: twice(["6101800001", "6201800002"].map(number)),
+        names: twice([whole_name.clone(), whole_name]),
+        addresses: twice([whole_address, elsewhere]),
+        supplementary_addresses: lines(),
+        contact_addresses: lines(),
+        civil_statuses: twice(
+            ["gift", "fraskilt"].map(|kind| CivilStatus { kind: kind.into(), spouse: Some(relative(1)) }),
+        ),
+        citizenships: twice(
+            ["Danmark", "Norge"].map(|country| Citizenship { country_code: None, country: text(country) }),
+        ),
+        parents: roles.clone().map(|role| now(Parent { role, person: relative(2) }, "1980-01-01")).into(),
+        children: vec![now(relative(3), "2010-01-01"), now(shielded, "2012-01-01")],
+        custody_holders: roles.map(|role| now(CustodyHolder { role, person: relative(2) }, "1980-01-01")).into(),
+        custody_over: vec![now(relative(3), "2010-01-01")],
+        guardianships: vec![now(Guardianship { kind: text("vaergemaal"), guardian: Some(relative(4)) }, "2020-01-01")],
+        protections: in_force
+            .map(|kind| row(kind, RowState::Current, "2020-01-01", "2099-01-01"))
+            .into_iter()
+            .chain([was(Protection::Research, "2000-01-01", "2010-01-01")])
+            .collect(),
+        residences: kinds
+            .map(|kind| was(Residence { kind, country: text("Norge") }, "2010-01-01", "2012-01-01"))
+            .into(),
+        church: twice(["medlem_af_folkekirken", "ukendt"].map(|kind| Church { kind: kind.into() })),
+        municipal_conditions: vec![now(
+            MunicipalCondition { kind: text("1"), code: text("A"), note: text("Bemærk") },
+            "2020-01-01",
+        )],
+        municipal_notes: vec![row(
+            MunicipalNote { text: "Bemærk".into() },
+            RowState::Current,
+            "2020-01-01",
+            "2099-01-01",
+        )],
+        ..resident()
+    }
+}

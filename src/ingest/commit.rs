@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Error;
 use super::announce;
+use super::identity::Question;
 use super::known;
 use super::relatives::Relatives;
 use super::selections::Selections;
@@ -20,6 +21,7 @@ use crate::domain::pairwise::{EventId, RecordId};
 use crate::domain::person::Person;
 use crate::ingest::source::Source;
 use crate::store::cursor::Cursor;
+use crate::store::doubt::{self, Kind};
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::keys::{AuditReferences, Ensured};
 use crate::store::person::PersonRow;
@@ -32,6 +34,12 @@ use crate::store::{self, ConsumerId, SubscriptionId, cursor, event, meta, missed
 pub struct Batch {
     /// As fetched.
     pub persons: Vec<Person>,
+    /// PersonIDs that were asked for and that the register does not know.
+    pub gone: Vec<PersonId>,
+    /// Whether persons whose identity is open may be left out, to be asked about.
+    pub may_ask: bool,
+    /// Persons of whom also what the register said before is taken.
+    pub accepted: Vec<PersonId>,
     /// What the record says of how they were fetched.
     pub audit: Vec<audit::Entry>,
     /// The cursor, with the last batch of an import.
@@ -57,6 +65,32 @@ pub struct Committed {
     pub uncovered: u64,
     /// Persons who were being removed and have to be taken up again.
     pub again: Vec<PersonId>,
+    /// What has to be asked of the register before the rest can be committed.
+    pub open: Vec<Question>,
+    /// Entries of the register that turned out to be one person with another.
+    pub merged: u64,
+    /// Persons who were kept apart from another entry that claims the same number.
+    pub doubtful: u64,
+    /// Persons whom we hold and whom the register does not know any more.
+    pub vanished: u64,
+    /// Persons who have no place yet, because another could not be read, and those of whom the register told what was before.
+    pub unreadable: Vec<PersonId>,
+}
+
+impl Committed {
+    /// Adds what another commit did.
+    pub fn add(&mut self, part: Self) {
+        self.events += part.events;
+        self.routes += part.routes;
+        self.stored += part.stored;
+        self.uncovered += part.uncovered;
+        self.again.extend(part.again);
+        self.open.extend(part.open);
+        self.merged += part.merged;
+        self.doubtful += part.doubtful;
+        self.vanished += part.vanished;
+        self.unreadable.extend(part.unreadable);
+    }
 }
 
 /// A person with everything sealed, ready for the transaction.
@@ -66,8 +100,17 @@ struct Ready {
     events: Vec<NewEvent>,
     told: Vec<(Told, bool)>,
     missed: Vec<(SubscriptionId, RecordId, bool)>,
+    merged: u64,
+    doubtful: bool,
     /// Keeps the person's key from being deleted before the transaction that relies on it has committed.
     _key: Ensured,
+}
+
+/// What a batch comes to.
+struct Prepared {
+    ready: Vec<Ready>,
+    open: Vec<Question>,
+    older: Vec<PersonId>,
 }
 
 /// Commits a batch.
@@ -76,13 +119,18 @@ pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) ->
         // What a subscription missed is told before anything new.
         while announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
-        let mut ready = prepare(source, &selections, &batch, derived_from).await?;
+        let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
+        let vanished = vanished(source, &batch.gone, &ready).await?;
         let mut tx = source.store.main.begin().await?;
         if meta::selectors(&mut tx).await? != selections.version {
             continue;
         }
-        let done = write(source, &mut tx, &batch, &mut ready).await?;
+        let mut done = write(source, &mut tx, &batch, &mut ready).await?;
+        doubt::write(&mut tx, source.id, Kind::Vanished, &vanished, source.clock.now()).await?;
+        person::postpone(&mut tx, source.id, &vanished, source.clock.today()).await?;
         tx.commit().await?;
+        done.uncovered = done.uncovered.saturating_sub((open.len() + older.len()) as u64);
+        (done.open, done.unreadable, done.vanished) = (open, older, vanished.len() as u64);
         if done.routes > 0 {
             source.bells.routes.ring();
         }
@@ -96,7 +144,7 @@ async fn prepare(
     selections: &Selections,
     batch: &Batch,
     derived_from: DerivedFrom,
-) -> Result<Vec<Ready>, Error> {
+) -> Result<Prepared, Error> {
     let now = source.clock.now();
     let scales = Scales {
         selectors: &selections.now,
@@ -106,9 +154,22 @@ async fn prepare(
         now,
         today: source.clock.today(),
     };
-    let weighed = known::weigh(source, selections, &scales, &batch.persons).await?;
-    let weighed = known::ensure(source, selections, &scales, weighed).await?;
-    seal_all(source, selections, weighed, now).await
+    let weighing = known::weigh(source, selections, &scales, batch).await?;
+    let weighed = known::ensure(source, &scales, weighing.weighed).await?;
+    let ready = seal_all(source, selections, weighed, now).await?;
+    Ok(Prepared { ready, open: weighing.open, older: weighing.older })
+}
+
+/// Whom we hold, and the register does not know any more under the PersonID that they have here.
+async fn vanished(source: &Source, gone: &[PersonId], ready: &[Ready]) -> Result<Vec<RecordId>, Error> {
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    let records = source.store.keys.find(&source.realm, gone).await?;
+    let known: Vec<RecordId> = records.into_iter().flatten().collect();
+    let held = person::find(&mut *source.store.main.read().await?, source.id, &known).await?;
+    let goes_on = |record: &RecordId| ready.iter().any(|one| one.row.record == *record);
+    Ok(held.into_keys().filter(|record| !goes_on(record)).collect())
 }
 
 /// Claims first, durable like the keys before them; then everything is sealed.
@@ -146,6 +207,7 @@ fn seal_one(
         None => None,
     };
     let events = seal_events(source, selections, &one, &ensured, references, relatives)?;
+    let (merged, doubtful) = (one.joined.len() as u64 + u64::from(one.adopted), one.doubtful);
     let content = one.person.clone().cut_to(one.keep);
     let row = PersonRow {
         record,
@@ -170,7 +232,8 @@ fn seal_one(
         }
     });
     let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
-    Ok(Ready { told: told.collect(), missed: missed.collect(), row, id: one.person.id, events, _key: ensured })
+    let (told, missed) = (told.collect(), missed.collect());
+    Ok(Ready { told, missed, merged, doubtful, row, id: one.person.id, events, _key: ensured })
 }
 
 fn seal_events(
@@ -189,13 +252,15 @@ fn seal_events(
             .fold(GroupSet::EMPTY, |all, e| all.union(e.subscription.granted));
         let mut after = one.person.clone().cut_to(tellable);
         relatives.name_in(&mut after);
-        let before = one.before.as_ref().and_then(|(before, _)| previous(&matched.change, before, tellable));
+        let earlier = one.before(&matched.change);
+        let before = earlier.and_then(|(before, _)| previous(&matched.change, before, tellable));
         let snapshot = Snapshot {
             change: matched.change.clone(),
             on: source.clock.today(),
             after,
-            before_on: before.as_ref().and(one.before.as_ref().map(|(_, on)| *on)),
+            before_on: before.as_ref().and(earlier.and_then(|(_, on)| on)),
             before,
+            places: one.places.clone(),
         };
         let id = EventId::random();
         events.push(NewEvent {
@@ -227,6 +292,7 @@ async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [
         Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };
     let (mut rows, mut events, mut stated, mut undone, mut missed) = (vec![], vec![], vec![], vec![], vec![]);
     let mut ids: HashMap<RecordId, PersonId> = HashMap::new();
+    done.merged = ready.iter().map(|one| one.merged).sum();
     for one in ready.iter_mut() {
         ids.extend(one.id.take().map(|id| (one.row.record, id)));
         events.append(&mut one.events);
@@ -250,6 +316,13 @@ async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [
     event::append(tx, &events, now).await?;
     told::write(tx, &stated, &undone, now).await?;
     missed::write(tx, &missed).await?;
+    let (doubtful, clear): (Vec<&Ready>, Vec<&Ready>) =
+        ready.iter().filter(|one| stays(&one.row.record)).partition(|one| one.doubtful);
+    let records = |of: &[&Ready]| of.iter().map(|one| one.row.record).collect::<Vec<_>>();
+    doubt::clear(tx, source.id, &records(&clear)).await?;
+    doubt::clear(tx, source.id, &records(&doubtful)).await?;
+    doubt::write(tx, source.id, Kind::Apart, &records(&doubtful), now).await?;
+    done.doubtful = doubtful.len() as u64;
     unread::delete(tx, source.id, &batch.read).await?;
     unread::write(tx, source.id, &batch.unread).await?;
     cursor::mark_seen(tx, source.id, &batch.seen).await?;

@@ -5,13 +5,16 @@ use std::collections::{HashMap, HashSet};
 use super::Error;
 use super::commit::{self, Batch};
 use super::fetch::{self, Fetched};
+use super::inquiry;
 use super::matching;
 use super::settle;
 use super::source::Source;
 use crate::domain::change::DerivedFrom;
+use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
+use crate::store::doubt::{self, Kind};
 use crate::store::person::PersonRow;
 use crate::store::{self, person};
 use crate::upstream::datafordeler::Client;
@@ -40,7 +43,7 @@ pub async fn run_once(source: &Source, client: Option<&Client>) -> Result<usize,
     let wanted = matching::groups_wanted(&selections.now, &source.key, source.clock.now());
     let ids: Vec<PersonId> = held.keys().cloned().collect();
     let fetched = fetch::fetch(source, client, &ids, wanted).await?;
-    commit_fetched(source, fetched, held).await
+    commit_fetched(source, client, fetched, wanted, held).await
 }
 
 /// Whether a date of theirs has come.
@@ -73,13 +76,23 @@ async fn open(source: &Source, rows: &[PersonRow]) -> Result<Held, store::Error>
 
 /// Who could not be read, or is unknown by now, is weighed from what is stored. The unreadable are asked for again soon, the
 /// unknown tomorrow.
-async fn commit_fetched(source: &Source, fetched: Fetched, held: Held) -> Result<usize, Error> {
-    let found: HashSet<PersonId> = fetched.persons.iter().filter_map(|person| person.id.clone()).collect();
+async fn commit_fetched(
+    source: &Source,
+    client: &Client,
+    mut fetched: Fetched,
+    wanted: GroupSet,
+    held: Held,
+) -> Result<usize, Error> {
+    let mut found: HashSet<PersonId> = fetched.persons.iter().filter_map(|person| person.id.clone()).collect();
     let is_dated = |person: &Person| person.id.as_ref().and_then(|id| held.get(id)).is_some_and(|due| due.dated);
     let (dated, asked): (Vec<_>, Vec<_>) = fetched.persons.into_iter().partition(is_dated);
     let batch = Batch { persons: asked, audit: fetched.audit, ..Batch::default() };
-    commit::commit(source, batch, DerivedFrom::Comparison).await?;
-    commit::commit(source, Batch { persons: dated, ..Batch::default() }, DerivedFrom::Clock).await?;
+    let done = inquiry::commit(source, client, batch, wanted, DerivedFrom::Comparison).await?;
+    fetched.unreadable.extend(done.unreadable);
+    let batch = Batch { persons: dated, ..Batch::default() };
+    let done = inquiry::commit(source, client, batch, wanted, DerivedFrom::Clock).await?;
+    fetched.unreadable.extend(done.unreadable);
+    found.retain(|id| !fetched.unreadable.contains(id));
 
     let done = held.len() - fetched.unreadable.iter().filter(|id| held.contains_key(id)).count();
     let (unread, unknown): (Held, Held) =
@@ -108,6 +121,7 @@ async fn ask_again(source: &Source, held: &Held) -> Result<(), store::Error> {
 async fn postpone(source: &Source, held: &Held) -> Result<(), store::Error> {
     let mut tx = source.store.main.begin().await?;
     person::postpone(&mut tx, source.id, &records(held), source.clock.today()).await?;
+    doubt::write(&mut tx, source.id, Kind::Vanished, &records(held), source.clock.now()).await?;
     tx.commit().await
 }
 

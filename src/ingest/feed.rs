@@ -113,11 +113,22 @@ impl Watch {
     }
 }
 
+/// How many persons are not as they should be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Persons {
+    /// Could not be read.
+    pub unread: u64,
+    /// Are kept apart from another entry that claims the same number.
+    pub apart: u64,
+    /// Are held here, and not known to the register any more.
+    pub vanished: u64,
+}
+
 /// The verdict on a feed.
 pub fn judge(
     cursor: &Cursor,
     watch: &Watch,
-    unread: u64,
+    persons: Persons,
     calendar: Calendar,
     unfinished_after: Duration,
     now: Timestamp,
@@ -158,11 +169,28 @@ pub fn judge(
             ),
         );
     }
+    let Persons { unread, apart, vanished } = persons;
     if unread > 0 {
         return verdict("PersonsUnread", format!("{unread} persons could not be read and are tried again"));
     }
+    if apart > 0 {
+        return verdict(
+            "IdentitiesDoubtful",
+            format!(
+                "{apart} persons are kept apart from other entries that claim the same number: ask the register which entry is right"
+            ),
+        );
+    }
     if watch.changed_at.is_some_and(|since| is_stale(since, now, calendar)) {
         return verdict("Stale", "no new import on a day on which the register loads".to_owned());
+    }
+    if vanished > 0 {
+        return verdict(
+            "PersonsVanished",
+            format!(
+                "the register does not know {vanished} persons any more; they stay as they were and are asked for daily: ask the register what became of them"
+            ),
+        );
     }
     verdict("Healthy", String::new())
 }
@@ -203,7 +231,7 @@ mod tests {
     const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
 
     fn verdict(cursor: &Cursor, watch: &Watch, now: &str) -> String {
-        judge(cursor, watch, 0, Calendar::Weekdays, SIX_HOURS, at(now)).reason
+        judge(cursor, watch, Persons::default(), Calendar::Weekdays, SIX_HOURS, at(now)).reason
     }
 
     #[test]

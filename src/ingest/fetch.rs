@@ -28,6 +28,32 @@ pub struct Fetched {
     pub oddities: u64,
 }
 
+impl Fetched {
+    /// Adds what another request brought.
+    pub fn join(&mut self, other: Fetched) {
+        let known: HashSet<Option<PersonId>> = self.persons.iter().map(|person| person.id.clone()).collect();
+        self.persons.extend(other.persons.into_iter().filter(|person| !known.contains(&person.id)));
+        self.unknown.extend(other.unknown);
+        self.unreadable.extend(other.unreadable);
+        self.audit.extend(other.audit);
+        self.oddities += other.oddities;
+    }
+}
+
+/// Fetches everybody who has or had one of these numbers.
+pub async fn by_numbers(
+    source: &Source,
+    client: &Client,
+    numbers: &[CprNumber],
+    groups: GroupSet,
+) -> Result<Fetched, Error> {
+    let answer = client.persons_by_number(numbers, groups).await?;
+    let ids = answer.found.iter().filter_map(|person| person.id.clone()).collect();
+    let mut fetched = Fetched::default();
+    sort(source, &mut fetched, &[], Asked { ids, answer }, groups).await?;
+    Ok(fetched)
+}
+
 /// Fetches at most a hundred persons. An error says that nobody could be read.
 pub async fn fetch(source: &Source, client: &Client, ids: &[PersonId], groups: GroupSet) -> Result<Fetched, Error> {
     let mut fetched = Fetched::default();

@@ -8,7 +8,7 @@ use super::Error;
 use super::withdrawal;
 use crate::audit;
 use crate::settings::retention::RetentionSettings;
-use crate::store::{self, Store, consumer, person, removal, retention, selection, source, subscription, told};
+use crate::store::{self, Store, consumer, job, person, removal, retention, selection, source, subscription, told};
 
 /// Persons that are removed in one round.
 const BATCH: u32 = 500;
@@ -20,7 +20,7 @@ pub struct Removed {
     pub persons: u64,
     /// Rows of ended resources.
     pub resources: u64,
-    /// Routes, events, attempts and dead letters past their time.
+    /// Routes, events, attempts, dead letters and ended jobs past their time.
     pub rows: u64,
 }
 
@@ -145,6 +145,7 @@ async fn prune(store: &Store, settings: &RetentionSettings, now: Timestamp) -> R
     rows += retention::delete_events(&mut tx, delivered).await?;
     rows += retention::delete_attempts(&mut tx, delivered).await?;
     rows += retention::delete_dead_letters(&mut tx, before(now, settings.dead_letters)).await?;
+    rows += job::delete_ended(&mut tx, delivered, 1000).await?;
     rows += told::expire(&mut tx, before(now, settings.undoing), 1000).await?;
     tx.commit().await?;
     Ok(rows)

@@ -1,18 +1,21 @@
 //! Whom we know: fetched persons beside the stored ones, and a record for each, also where two PersonIDs turn out to be one
 //! person.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Error;
+use super::commit::Batch;
+use super::identity::{self, Knowledge, Own, Place, Question, is_closed, numbers, share_a_number};
 use super::selections::Selections;
 use super::settle;
 use super::source::Source;
-use super::weigh::{Scales, Stored, Weighed};
+use super::weigh::{Joined, Scales, Stored, Weighed};
 use crate::domain::event_type::TypeSet;
-use crate::domain::identifier::PersonId;
+use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::status::Presence;
+use crate::store::doubt::{self, Kind};
 use crate::store::keys::{Ensured, Identity};
 use crate::store::person::PersonRow;
 use crate::store::{ConsumerId, person, told};
@@ -24,97 +27,224 @@ struct Before {
     told: Vec<(ConsumerId, TypeSet)>,
 }
 
+/// The fetched persons, as far as they have their places.
+#[derive(Default)]
+pub struct Weighing {
+    /// Those of whom something is to be stored; closed entries first, so that what is told of them comes before what is
+    /// told of those who survive them.
+    pub weighed: Vec<(Weighed, Identified)>,
+    /// What has to be asked of the register before others have theirs.
+    pub open: Vec<Question>,
+    /// Persons of whom the register told what was before: nothing is taken from it.
+    pub older: Vec<PersonId>,
+}
+
+/// By what a weighed person is known from now on.
+pub struct Identified {
+    identity: Option<Identity>,
+    released: Option<PersonId>,
+    freed: Vec<CprNumber>,
+}
+
 /// Weighs fetched persons against what is stored; those of whom nothing is to be stored are left out.
 pub async fn weigh(
     source: &Source,
     selections: &Selections,
     scales: &Scales<'_>,
-    fetched: &[Person],
-) -> Result<Vec<Weighed>, Error> {
-    let (persons, ids): (Vec<&Person>, Vec<PersonId>) =
-        fetched.iter().filter_map(|person| Some((person, person.id.clone()?))).unzip();
-    let records = source.store.keys.find(&source.realm, &ids).await?;
-    let known: Vec<RecordId> = records.iter().copied().flatten().collect();
-    let mut before = before(source, selections, &known).await?;
-    let mut weighed = Vec::new();
-    for (fetched, record) in persons.into_iter().zip(records) {
-        let before = record.and_then(|record| before.remove(&record)).unwrap_or_default();
-        let was_stored = before.stored.is_some();
-        if before.stored.as_ref().is_some_and(|stored| has_given_way(fetched, stored)) {
+    batch: &Batch,
+) -> Result<Weighing, Error> {
+    let fetched: Vec<Person> = batch.persons.iter().filter(|person| person.id.is_some()).cloned().collect();
+    let known = Known::read(source, selections, &fetched).await?;
+    let Known { by_id, by_number, mut before, stored, in_doubt } = known;
+    let knowledge = Knowledge {
+        fetched: &fetched,
+        gone: &batch.gone,
+        may_ask: batch.may_ask,
+        in_doubt: &in_doubt,
+        by_id: &by_id,
+        by_number: &by_number,
+        stored: &stored,
+    };
+    let places = identity::places(&knowledge);
+    let joins = joins(&knowledge, &places);
+    let mut weighing = Weighing::default();
+    for ((person, place), joined) in fetched.iter().zip(&places).zip(joins) {
+        let own = match place {
+            Place::Own(own) => own,
+            Place::GivenWay => continue,
+            Place::Open(question) => {
+                weighing.open.push(question.clone());
+                continue;
+            }
+        };
+        if let Some(id) = &person.id
+            && own.record.and_then(|record| stored.get(&record)).is_some_and(|stored| is_older(person, stored))
+            && !batch.accepted.contains(id)
+        {
+            weighing.older.push(id.clone());
             continue;
         }
-        let one = scales.weigh(record, before.stored, fetched.clone(), &before.told);
+        let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
+        let was_stored = before.stored.is_some();
+        let one = scales.weigh(own.record, before.stored, person.clone(), &before.told, joined);
+        let one = Weighed { doubtful: own.doubtful, adopted: own.adopted, ..one };
         if one.is_ours(was_stored) {
-            weighed.push(one);
+            let identified = identified(person, own, &by_number);
+            weighing.weighed.push((one, identified));
         }
     }
-    Ok(weighed)
+    weighing.weighed.sort_by_key(|(one, _)| !is_void(&one.person));
+    Ok(weighing)
 }
 
-/// Whether a fetched person is a closed double whose record has become that of the survivor.
-fn has_given_way(fetched: &Person, stored: &Stored) -> bool {
-    fetched.id != stored.person.id && fetched.status.presence() == Presence::Void
-}
-
-/// Gives each person their record and key, durable in the key store. Who is new by PersonID and known by a number goes on
-/// as the person whom we know by it, and is weighed again so; of several with one record the valid one stays.
+/// Gives each person their record and key, durable in the key store.
 pub async fn ensure(
     source: &Source,
-    selections: &Selections,
     scales: &Scales<'_>,
-    weighed: Vec<Weighed>,
+    weighed: Vec<(Weighed, Identified)>,
 ) -> Result<Vec<(Weighed, Ensured)>, Error> {
-    let identities: Vec<Identity> = weighed.iter().filter_map(|one| identity(&one.person)).collect();
-    let ensured = source.store.keys.ensure_persons(&source.realm, &identities, scales.now).await?;
-    let adopted: Vec<RecordId> = weighed
-        .iter()
-        .zip(&ensured)
-        .filter(|(one, _)| one.record.is_none())
-        .map(|(_, ensured)| ensured.record)
-        .collect();
-    let mut before = before(source, selections, &adopted).await?;
-    let mut kept: Vec<(Weighed, Ensured)> = Vec::new();
-    for (one, ensured) in weighed.into_iter().zip(ensured) {
-        let adopts = if one.record.is_none() { before.remove(&ensured.record) } else { None };
-        let one = match adopts {
-            Some(Before { stored: Some(stored), told }) => {
-                scales.weigh(Some(ensured.record), Some(stored), one.person, &told)
-            }
-            _ => one,
-        };
-        match kept.iter_mut().find(|(_, other)| other.record == ensured.record) {
-            Some((other, _)) if is_void(other) => *other = one,
-            Some(_) => {}
-            None => kept.push((one, ensured)),
+    let keys = &source.store.keys;
+    let released: Vec<PersonId> = weighed.iter().filter_map(|(_, by)| by.released.clone()).collect();
+    let freed: Vec<CprNumber> = weighed.iter().flat_map(|(_, by)| by.freed.clone()).collect();
+    keys.release_identifiers(&source.realm, &released, &freed).await?;
+    let (weighed, identities): (Vec<Weighed>, Vec<Identity>) =
+        weighed.into_iter().filter_map(|(one, by)| Some((one, by.identity?))).unzip();
+    let ensured = keys.ensure_persons(&source.realm, &identities, scales.now).await?;
+    let mut taken = HashSet::new();
+    Ok(weighed.into_iter().zip(ensured).filter(|(_, ensured)| taken.insert(ensured.record)).collect())
+}
+
+/// Whether what was fetched under the same PersonID lacks what the register had learnt last when the person was stored.
+fn is_older(fetched: &Person, stored: &Person) -> bool {
+    let both = fetched.held.intersection(stored.held);
+    let newest = (fetched.newest_registration(both), stored.newest_registration(both));
+    fetched.id == stored.id && matches!(newest, (Some(fetched), Some(stored)) if fetched < stored)
+}
+
+fn is_void(person: &Person) -> bool {
+    person.status.presence() == Presence::Void
+}
+
+/// Numbers that lead to another record, and those that nobody is to have, are not theirs.
+fn identified(person: &Person, own: &Own, by_number: &HashMap<CprNumber, RecordId>) -> Identified {
+    let leads_elsewhere = |number: &CprNumber| {
+        let elsewhere = by_number.get(number).is_some_and(|record| Some(*record) != own.record);
+        (elsewhere && !own.released.contains(number)) || own.contested.contains(number)
+    };
+    let theirs = numbers(person).filter(|number| !leads_elsewhere(number)).cloned().collect();
+    Identified {
+        identity: person.id.clone().map(|id| Identity { id, numbers: theirs }),
+        released: person.id.clone().filter(|_| own.parted),
+        freed: own.released.clone(),
+    }
+}
+
+/// For each fetched person the entries with records of their own that turn out to be them: closed now, with a number that
+/// they name, and not so before.
+fn joins(known: &Knowledge<'_>, places: &[Place]) -> Vec<Vec<Joined>> {
+    let record = |at: usize| match &places[at] {
+        Place::Own(own) if !own.adopted => own.record,
+        _ => None,
+    };
+    let mut closed: Vec<(RecordId, Option<&Person>, &Person)> = Vec::new();
+    for (at, person) in known.fetched.iter().enumerate() {
+        if let Some(record) = record(at).filter(|_| is_closed(&person.status)) {
+            closed.push((record, known.stored.get(&record), person));
         }
     }
-    Ok(kept)
+    for (record, stored) in known.stored.iter().filter(|(_, stored)| is_closed(&stored.status)) {
+        if !closed.iter().any(|(known, ..)| known == record) && !known.by_id_fetched(stored) {
+            closed.push((*record, Some(stored), stored));
+        }
+    }
+    let of = |(at, person): (usize, &Person)| {
+        let own = match &places[at] {
+            Place::Own(own) if !is_void(person) => own.record,
+            _ => None,
+        };
+        let Some((own, before)) = own.and_then(|own| Some((own, known.stored.get(&own)?))) else { return Vec::new() };
+        let was_joined = |then: &Person| is_closed(&then.status) && share_a_number(then, before);
+        let is_joined = |(record, then, now): &&(RecordId, Option<&Person>, &Person)| {
+            *record != own && share_a_number(now, person) && !then.is_some_and(was_joined)
+        };
+        closed
+            .iter()
+            .filter(is_joined)
+            .map(|(record, _, now)| Joined { record: *record, person: (*now).clone() })
+            .collect()
+    };
+    known.fetched.iter().enumerate().map(of).collect()
 }
 
-fn is_void(one: &Weighed) -> bool {
-    one.person.status.presence() == Presence::Void
+/// What the fetched persons are known by, and what is stored of them and of those to whom their numbers lead.
+struct Known {
+    by_id: HashMap<PersonId, RecordId>,
+    by_number: HashMap<CprNumber, RecordId>,
+    before: HashMap<RecordId, Before>,
+    stored: HashMap<RecordId, Person>,
+    in_doubt: HashSet<RecordId>,
 }
 
-fn identity(person: &Person) -> Option<Identity> {
-    let id = person.id.clone()?;
-    Some(Identity { id, numbers: person.numbers.iter().map(|row| row.value.0.clone()).collect() })
+impl Known {
+    async fn read(source: &Source, selections: &Selections, fetched: &[Person]) -> Result<Self, Error> {
+        let keys = &source.store.keys;
+        let ids: Vec<PersonId> = fetched.iter().filter_map(|person| person.id.clone()).collect();
+        let records = keys.find(&source.realm, &ids).await?;
+        let by_id: HashMap<PersonId, RecordId> =
+            ids.into_iter().zip(records).filter_map(|(id, record)| Some((id, record?))).collect();
+        let records: Vec<RecordId> = by_id.values().copied().collect();
+        let mut conn = source.store.main.read().await?;
+        let in_doubt = doubt::find(&mut conn, source.id, Kind::Apart, &records).await?;
+        drop(conn);
+        let mut before = before(source, selections, records).await?;
+        let doubtful = |person: &&Person| {
+            let record = person.id.as_ref().and_then(|id| by_id.get(id));
+            record.is_some_and(|record| in_doubt.contains(record))
+        };
+        let again = fetched.iter().filter(doubtful).flat_map(numbers);
+        let news = fetched.iter().flat_map(|person| new_numbers(person, &by_id, &before));
+        let news: HashSet<CprNumber> = news.chain(again).cloned().collect();
+        let news: Vec<CprNumber> = news.into_iter().collect();
+        let by_number = keys.find_numbers(&source.realm, &news).await?;
+        let others: HashSet<RecordId> = by_number.values().copied().filter(|r| !before.contains_key(r)).collect();
+        before.extend(self::before(source, selections, others.into_iter().collect()).await?);
+        let stored =
+            before.iter().filter_map(|(r, before)| Some((*r, before.stored.as_ref()?.person.clone()))).collect();
+        Ok(Self { by_id, by_number, before, stored, in_doubt })
+    }
+}
+
+/// The numbers of a person that what is stored under their PersonID does not have.
+fn new_numbers<'a>(
+    person: &'a Person,
+    by_id: &HashMap<PersonId, RecordId>,
+    before: &HashMap<RecordId, Before>,
+) -> Vec<&'a CprNumber> {
+    let record = person.id.as_ref().and_then(|id| by_id.get(id));
+    let stored = record.and_then(|record| before.get(record)).and_then(|before| before.stored.as_ref());
+    let stored = stored.filter(|stored| stored.person.id == person.id);
+    let known: HashSet<&CprNumber> = stored.iter().flat_map(|stored| numbers(&stored.person)).collect();
+    numbers(person).filter(|number| !known.contains(number)).collect()
 }
 
 /// The stored persons, opened, each settled for the present selections.
 async fn before(
     source: &Source,
     selections: &Selections,
-    records: &[RecordId],
+    records: Vec<RecordId>,
 ) -> Result<HashMap<RecordId, Before>, Error> {
-    let mut rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
+    if records.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
     let late: Vec<PersonRow> =
         rows.values().filter(|row| !settle::is_settled(source, selections, row)).cloned().collect();
     if !late.is_empty() {
         settle::settle_rows(source, selections, late).await?;
-        rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
+        rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
     }
-    let keys = source.store.keys.person_keys(records).await?;
-    let told = told::find(&mut *source.store.main.read().await?, records).await?;
+    let keys = source.store.keys.person_keys(&records).await?;
+    let told = told::find(&mut *source.store.main.read().await?, &records).await?;
     let mut found: HashMap<RecordId, Before> = HashMap::new();
     for (record, by) in told {
         found.entry(record).or_default().told = by.into_iter().collect();

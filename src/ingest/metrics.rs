@@ -19,6 +19,11 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
 /// The measures of all sources. Clones count together.
 #[derive(Clone, Default)]
 pub struct Metrics {
@@ -28,10 +33,12 @@ pub struct Metrics {
     skipped: Family<SourceLabel, Counter>,
     spared: Family<SourceLabel, Counter>,
     persons: Family<OutcomeLabel, Counter>,
+    identities: Family<OutcomeLabel, Counter>,
     oddities: Family<SourceLabel, Counter>,
     readings: Family<OutcomeLabel, Counter>,
     events: Family<SourceLabel, Counter>,
     healthy: Family<SourceLabel, Gauge>,
+    jobs: Family<KindLabel, Gauge>,
 }
 
 impl Metrics {
@@ -54,7 +61,13 @@ impl Metrics {
         );
         add("cpr_ingest_events", "Events committed", &self.events);
         registry.register("cpr_ingest_persons", "Persons asked of the register, by outcome", self.persons.clone());
+        registry.register(
+            "cpr_ingest_identities",
+            "Entries of the register that turned out to be one person with another, were kept apart from another, or are gone",
+            self.identities.clone(),
+        );
         registry.register("cpr_ingest_readings", "Readings of the feed, by outcome", self.readings.clone());
+        registry.register("cpr_ingest_jobs", "Jobs that somebody asked for and that have not ended", self.jobs.clone());
         registry.register("cpr_ingest_import", "Number of the last import wholly committed", self.import.clone());
         registry.register("cpr_ingest_feed_healthy", "1 while the feed is whole and fresh", self.healthy.clone());
         registry.register(
@@ -62,6 +75,11 @@ impl Metrics {
             "When the register last told of a new import, by our clock",
             self.changed.clone(),
         );
+    }
+
+    /// So many jobs of a kind have not ended.
+    pub fn jobs(&self, kind: &'static str, open: usize) {
+        self.jobs.get_or_create(&KindLabel { kind }).set(open as i64);
     }
 
     /// An import was committed.
@@ -78,6 +96,15 @@ impl Metrics {
     /// Persons in notices were not fetched, for nobody can cover them.
     pub fn skipped_persons(&self, source: &ResourceKey, count: u64) {
         self.spared.get_or_create(&label(source)).inc_by(count);
+    }
+
+    /// Entries turned out to be one person with another, were kept apart from another that claims the same number, or are
+    /// not known to the register any more.
+    pub fn identities(&self, source: &ResourceKey, merged: u64, apart: u64, vanished: u64) {
+        for (outcome, count) in [("merged", merged), ("apart", apart), ("vanished", vanished)] {
+            let label = OutcomeLabel { source: source.to_string(), outcome };
+            self.identities.get_or_create(&label).inc_by(count);
+        }
     }
 
     /// Persons were asked for.

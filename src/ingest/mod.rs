@@ -5,8 +5,9 @@
 //! a change of subscription it falls; a crash at any point is made good by reading the import again. When it fails, the
 //! feed waits and the source's conditions say for what; nobody but the source's own persons is held up.
 //!
-//! Walk: `fetch → derive → matching → weigh → known → commit`. Beside it: [`settle`] for changed selections, [`due`] for dates that
-//! come, [`announce`] for what no register tells, [`janitor`] for what goes.
+//! Walk: `fetch → inquiry → known → identity → weigh → derive → matching → commit`. Beside it: [`settle`] for changed selections, [`due`] for
+//! dates that come, [`announce`] for what no register tells, [`jobs`] for what people ask to be sent again, [`janitor`] for
+//! what goes.
 
 pub mod announce;
 pub mod commit;
@@ -16,7 +17,10 @@ pub mod due;
 mod error;
 pub mod feed;
 pub mod fetch;
+pub mod identity;
+pub mod inquiry;
 pub mod janitor;
+pub mod jobs;
 pub mod known;
 pub mod matching;
 pub mod metrics;

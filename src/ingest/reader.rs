@@ -8,6 +8,7 @@ use super::Error;
 use super::commit::{self, Batch, Committed};
 use super::feed::{self, Reading, Watch};
 use super::fetch::{self, Fetched};
+use super::inquiry;
 use super::matching;
 use super::metrics::Metrics;
 use super::source::Source;
@@ -39,6 +40,9 @@ pub struct Reader {
     pub watch: Watch,
     tries: HashMap<(u32, PersonId), u32>,
 }
+
+/// After how many tries what the register says is taken though it knew more before: rows can be deleted there.
+const PATIENCE: u32 = 12;
 
 impl Reader {
     /// A reader that has read nothing yet.
@@ -81,16 +85,22 @@ impl Reader {
             }
         }
         let ids: Vec<PersonId> = by_id.keys().cloned().collect();
-        let fetched = fetch::fetch(&source, client, &ids, self.wanted().await?).await?;
-        let still: HashSet<&PersonId> = fetched.unreadable.iter().collect();
+        let wanted = self.wanted().await?;
+        let fetched = fetch::fetch(&source, client, &ids, wanted).await?;
+        let count = fetched.persons.len();
+        let (persons, gone, audit) = (fetched.persons, fetched.unknown, fetched.audit);
+        let patient = by_id.iter().filter(|(_, row)| row.attempts >= PATIENCE);
+        let accepted = patient.map(|(id, _)| id.clone()).collect();
+        let batch = Batch { persons, gone, audit, accepted, ..Batch::default() };
+        let done = inquiry::commit(&source, client, batch, wanted, DerivedFrom::Comparison).await?;
+        self.metrics.committed(&source.key, &done);
+        let still: HashSet<&PersonId> = fetched.unreadable.iter().chain(&done.unreadable).collect();
         let read = by_id.iter().filter(|(id, _)| !still.contains(id)).map(|(_, row)| row.record).collect();
         let retry = self.next_unread_try();
         let unread = by_id.iter().filter(|(id, _)| still.contains(id));
         let unread =
             unread.map(|(_, row)| Unread { attempts: row.attempts + 1, next_try: retry, ..row.clone() }).collect();
-        let count = fetched.persons.len();
-        let batch = Batch { persons: fetched.persons, audit: fetched.audit, read, unread, ..Batch::default() };
-        commit::commit(&source, batch, DerivedFrom::Comparison).await?;
+        commit::commit(&source, Batch { read, unread, ..Batch::default() }, DerivedFrom::Comparison).await?;
         Ok(count)
     }
 
@@ -202,17 +212,21 @@ impl Reader {
             let fetched = fetch::fetch(&source, client, &ids, wanted).await?;
             self.metrics.fetched(&source.key, &fetched);
             unreadable.extend(fetched.unreadable);
-            let batch = Batch { persons: fetched.persons, audit: fetched.audit, ..Batch::default() };
-            let part = commit::commit(&source, batch, DerivedFrom::Comparison).await?;
-            add(&mut done, &part);
-            if !part.again.is_empty() {
+            let (persons, gone, audit) = (fetched.persons, fetched.unknown, fetched.audit);
+            let batch = Batch { persons, gone, audit, ..Batch::default() };
+            let mut part = inquiry::commit(&source, client, batch, wanted, DerivedFrom::Comparison).await?;
+            self.metrics.committed(&source.key, &part);
+            unreadable.append(&mut part.unreadable);
+            let again = std::mem::take(&mut part.again);
+            done.add(part);
+            if !again.is_empty() {
                 super::janitor::remove_leaving(&source.store).await?;
-                waiting.extend(part.again);
+                waiting.extend(again);
             }
         }
         let Some(unread) = self.give_up_or_wait(import, unreadable).await? else { return Ok(None) };
         let last = Batch { cursor: next, seen, unread, ..Batch::default() };
-        add(&mut done, &commit::commit(&source, last, DerivedFrom::Comparison).await?);
+        done.add(commit::commit(&source, last, DerivedFrom::Comparison).await?);
         self.tries.retain(|(of, _), _| *of > import);
         Ok(Some(done))
     }
@@ -287,14 +301,18 @@ impl Reader {
     }
 }
 
-fn add(sum: &mut Committed, part: &Committed) {
-    sum.events += part.events;
-    sum.routes += part.routes;
-    sum.stored += part.stored;
-    sum.uncovered += part.uncovered;
-}
-
 impl Metrics {
+    /// Takes note of whose identity turned out otherwise.
+    fn committed(&self, source: &crate::domain::resource::ResourceKey, done: &Committed) {
+        self.identities(source, done.merged, done.doubtful, done.vanished);
+        if done.doubtful > 0 {
+            tracing::warn!(%source, persons = done.doubtful, "persons are kept apart from other entries that claim the same number");
+        }
+        if done.vanished > 0 {
+            tracing::warn!(%source, persons = done.vanished, "persons whom we hold are not known to the register any more");
+        }
+    }
+
     /// Takes note of what was fetched.
     fn fetched(&self, source: &crate::domain::resource::ResourceKey, fetched: &Fetched) {
         self.persons(source, fetched.persons.len(), fetched.unknown.len(), fetched.unreadable.len(), fetched.oddities);

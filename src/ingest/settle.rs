@@ -262,7 +262,8 @@ pub fn about(
     let type_ = change.type_;
     let mut after = person.clone().cut_to(tellable);
     relatives.name_in(&mut after);
-    let snapshot = Snapshot { change, on: source.clock.today(), after, before: None, before_on: None };
+    let places = row.standing.municipality.into_iter().collect();
+    let snapshot = Snapshot { change, on: source.clock.today(), after, before: None, before_on: None, places };
     Ok(NewEvent {
         id,
         record: Some(row.record),

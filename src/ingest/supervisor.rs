@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::credentials::CredentialBook;
 use super::janitor::Janitor;
+use super::jobs::Office;
 use super::metrics::Metrics;
 use super::source::Source;
 use super::task::{Basis, Round, Task};
@@ -89,7 +90,9 @@ async fn arrange(
         .into_iter()
         .filter_map(|row| {
             let credentials = context.credentials.get(&row.key);
-            row.compiled.map(|form| (row.id, Basis { form, credentials }))
+            // Who else may have of it does not change how it is read.
+            row.compiled
+                .map(|form| (row.id, Basis { form: compiled::Source { grants: Vec::new(), ..form }, credentials }))
         })
         .collect();
     let stale: Vec<SourceId> = tasks
@@ -180,6 +183,14 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
 async fn sweep(context: Context, stop: CancellationToken) {
     let mut janitor = Janitor::default();
     while !stop.is_cancelled() {
+        // Where no source is live, somebody has to: dead letters can always be dropped.
+        let office = Office { store: &context.store, bells: &context.bells, now: context.clock.now(), source: None };
+        if let Err(error) = office.run_once(&context.metrics).await {
+            tracing::warn!(%error, "jobs could not be carried out; trying again");
+        }
+        if !context.clock.is_believed() {
+            tokio::select! { () = tokio::time::sleep(SWEEP) => continue, () = stop.cancelled() => return }
+        }
         let rest = match janitor.run_once(&context.store, &context.retention, context.clock.now()).await {
             Ok(removed) if removed.any() => {
                 tracing::debug!(persons = removed.persons, resources = removed.resources, rows = removed.rows, "swept");

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 
 use super::Error;
 use super::credentials::SourceCredentials;
+use super::jobs::{Office, Progress};
 use super::metrics::Metrics;
 use super::reader::Reader;
 use super::source::Source;
 use super::{announce, due, feed, settle, state};
 use crate::domain::compiled;
+use crate::store::doubt::{self, Kind};
 use crate::store::source::SourceState;
 use crate::store::{self, cursor, unread};
 use crate::upstream::datafordeler::{Client, Retry};
@@ -62,6 +64,8 @@ impl Task {
         let worked = settle::run_once(&self.source).await?
             + announce::resumed(&self.source).await?
             + announce::snapshots(&self.source).await?;
+        // What people ask for comes after what is owed: then everyone is settled.
+        let asked = if worked == 0 { self.carry_out().await? } else { Progress::Worked };
         let due = self.remaining().is_zero();
         let read = match (due, self.form.suspended) {
             (true, false) => self.read().await?,
@@ -72,10 +76,18 @@ impl Task {
         if due {
             self.tell().await?;
         }
-        Ok(match worked > 0 || read {
-            true => Round::Worked,
-            false => Round::Idle(self.remaining().min(Duration::from_secs(1))),
+        Ok(match asked {
+            Progress::Worked => Round::Worked,
+            _ if read => Round::Worked,
+            Progress::Paused => Round::Idle(self.remaining().min(Duration::from_millis(50))),
+            Progress::Nothing => Round::Idle(self.remaining().min(Duration::from_secs(1))),
         })
+    }
+
+    async fn carry_out(&self) -> Result<Progress, Error> {
+        let Source { store, clock, bells, .. } = &*self.source;
+        let office = Office { store, bells, now: clock.now(), source: Some(&self.source) };
+        office.run_once(&self.metrics).await
     }
 
     /// How long the register is still to be left alone. A clock that was set back ends the pause.
@@ -175,13 +187,17 @@ impl Task {
         let mut conn = self.source.store.main.read().await?;
         let read = cursor::read(&mut conn, self.source.id).await?;
         self.state.unread = unread::count(&mut conn, self.source.id).await?;
+        self.state.apart = doubt::count(&mut conn, self.source.id, Kind::Apart).await?;
+        self.state.vanished = doubt::count(&mut conn, self.source.id, Kind::Vanished).await?;
         drop(conn);
         self.state.import = read.as_ref().map(|cursor| cursor.import);
         self.state.feed = read.map(|cursor| {
             let settings = &self.source.settings;
             let now = self.source.clock.now();
             let watch = &self.reader.watch;
-            feed::judge(&cursor, watch, self.state.unread, self.form.calendar, settings.unfinished_after, now)
+            let state = &self.state;
+            let persons = feed::Persons { unread: state.unread, apart: state.apart, vanished: state.vanished };
+            feed::judge(&cursor, watch, persons, self.form.calendar, settings.unfinished_after, now)
         });
         let healthy = self.state.feed.as_ref().is_some_and(|feed| feed.reason == "Healthy");
         self.metrics.feed(&self.source.key, healthy, self.reader.watch.changed_at);

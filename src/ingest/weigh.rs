@@ -1,5 +1,7 @@
 //! Weighing one person: what changed, where they stand now, and who is to hear of it. Pure.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -8,6 +10,7 @@ use super::matching::{self, Before, Matching, Selectors, Sight};
 use crate::domain::change::{Change, DerivedFrom};
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::resource::ResourceKey;
@@ -23,6 +26,14 @@ pub struct Stored {
     pub as_of: Date,
     /// Where they stood.
     pub standing: Standing,
+}
+
+/// An entry of the register that turned out to be the same person, and has a record of its own.
+pub struct Joined {
+    /// Its record.
+    pub record: RecordId,
+    /// What it says.
+    pub person: Person,
 }
 
 /// What is needed beside the person.
@@ -53,10 +64,18 @@ pub struct Weighed {
     pub standing: Standing,
     /// Who hears what, in commit order, and who missed it.
     pub outcome: Matching,
+    /// Where they lived before and live now, as far as known.
+    pub places: Vec<Municipality>,
     /// Whether a live subscription covers them now.
     pub covered: bool,
     /// What is kept of them.
     pub keep: GroupSet,
+    /// Entries that turned out to be them.
+    pub joined: Vec<Joined>,
+    /// Whether the record was made for another PersonID.
+    pub adopted: bool,
+    /// Whether they were kept apart from another entry that claims the same number.
+    pub doubtful: bool,
 }
 
 impl Weighed {
@@ -74,9 +93,10 @@ impl Scales<'_> {
         stored: Option<Stored>,
         fetched: Person,
         told: &[(ConsumerId, TypeSet)],
+        joined: Vec<Joined>,
     ) -> Weighed {
         match stored {
-            Some(stored) => self.weigh_known(record, stored, fetched, told),
+            Some(stored) => self.weigh_known(record, stored, fetched, told, joined),
             None => self.weigh_first(record, fetched, told),
         }
     }
@@ -87,12 +107,16 @@ impl Scales<'_> {
         stored: Stored,
         fetched: Person,
         told: &[(ConsumerId, TypeSet)],
+        joined: Vec<Joined>,
     ) -> Weighed {
         let standing = Standing::of(&fetched, self.today, Some(&stored.standing), self.now);
-        let changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
+        let mut changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
+        joined.iter().for_each(|one| derive::join(&mut changes, one.record, self.derived_from));
         let sight = Sight { before: Before::Stored(&stored.standing), after: &standing, told, now: self.now };
         let outcome = matching::match_person(self.selectors, self.source, &sight, changes);
-        self.weighed(fetched, record, Some((stored.person, stored.as_of)), standing, outcome)
+        let places = [stored.standing.municipality, standing.municipality];
+        let weighed = self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome));
+        Weighed { joined, ..weighed }
     }
 
     fn weigh_first(&self, record: Option<RecordId>, fetched: Person, told: &[(ConsumerId, TypeSet)]) -> Weighed {
@@ -101,20 +125,34 @@ impl Scales<'_> {
         let standing = Standing::of(&fetched, self.today, Some(&rebuilt), self.now);
         let sight = Sight { before: Before::Rebuilt(&rebuilt), after: &standing, told, now: self.now };
         let outcome = matching::match_person(self.selectors, self.source, &sight, first.changes);
-        self.weighed(fetched, record, Some((first.before, first.before_on)), standing, outcome)
+        let places = [rebuilt.municipality, standing.municipality];
+        self.weighed(fetched, record, (first.before, first.before_on), standing, (places, outcome))
     }
 
     fn weighed(
         &self,
         person: Person,
         record: Option<RecordId>,
-        before: Option<(Person, Date)>,
+        before: (Person, Date),
         standing: Standing,
-        outcome: Matching,
+        (places, outcome): ([Option<Municipality>; 2], Matching),
     ) -> Weighed {
         let covering = matching::covering(self.selectors, self.source, &standing, self.now);
         let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
-        Weighed { person, record, before, standing, outcome, covered, keep }
+        let places: BTreeSet<Municipality> = places.into_iter().flatten().collect();
+        let (before, places) = (Some(before), places.into_iter().collect());
+        let (joined, adopted, doubtful) = (Vec::new(), false, false);
+        Weighed { person, record, before, standing, outcome, places, covered, keep, joined, adopted, doubtful }
+    }
+}
+
+impl Weighed {
+    /// The state before a change: of a merge that joins two records, what the other entry says.
+    pub fn before(&self, change: &Change) -> Option<(&Person, Option<Date>)> {
+        match change.joined {
+            Some(record) => self.joined.iter().find(|one| one.record == record).map(|one| (&one.person, None)),
+            None => self.before.as_ref().map(|(person, on)| (person, Some(*on))),
+        }
     }
 }
 

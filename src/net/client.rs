@@ -18,10 +18,14 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use super::Settings;
-use super::connect::Connector;
+use super::connect::{self, Connector, Resolver};
 use super::error::{Error, Stage};
 use super::guard::Guard;
+use super::stream::Past;
 use super::tls;
+
+/// How many kept connections that turn out to be closed one request may meet.
+const STALE: u32 = 2;
 
 /// A client with its own pool of kept connections. Speaks HTTP/1.1, follows no redirect, reads no proxy settings.
 /// Clones share the pool.
@@ -51,7 +55,17 @@ impl fmt::Debug for Answer {
 impl Client {
     /// A client that reaches what `guard` opens and trusts the system's authorities and those in `ca_pem`.
     pub fn new(guard: Guard, ca_pem: Option<&str>, settings: &Settings) -> Result<Self, Error> {
-        let connector = Connector::new(guard, tls::config(ca_pem)?, settings.connect_timeout);
+        Self::resolving(connect::system_resolver(), guard, ca_pem, settings)
+    }
+
+    /// The same, with names resolved by `resolver`.
+    pub fn resolving(
+        resolver: Resolver,
+        guard: Guard,
+        ca_pem: Option<&str>,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let connector = Connector::new(guard, resolver, tls::config(ca_pem)?, settings.connect_timeout);
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout)
@@ -62,17 +76,37 @@ impl Client {
 
     /// Sends a request with an absolute URL. `timeout` spans connection, head and body. At most `max_body` bytes of the
     /// answer's body are read; where there are more, the connection is dropped.
+    ///
+    /// A request that is cut off on a kept connection, which its host may just have closed, is sent once more on another:
+    /// so a host may hear it twice.
     pub async fn send(&self, request: Request<Bytes>, timeout: Duration, max_body: usize) -> Result<Answer, Error> {
         let deadline = Instant::now() + timeout;
+        for _ in 0..STALE {
+            match self.send_once(request.clone(), deadline, max_body).await {
+                Err((Error::Cut { .. }, true)) => {}
+                ended => return ended.map_err(|(error, _)| error),
+            }
+        }
+        self.send_once(request, deadline, max_body).await.map_err(|(error, _)| error)
+    }
+
+    /// The error says whether it met a connection that had answered before.
+    async fn send_once(
+        &self,
+        request: Request<Bytes>,
+        deadline: Instant,
+        max_body: usize,
+    ) -> Result<Answer, (Error, bool)> {
         let (request, progress) = track(request);
         let response = timeout_at(deadline, self.http.request(request))
             .await
-            .map_err(|_| Error::Timeout { stage: progress.stage(), sent: progress.sent() })?
-            .map_err(|error| why(&error, progress.sent()))?;
+            .map_err(|_| (Error::Timeout { stage: progress.stage(), sent: progress.sent() }, false))?
+            .map_err(|error| (why(&error, progress.sent()), progress.was_kept()))?;
+        progress.answered();
         timeout_at(deadline, read(response, max_body))
             .await
-            .map_err(|_| Error::Timeout { stage: Stage::Body, sent: true })?
-            .map_err(|error| why(&error, true))
+            .map_err(|_| (Error::Timeout { stage: Stage::Body, sent: true }, false))?
+            .map_err(|error| (why(&error, true), false))
     }
 }
 
@@ -125,6 +159,21 @@ struct Progress {
 impl Progress {
     fn sent(&self) -> bool {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    fn past(&self) -> Option<Past> {
+        self.connection.connection_metadata().as_ref().and_then(Past::of)
+    }
+
+    /// Whether the connection had answered another request before.
+    fn was_kept(&self) -> bool {
+        self.past().is_some_and(|past| past.has_answered())
+    }
+
+    fn answered(&self) {
+        if let Some(past) = self.past() {
+            past.answered();
+        }
     }
 
     fn stage(&self) -> Stage {

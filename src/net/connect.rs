@@ -10,7 +10,6 @@ use futures::future::BoxFuture;
 use http::Uri;
 use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -18,7 +17,16 @@ use tower::Service;
 
 use super::error::{Error, Stage, TlsClass};
 use super::guard::{Guard, Verdict};
+use super::stream::Stream;
 use super::tls;
+
+/// How the name and port of a host become addresses. It is asked for each new connection.
+pub type Resolver = Arc<dyn Fn(String, u16) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+/// The resolver of the system.
+pub fn system_resolver() -> Resolver {
+    Arc::new(|host, port| Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }))
+}
 
 /// A guarded connector with TLS where the scheme asks for it.
 #[derive(Clone)]
@@ -29,13 +37,13 @@ pub struct Connector {
 
 impl Connector {
     /// A connector whose every connection is judged by `guard` and ready, handshake included, within `limit`.
-    pub fn new(guard: Guard, config: Arc<ClientConfig>, limit: Duration) -> Self {
-        Self { inner: HttpsConnector::from((Tcp { guard: Arc::new(guard), limit }, config)), limit }
+    pub fn new(guard: Guard, resolver: Resolver, config: Arc<ClientConfig>, limit: Duration) -> Self {
+        Self { inner: HttpsConnector::from((Tcp { guard: Arc::new(guard), resolver, limit }, config)), limit }
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<Stream>;
     type Error = Error;
     type Future = BoxFuture<'static, Result<Self::Response, Error>>;
 
@@ -68,11 +76,12 @@ fn timed_out() -> Error {
 #[derive(Clone)]
 struct Tcp {
     guard: Arc<Guard>,
+    resolver: Resolver,
     limit: Duration,
 }
 
 impl Service<Uri> for Tcp {
-    type Response = TokioIo<TcpStream>;
+    type Response = Stream;
     type Error = Error;
     type Future = BoxFuture<'static, Result<Self::Response, Error>>;
 
@@ -81,25 +90,25 @@ impl Service<Uri> for Tcp {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Tcp { guard, limit } = self.clone();
+        let Tcp { guard, resolver, limit } = self.clone();
         Box::pin(async move {
             let deadline = Instant::now() + limit;
-            let addresses = timeout_at(deadline, resolve(&uri)).await.map_err(|_| timed_out())??;
+            let addresses = timeout_at(deadline, resolve(&resolver, &uri)).await.map_err(|_| timed_out())??;
             let stream = connect(&judged(&guard, addresses)?, deadline).await?;
             let _ = stream.set_nodelay(true);
-            Ok(TokioIo::new(stream))
+            Ok(Stream::from(stream))
         })
     }
 }
 
-async fn resolve(uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
+async fn resolve(resolver: &Resolver, uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
     let default_port = if uri.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 };
     let port = uri.port_u16().unwrap_or(default_port);
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(|_| Error::Resolve)?.collect();
+    let found = resolver(host.to_owned(), port).await.map_err(|_| Error::Resolve)?;
     if found.is_empty() { Err(Error::Resolve) } else { Ok(found) }
 }
 

@@ -5,12 +5,14 @@
 //! the connection.
 
 pub mod client;
-mod connect;
+pub mod connect;
 pub mod error;
 pub mod guard;
+pub mod probe;
 mod range;
+mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tls;
 
 use std::time::Duration;

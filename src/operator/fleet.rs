@@ -1,8 +1,8 @@
 //! All that the controllers of one scope share: the client, the objects last seen, who is to be looked at again and when.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
@@ -28,7 +28,7 @@ use crate::domain::resource::ResourceKey;
 pub enum Scope {
     /// In all namespaces.
     All,
-    /// In this one. Every reference stays within its namespace, so several are watched side by side.
+    /// In this one. Several are watched side by side; only a reference to a source leads from one into another.
     Namespace(String),
 }
 
@@ -69,12 +69,21 @@ pub struct Process {
     pub fingerprints: Fingerprints,
     /// When the next refresh of a counter may be written, over all objects.
     pub next_refresh: Mutex<Timestamp>,
+    /// The fleets at work, one for each scope.
+    pub fleets: Mutex<Vec<Weak<Fleet>>>,
+}
+
+impl Process {
+    /// The fleets at work.
+    fn fleets(&self) -> Vec<Arc<Fleet>> {
+        self.fleets.lock().expect("no holder panics").iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// The controllers' shared ground within one scope.
 pub struct Fleet {
     /// What outlives this fleet.
-    pub process: std::sync::Arc<Process>,
+    pub process: Arc<Process>,
     /// The API server's client.
     pub client: Client,
     /// Where resources are watched.
@@ -119,21 +128,42 @@ impl Fleet {
         self.context().clock.now()
     }
 
-    /// Has the subscriptions looked at whose source or consumer is `key`, since that changed; and those of its namespace that
+    /// Has the subscriptions looked at whose source or consumer is `key`, since that changed, wherever they are; and those that
     /// cannot be read, for nobody knows what they name.
     pub fn wake_subscriptions(&self, of: Reference, key: &ResourceKey) {
+        match of {
+            Reference::Source => self.process.fleets().iter().for_each(|fleet| fleet.wake_own(of, key)),
+            Reference::Consumer => self.wake_own(of, key),
+        }
+    }
+
+    fn wake_own(&self, of: Reference, key: &ResourceKey) {
         for subscription in self.subscriptions.all() {
-            let spec = &subscription.spec;
+            let own = key_of(&subscription);
             let named = match of {
-                Reference::Source => &spec.source_ref,
-                Reference::Consumer => &spec.consumer_ref,
+                Reference::Source => subscription.spec.source_ref.key(&own.namespace),
+                Reference::Consumer => ResourceKey::new(&own.namespace, subscription.spec.consumer_ref.name.as_str()),
             };
-            if subscription.namespace().as_ref() == Some(&key.namespace) && named.name.as_str() == key.name {
-                self.subscriptions.wake(key_of(&subscription));
+            if named == *key {
+                self.subscriptions.wake(own);
             }
         }
-        let unreadable = self.subscriptions.unreadable().into_iter().filter(|other| other.namespace == key.namespace);
-        unreadable.for_each(|other| self.subscriptions.wake(other));
+        let may_name = |other: &ResourceKey| of == Reference::Source || other.namespace == key.namespace;
+        self.subscriptions.unreadable().into_iter().filter(may_name).for_each(|other| self.subscriptions.wake(other));
+    }
+
+    /// A source of whatever namespace is watched, if it is there.
+    pub fn source(&self, key: &ResourceKey) -> Option<Arc<DeserializeGuard<CprSource>>> {
+        self.watching(key).and_then(|fleet| fleet.sources.get(key))
+    }
+
+    /// Whether a source's absence means that it is not there: its namespace was listed, or nobody watches it.
+    pub fn has_listed_sources_of(&self, key: &ResourceKey) -> bool {
+        self.watching(key).is_none_or(|fleet| fleet.sources.is_listed())
+    }
+
+    fn watching(&self, key: &ResourceKey) -> Option<Arc<Fleet>> {
+        self.process.fleets().into_iter().find(|fleet| fleet.scope.contains(key))
     }
 }
 
@@ -202,7 +232,7 @@ impl<K: Kind> View<K> {
     }
 
     /// The object, if it is there.
-    pub fn get(&self, key: &ResourceKey) -> Option<std::sync::Arc<DeserializeGuard<K>>> {
+    pub fn get(&self, key: &ResourceKey) -> Option<Arc<DeserializeGuard<K>>> {
         self.objects.get(&object_ref(key))
     }
 

@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::domain::resource::ResourceKey;
+
 /// A controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Controller {
@@ -36,6 +38,12 @@ pub struct Lease {
     name: String,
 }
 
+/// A source, as `namespace/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Source {
+    source: String,
+}
+
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Result {
@@ -59,6 +67,7 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     leading: Family<Lease, Gauge>,
     status_writes: Family<Controller, Counter>,
+    grants: Family<Source, Gauge>,
 }
 
 impl Default for Metrics {
@@ -75,6 +84,7 @@ impl Default for Metrics {
             requests: Family::default(),
             leading: Family::default(),
             status_writes: Family::default(),
+            grants: Family::default(),
         }
     }
 }
@@ -93,6 +103,17 @@ impl Metrics {
         let leading = "Whether this process reconciles: 1, else 0";
         registry.register("leader_election_master_status", leading, self.leading.clone());
         registry.register("cpr_operator_status_writes", "Writes of a status", self.status_writes.clone());
+        registry.register("cpr_operator_grants", "Namespaces that a source grants something", self.grants.clone());
+    }
+
+    /// Says how many namespaces a source grants something.
+    pub fn set_grants(&self, source: &ResourceKey, count: usize) {
+        self.grants.get_or_create(&Source { source: source.to_string() }).set(count as i64);
+    }
+
+    /// Forgets a source.
+    pub fn forget_source(&self, source: &ResourceKey) {
+        self.grants.remove(&Source { source: source.to_string() });
     }
 
     /// Says how many reconciles of a controller may run at the same time.

@@ -105,6 +105,7 @@ pub async fn run(context: Context, cluster: ClusterConfig, stop: CancellationTok
         context,
         fingerprints: Fingerprints::new(),
         next_refresh: Mutex::new(Timestamp::UNIX_EPOCH),
+        fleets: Mutex::default(),
     });
     let work = |end| reconcile(Arc::clone(&process), client.clone(), identity.clone(), end);
     leader::run(election, stop, |change| tell(&metrics, &lease, change), work).await;
@@ -174,8 +175,10 @@ fn tell(metrics: &Metrics, lease: &str, change: &Change) {
 /// Runs all controllers until `stop`, then until what is under way is finished.
 async fn reconcile(process: Arc<Process>, client: Client, identity: String, stop: CancellationToken) {
     let scopes = Scope::of(&process.context.settings.namespaces);
-    let fleets =
-        scopes.into_iter().map(|scope| sail(Arc::clone(&process), client.clone(), scope, &identity, stop.clone()));
+    let fitted: Vec<_> = scopes.into_iter().map(|scope| fit_out(&process, &client, scope, &identity)).collect();
+    // All are known to each other before the first one looks for a source of another namespace.
+    *process.fleets.lock().expect("no holder panics") = fitted.iter().map(|(fleet, _)| Arc::downgrade(fleet)).collect();
+    let fleets = fitted.into_iter().map(|(fleet, inlets)| sail(fleet, inlets, stop.clone()));
     future::join_all(fleets.collect::<Vec<_>>()).await;
 }
 
@@ -191,13 +194,19 @@ fn view<K: Kind>() -> (View<K>, Inlet<K>) {
     (View::new(reader, wake), Inlet { writer, woken })
 }
 
-async fn sail(process: Arc<Process>, client: Client, scope: Scope, identity: &str, stop: CancellationToken) {
+type Inlets = (Inlet<CprSource>, Inlet<ConsumerSystem>, Inlet<CprSubscription>);
+
+fn fit_out(process: &Arc<Process>, client: &Client, scope: Scope, identity: &str) -> (Arc<Fleet>, Inlets) {
     let (sources, sources_in) = view::<CprSource>();
     let (consumers, consumers_in) = view::<ConsumerSystem>();
     let (subscriptions, subscriptions_in) = view::<CprSubscription>();
     let announcer = Announcer::new(client.clone(), identity);
-    let counts = Counts::default();
-    let fleet = Arc::new(Fleet { process, client, scope, announcer, sources, consumers, subscriptions, counts });
+    let (process, client, counts) = (Arc::clone(process), client.clone(), Counts::default());
+    let fleet = Fleet { process, client, scope, announcer, sources, consumers, subscriptions, counts };
+    (Arc::new(fleet), (sources_in, consumers_in, subscriptions_in))
+}
+
+async fn sail(fleet: Arc<Fleet>, (sources_in, consumers_in, subscriptions_in): Inlets, stop: CancellationToken) {
     tokio::join!(
         tend(&fleet, sources_in, &stop),
         tend(&fleet, consumers_in, &stop),

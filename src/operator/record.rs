@@ -36,6 +36,8 @@ pub struct Given {
     pub bases: Vec<String>,
     /// Field groups.
     pub groups: GroupSet,
+    /// What other namespaces may have, one line for each.
+    pub grants: Vec<String>,
 }
 
 impl Configured {
@@ -73,6 +75,7 @@ impl Given {
             purposes: vec![c.purpose.clone()],
             bases: c.legal_bases.clone(),
             groups: c.granted,
+            grants: Vec::new(),
         })
     }
 }
@@ -90,9 +93,9 @@ pub async fn configuration(
     given: Given,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Given { purposes, bases, groups } = given;
+    let Given { purposes, bases, groups, grants } = given;
     let entry = Entry::configuration(now, configured.resource(), purposes, bases, groups);
-    Ok(audit::record(conn, &store.keys, &[entry]).await?)
+    Ok(audit::record(conn, &store.keys, &[Entry { grants, ..entry }]).await?)
 }
 
 /// Records that a subscription's life began.

@@ -1,5 +1,6 @@
 //! The process's settings as plain data, one file per section. `config/default.toml` explains every key.
 
+pub mod admin;
 pub mod delivery;
 pub mod http;
 pub mod ingest;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub network: network::NetworkSettings,
     /// How long things are kept.
     pub retention: retention::RetentionSettings,
+    /// Where commands reach the process.
+    pub admin: admin::AdminSettings,
     /// Where probes and metrics are served.
     pub http: http::HttpSettings,
     /// How is logged.

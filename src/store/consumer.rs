@@ -143,6 +143,12 @@ pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<ConsumerR
     row.map(ConsumerRow::try_from).transpose()
 }
 
+/// One consumer by its id.
+pub async fn get(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerRow>, Error> {
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM consumer WHERE id = ?").bind(id).fetch_optional(conn).await?;
+    row.map(ConsumerRow::try_from).transpose()
+}
+
 /// All consumers, ended ones too.
 pub async fn all(conn: &mut Conn) -> Result<Vec<ConsumerRow>, Error> {
     let rows: Vec<Row> = sqlx::query_as("SELECT * FROM consumer ORDER BY id").fetch_all(conn).await?;

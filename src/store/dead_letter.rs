@@ -1,10 +1,240 @@
 //! Dead letters: what was given up, visible until somebody decides.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::route::Route;
+use super::job::JobId;
+use super::route::{Replay, Route};
 use super::rows::{Column, batch, count as unsigned};
-use super::{Conn, ConsumerId, Error};
+use super::{Conn, ConsumerId, Error, replay};
+use crate::domain::event_type::EventType;
+use crate::domain::pairwise::{EventId, RecordId};
+
+/// A dead letter as people see it: never content.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Letter {
+    /// Id.
+    pub id: i64,
+    /// The number of the route; of a range the first.
+    pub seq: i64,
+    /// The same; of a range the last.
+    pub to_seq: i64,
+    /// How many deliveries it stands for; more than one only of a range.
+    pub count: u64,
+    /// What was given up; none of a range.
+    pub given_up: Option<About>,
+    /// When the event was committed; of a range the oldest.
+    pub at: Timestamp,
+    /// When it was given up.
+    pub given_up_at: Timestamp,
+    /// Requests that were made.
+    pub attempts: u32,
+    /// Class of the last error.
+    pub class: String,
+}
+
+/// What a single dead letter was to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct About {
+    /// As what.
+    pub type_: EventType,
+    /// The event's random id; with `type_` and the number of `replay` it gives the delivery's id.
+    pub event: EventId,
+    /// The person; none for events without one.
+    pub record: Option<RecordId>,
+    /// Whether it was asked for, and what it repeats.
+    pub replay: Option<Replay>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    seq: i64,
+    to_seq: i64,
+    count: i64,
+    event_id: Option<Vec<u8>>,
+    record: Option<Vec<u8>>,
+    type_: Option<String>,
+    at: i64,
+    given_up_at: i64,
+    attempts: i64,
+    class: String,
+    replay: Option<i64>,
+    of_seq: Option<i64>,
+    of_replay: Option<i64>,
+}
+
+impl TryFrom<Row> for Letter {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let given_up = match (&row.event_id, &row.type_) {
+            (Some(event), Some(type_)) => Some(About {
+                type_: Column("dead_letter", "type").parse(type_)?,
+                event: Column("dead_letter", "event_id").event(event)?,
+                record: row.record.as_deref().map(|r| Column("dead_letter", "record").record(r)).transpose()?,
+                replay: Replay::of_columns(row.replay, row.of_seq, row.of_replay),
+            }),
+            _ => None,
+        };
+        Ok(Self {
+            id: row.id,
+            seq: row.seq,
+            to_seq: row.to_seq,
+            count: unsigned(row.count),
+            given_up,
+            at: Column("dead_letter", "at").time(row.at)?,
+            given_up_at: Column("dead_letter", "given_up_at").time(row.given_up_at)?,
+            attempts: Column("dead_letter", "attempts").number(row.attempts)?,
+            class: row.class,
+        })
+    }
+}
+
+/// The columns of [`Row`]; the table and a condition follow.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.id, r.seq, r.to_seq, r.count, r.event_id, r.record, r.type AS type_, r.at, r.given_up_at, r.attempts,
+                    r.class, r.replay, r.of_seq, r.of_replay
+             FROM dead_letter r WHERE ",
+            $condition
+        )
+    };
+}
+
+/// A consumer's dead letters whose number is above `after`, in the order of numbers, a range before a single one, at most
+/// `limit`. The next page begins after the last number of this one.
+pub async fn list(conn: &mut Conn, consumer: ConsumerId, after: i64, limit: u32) -> Result<Vec<Letter>, Error> {
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("r.consumer = ? AND r.seq > ? ORDER BY r.seq, r.event IS NOT NULL LIMIT ?"))
+            .bind(consumer)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(Letter::try_from).collect()
+}
+
+/// Those of the ids that are dead letters of the consumer.
+pub async fn get(conn: &mut Conn, consumer: ConsumerId, ids: &[i64]) -> Result<Vec<Letter>, Error> {
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("r.id IN (SELECT value FROM json_each(?)) AND r.consumer = ? ORDER BY r.seq"))
+            .bind(batch("dead_letter", ids)?)
+            .bind(consumer)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(Letter::try_from).collect()
+}
+
+/// Deletes dead letters. How many deliveries they stood for.
+pub async fn delete(conn: &mut Conn, consumer: ConsumerId, ids: &[i64]) -> Result<u64, Error> {
+    let counts: Vec<i64> = sqlx::query_scalar(
+        "DELETE FROM dead_letter WHERE id IN (SELECT value FROM json_each(?)) AND consumer = ? RETURNING count",
+    )
+    .bind(batch("dead_letter", ids)?)
+    .bind(consumer)
+    .fetch_all(conn)
+    .await?;
+    Ok(counts.into_iter().map(unsigned).sum())
+}
+
+/// The highest id of a consumer's dead letters; 0 where there is none.
+pub async fn highest(conn: &mut Conn, consumer: ConsumerId) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM dead_letter WHERE consumer = ?")
+        .bind(consumer)
+        .fetch_one(conn)
+        .await?)
+}
+
+/// Of how many persons a consumer's dead letters tell; ranges do not say.
+pub async fn persons(conn: &mut Conn, consumer: ConsumerId) -> Result<u64, Error> {
+    let found: i64 = sqlx::query_scalar("SELECT count(DISTINCT record) FROM dead_letter WHERE consumer = ?")
+        .bind(consumer)
+        .fetch_one(conn)
+        .await?;
+    Ok(unsigned(found))
+}
+
+/// Sends single dead letters once more, asked for by the job `replay`, in the order given: an event that is gone is put back
+/// under its number, each gets a new route, and the letter goes. How many; those stay whose person or source is gone.
+pub async fn retry(conn: &mut Conn, replay: JobId, ids: &[i64], now: Timestamp) -> Result<u64, Error> {
+    let fit: Vec<i64> = sqlx::query_scalar(
+        "SELECT d.id FROM json_each(?) j CROSS JOIN dead_letter d ON d.id = j.value
+         WHERE d.event IS NOT NULL AND EXISTS (SELECT 1 FROM source s WHERE s.id = d.source)
+           AND (d.record IS NULL AND d.detail IS NOT NULL
+                OR d.snapshot IS NOT NULL
+                   AND EXISTS (SELECT 1 FROM person p WHERE p.record = d.record)
+                   AND NOT EXISTS (SELECT 1 FROM person p WHERE p.record = d.record AND p.leaving = 1))
+         ORDER BY j.key",
+    )
+    .bind(batch("dead_letter", ids)?)
+    .fetch_all(&mut *conn)
+    .await?;
+    let list = batch("dead_letter", &fit)?;
+    sqlx::query(
+        "INSERT INTO event (seq, id, record, source, type, at, detail, snapshot, audit_period, audit_person, audit_number)
+         SELECT d.event, d.event_id, d.record, d.source, d.type, d.at, d.detail, d.snapshot, d.audit_period,
+                d.audit_person, d.audit_number
+         FROM json_each(?) j CROSS JOIN dead_letter d ON d.id = j.value WHERE true
+         ON CONFLICT (seq) DO NOTHING",
+    )
+    .bind(&list)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query(
+        "INSERT INTO route (consumer, shard, event, record, type, subscriptions, at, replay, of_seq, of_replay)
+         SELECT d.consumer, d.shard, d.event, d.record, d.type, d.subscriptions, ?1, ?2, coalesce(d.of_seq, d.seq),
+                iif(d.of_seq IS NULL, d.replay, d.of_replay)
+         FROM json_each(?3) j CROSS JOIN dead_letter d ON d.id = j.value ORDER BY j.key",
+    )
+    .bind(now.as_millisecond())
+    .bind(replay)
+    .bind(&list)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("DELETE FROM dead_letter WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(list)
+        .execute(conn)
+        .await?;
+    Ok(fit.len() as u64)
+}
+
+/// Sends what is left of a range once more, at most `limit` deliveries of it; the range shrinks by them, and goes when nothing
+/// of it is left. How many were sent, and how many turned out to be gone.
+pub async fn retry_range(
+    conn: &mut Conn,
+    job: JobId,
+    consumer: ConsumerId,
+    letter: &Letter,
+    (limit, now): (u32, Timestamp),
+) -> Result<(u64, u64), Error> {
+    let seqs: Vec<i64> = sqlx::query_scalar(
+        "SELECT r.seq FROM route r CROSS JOIN attempt a ON a.consumer = r.consumer AND a.seq = r.seq
+         WHERE r.consumer = ? AND r.seq BETWEEN ? AND ? AND a.outcome = 'DeadLettered' AND a.class = 'Expired'
+         ORDER BY r.seq LIMIT ?",
+    )
+    .bind(consumer)
+    .bind(letter.seq)
+    .bind(letter.to_seq)
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    let found = seqs.len() as u64;
+    let sent = replay::repeat(&mut *conn, job, &seqs, now).await?;
+    let (left, last) = (letter.count.saturating_sub(found), seqs.last().copied().unwrap_or(letter.to_seq));
+    if found < u64::from(limit) {
+        delete(conn, consumer, &[letter.id]).await?;
+        return Ok((sent, found - sent + left));
+    }
+    sqlx::query("UPDATE dead_letter SET seq = ?, count = ? WHERE id = ?")
+        .bind(last + 1)
+        .bind(i64::try_from(left).unwrap_or(i64::MAX))
+        .bind(letter.id)
+        .execute(conn)
+        .await?;
+    Ok((sent, found - sent))
+}
 
 /// A delivery to give up.
 pub struct GivenUp<'a> {
@@ -24,11 +254,13 @@ pub async fn insert(conn: &mut Conn, letters: &[GivenUp<'_>], now: Timestamp) ->
     let values = letters.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
     sqlx::query(
         "INSERT INTO dead_letter (consumer, seq, to_seq, count, shard, event, event_id, source, record, type,
-                                  subscriptions, at, given_up_at, attempts, class, snapshot)
-         SELECT value ->> 0, value ->> 1, value ->> 1, 1, value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5,
-                unhex(value ->> 6), value ->> 7, value ->> 8, value ->> 9, ?, value ->> 10, value ->> 11,
-                (SELECT snapshot FROM event WHERE seq = value ->> 3)
-         FROM json_each(?)",
+                                  subscriptions, at, given_up_at, attempts, class, replay, of_seq, of_replay, snapshot,
+                                  detail, audit_period, audit_person, audit_number)
+         SELECT j.value ->> 0, j.value ->> 1, j.value ->> 1, 1, j.value ->> 2, j.value ->> 3, unhex(j.value ->> 4),
+                j.value ->> 5, unhex(j.value ->> 6), j.value ->> 7, j.value ->> 8, j.value ->> 9, ?, j.value ->> 10,
+                j.value ->> 11, j.value ->> 12, j.value ->> 13, j.value ->> 14, e.snapshot, e.detail, e.audit_period,
+                e.audit_person, e.audit_number
+         FROM json_each(?) j LEFT JOIN event e ON e.seq = j.value ->> 3",
     )
     .bind(now.as_millisecond())
     .bind(batch("dead_letter", &values)?)
@@ -38,11 +270,29 @@ pub async fn insert(conn: &mut Conn, letters: &[GivenUp<'_>], now: Timestamp) ->
 }
 
 /// A letter as an element of the batch.
-type Value<'a> = (ConsumerId, i64, u8, i64, String, i64, Option<String>, &'static str, String, i64, u32, &'a str);
+#[derive(Serialize)]
+struct Value<'a>(
+    ConsumerId,
+    i64,
+    u8,
+    i64,
+    String,
+    i64,
+    Option<String>,
+    &'static str,
+    String,
+    i64,
+    u32,
+    &'a str,
+    Option<JobId>,
+    Option<i64>,
+    Option<JobId>,
+);
 
 fn value<'a>(letter: &GivenUp<'a>) -> Result<Value<'a>, Error> {
     let route = letter.route;
-    Ok((
+    let first = route.replay.and_then(|replay| replay.of);
+    Ok(Value(
         route.consumer,
         route.seq,
         route.shard,
@@ -52,9 +302,12 @@ fn value<'a>(letter: &GivenUp<'a>) -> Result<Value<'a>, Error> {
         route.record.map(|record| hex::encode(record.0)),
         route.type_.name(),
         Column("dead_letter", "subscriptions").to_json(&route.subscriptions)?,
-        route.at.as_millisecond(),
+        route.event_at.as_millisecond(),
         letter.attempts,
         letter.class,
+        route.replay.map(|replay| replay.number),
+        first.map(|first| first.seq),
+        first.and_then(|first| first.replay),
     ))
 }
 

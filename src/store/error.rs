@@ -21,6 +21,16 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
+    /// A database file could not be opened.
+    #[error("{path} cannot be opened as a database: {source}. {advice}")]
+    Unusable {
+        /// File.
+        path: String,
+        /// Cause.
+        source: sqlx::Error,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A stored value is not what its column promises.
     #[error("column {table}.{column} holds a value that cannot be read")]
     Unreadable {
@@ -94,5 +104,23 @@ impl Error {
 /// Whether an extended SQLite result code is one of SQLITE_BUSY.
 fn is_busy(code: &str) -> bool {
     const SQLITE_BUSY: u32 = 5;
-    code.parse::<u32>().is_ok_and(|code| code & 0xff == SQLITE_BUSY)
+    primary(code) == Some(SQLITE_BUSY)
+}
+
+/// The primary code of an extended SQLite result code.
+fn primary(code: &str) -> Option<u32> {
+    code.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+/// What to do about a database file that could not be opened, by SQLite's result code.
+pub(super) fn advice(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.and_then(|code| primary(&code)) {
+        Some(5 | 6) => "Another program holds it: end that, for nothing but this program may write there",
+        Some(8 | 14) => "Give this program the right to write to the file and its folder",
+        Some(10) => "The disk does not read or write: check it and its free space",
+        Some(11 | 26) => "The file is damaged: restore it, and what lies beside it, from one backup",
+        Some(13) => "The disk is full: make room",
+        _ => "Check the file, its folder and the disk",
+    }
 }

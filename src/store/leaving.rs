@@ -59,14 +59,15 @@ pub async fn delete_partly(conn: &mut Conn) -> Result<u64, Error> {
     Ok(deleted.rows_affected())
 }
 
-/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, requests, what is parked, routes
-/// and events, and the copies of sealed content in dead letters. How many person rows.
+/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, doubts, requests and jobs, what is
+/// parked, routes and events, and the copies of sealed content in dead letters. How many person rows.
 pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error> {
     let list = hexes(records);
     for statement in [
         "DELETE FROM told WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM missed WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM unread WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM doubt WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM request WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM parked WHERE (consumer, record) IN (
              SELECT c.id, unhex(j.value) FROM json_each(?) j CROSS JOIN consumer c)",
@@ -74,7 +75,9 @@ pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error>
              SELECT r.seq FROM json_each(?) j CROSS JOIN consumer c
              CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value))",
         "DELETE FROM event WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "UPDATE dead_letter SET snapshot = NULL WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM job WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "UPDATE dead_letter SET snapshot = NULL, audit_period = NULL, audit_person = NULL, audit_number = NULL
+         WHERE record IN (SELECT unhex(value) FROM json_each(?))",
     ] {
         sqlx::query(statement).bind(&list).execute(&mut *conn).await?;
     }

@@ -120,13 +120,15 @@ pub async fn delete_consumer(conn: &mut Conn, id: ConsumerId) -> Result<bool, Er
     Ok(true)
 }
 
-/// Deletes an ended source's row with its cursor, after its notices and its persons that could not be read. Its persons and
+/// Deletes an ended source's row with its cursor, after its notices, its persons that could not be read and its doubts. Its persons and
 /// subscriptions went before. Whether it is gone; call again while it is not.
 pub async fn delete_source(conn: &mut Conn, id: SourceId) -> Result<bool, Error> {
     for statement in [
         "DELETE FROM notice WHERE (source, import, event_id) IN
              (SELECT source, import, event_id FROM notice WHERE source = ? LIMIT ?)",
         "DELETE FROM unread WHERE (record, source) IN (SELECT record, source FROM unread WHERE source = ? LIMIT ?)",
+        "DELETE FROM doubt WHERE (record, source, kind) IN
+             (SELECT record, source, kind FROM doubt WHERE source = ? LIMIT ?)",
     ] {
         if delete_some(&mut *conn, statement, id).await? == u64::from(BATCH) {
             return Ok(false);

@@ -3,11 +3,37 @@
 use jiff::Timestamp;
 
 use super::event::Detail;
+use super::job::JobId;
 use super::keys::AuditReferences;
 use super::rows::Column;
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
+
+/// That a delivery was asked for: by replay, resync or the retry of a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// The number of the job that asked for it.
+    pub number: JobId,
+    /// The delivery that it repeats; none for a snapshot that was asked for, which repeats nothing.
+    pub of: Option<First>,
+}
+
+/// The first delivery of an event to a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct First {
+    /// Its number, which stays the `sequence` on the wire.
+    pub seq: i64,
+    /// The job that asked for it, if one did.
+    pub replay: Option<JobId>,
+}
+
+impl Replay {
+    /// From the columns `replay`, `of_seq` and `of_replay`.
+    pub(super) fn of_columns(replay: Option<i64>, of_seq: Option<i64>, of_replay: Option<i64>) -> Option<Self> {
+        Some(Self { number: replay?, of: of_seq.map(|seq| First { seq, replay: of_replay }) })
+    }
+}
 
 /// A route with its event.
 #[derive(Clone, Debug)]
@@ -24,6 +50,10 @@ pub struct Route {
     pub subscriptions: Vec<SubscriptionId>,
     /// When it was committed.
     pub at: Timestamp,
+    /// When its event was; earlier than the route where the delivery was asked for again.
+    pub event_at: Timestamp,
+    /// For whom it was asked for; none for what is told once, as it happens.
+    pub replay: Option<Replay>,
     /// The event's random id.
     pub event: EventId,
     /// The event's row.
@@ -38,8 +68,13 @@ pub struct Route {
     pub detail: Option<Detail>,
     /// The person's references for the audit record.
     pub audit: Option<AuditReferences>,
-    /// Whether name and address are protected now, in any source's row; none where no row is stored, which counts as protected.
-    pub protected: Option<bool>,
+}
+
+impl Route {
+    /// The `sequence` on the wire: that of the first delivery, where this repeats one.
+    pub fn sequence(&self) -> i64 {
+        self.replay.and_then(|replay| replay.of).map_or(self.seq, |first| first.seq)
+    }
 }
 
 /// The columns of [`Row`] and where they come from; a condition and order follow.
@@ -47,8 +82,7 @@ macro_rules! select {
     ($condition:literal) => {
         concat!(
             "SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, r.record, r.type AS type_, r.subscriptions, r.at,
-                    e.id AS event, e.source, e.detail, e.snapshot, e.audit_period, e.audit_person, e.audit_number,
-                    (SELECT max(p.protected) FROM person p WHERE p.record = r.record) AS protected
+                    r.replay, r.of_seq, r.of_replay, e.at AS event_at, e.id AS event, e.source, e.detail, e.snapshot, e.audit_period, e.audit_person, e.audit_number
              FROM route r JOIN event e ON e.seq = r.event WHERE ",
             $condition
         )
@@ -65,6 +99,10 @@ struct Row {
     type_: String,
     subscriptions: String,
     at: i64,
+    replay: Option<i64>,
+    of_seq: Option<i64>,
+    of_replay: Option<i64>,
+    event_at: i64,
     event: Vec<u8>,
     source: i64,
     detail: Option<String>,
@@ -72,7 +110,6 @@ struct Row {
     audit_period: Option<String>,
     audit_person: Option<Vec<u8>>,
     audit_number: Option<Vec<u8>>,
-    protected: Option<i64>,
 }
 
 impl TryFrom<Row> for Route {
@@ -86,6 +123,8 @@ impl TryFrom<Row> for Route {
             type_: Column("route", "type").parse(&row.type_)?,
             subscriptions: Column("route", "subscriptions").json(&row.subscriptions)?,
             at: Column("route", "at").time(row.at)?,
+            event_at: Column("event", "at").time(row.event_at)?,
+            replay: Replay::of_columns(row.replay, row.of_seq, row.of_replay),
             event: Column("event", "id").event(&row.event)?,
             event_seq: row.event_seq,
             source: row.source,
@@ -97,7 +136,6 @@ impl TryFrom<Row> for Route {
                 person,
                 number: row.audit_number,
             }),
-            protected: row.protected.map(|protected| protected != 0),
         })
     }
 }

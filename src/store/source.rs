@@ -42,6 +42,10 @@ pub struct SourceState {
     pub lookup_by_person_id: Option<bool>,
     /// Persons that waited three times and are tried again later.
     pub unread: u64,
+    /// Persons who are kept apart from another entry that claims the same number.
+    pub apart: u64,
+    /// Persons whom we hold and whom the register does not know any more.
+    pub vanished: u64,
 }
 
 /// Outcome of a conversation with the register.
@@ -71,7 +75,7 @@ pub struct SchemaState {
 /// How the event feed does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeedState {
-    /// `Healthy`, or `Gap`, `Backwards`, `Stale`, `UnfinishedImport`, `Shrunk`, `PersonsUnread`, `Disconnected`.
+    /// `Healthy`, or `Gap`, `Backwards`, `Stale`, `UnfinishedImport`, `Shrunk`, `PersonsUnread`, `IdentitiesDoubtful`, `PersonsVanished`, `Disconnected`.
     pub reason: String,
     /// For people.
     pub message: String,

@@ -11,6 +11,7 @@ const LINES: &[&[&str]] = &[
     &["audit"],
     &["ingest", "delivery", "erasure", "lookup"],
     &["operator"],
+    &["admin"],
     &["cli"],
 ];
 
@@ -99,6 +100,7 @@ fn arrows_point_down() {
 #[test]
 fn the_rule_itself_refuses_what_it_should() {
     assert!(may_use("ingest", "store") && may_use("operator", "delivery") && may_use("cli", "simulate"));
+    assert!(may_use("admin", "operator") && !may_use("operator", "admin"));
     assert!(!may_use("ingest", "delivery") && !may_use("store", "audit") && !may_use("domain", "settings"));
     assert!(!may_use("simulate", "domain") && !may_use("store", "runtime") && !may_use("delivery", "simulate"));
 }

@@ -1,11 +1,13 @@
 //! Everything that needs more than one module: one binary, each test with files, ports and a namespace of its own.
 
+mod admin;
 mod ingest;
 mod journeys;
 mod layers;
 mod operator;
 mod program;
 mod published;
+mod receivers;
 mod store;
 mod support;
 mod upstream;

@@ -31,7 +31,7 @@ fn the_version_names_the_commit() {
 #[test]
 fn help_says_what_each_command_and_flag_does() {
     let said = text(&program(&["--help"]).output().unwrap());
-    for command in ["all", "crds", "settings", "simulate", "demo"] {
+    for command in ["all", "consumer", "crds", "doctor", "report", "settings", "simulate", "demo"] {
         let line = said.lines().find(|line| line.trim_start().starts_with(command));
         assert!(line.is_some_and(|line| line.split_whitespace().count() > 4), "{command} in\n{said}");
     }
@@ -71,4 +71,52 @@ fn a_key_that_is_not_known_is_refused_wherever_it_stands() {
 fn a_filter_of_logs_that_cannot_be_read_is_named() {
     let said = refusal(&["--set", "log.filter=cpr_operator=loud"], &[("RUST_LOG", "cpr_operator=loud")]);
     assert!(said.contains("loud"), "{said}");
+}
+
+#[test]
+fn every_way_to_get_settings_wrong_is_named_and_repeats_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("some.toml");
+    let path = file.to_str().unwrap().to_owned();
+    for (content, words) in [
+        (&b"[operator\n"[..], &["some.toml"][..]),
+        (b"operator = 3\n", &["operator"]),
+        (b"[operator]\nconcurrency = \"many\"\n", &["concurrency"]),
+        (b"[operator]\nconcurrency = -1\n", &["concurrency"]),
+        (b"[operator]\nconcurrency = 1.5\n", &["concurrency"]),
+        (b"[operator]\nconcurrency = 1\nconcurrency = 2\n", &["some.toml", "concurrency"]),
+        (b"[operator]\nconcurrency = 99999999999999999999\n", &["some.toml"]),
+        (b"[delivery]\nflush_interval = \"soon\"\n", &["flush_interval"]),
+        (b"[delivery]\nflush_interval = \"-1s\"\n", &["flush_interval"]),
+        (b"[delivery]\nflush_interval = \"100years\"\n", &["delivery.flush_interval", "must be from"]),
+        (b"[network]\nallowed_networks = [\"10.0.0.0/99\"]\n", &["allowed_networks"]),
+        (b"[network]\nallowed_networks = \"10.0.0.0/8\"\n", &["allowed_networks"]),
+        (b"[http]\nlisten = \"nowhere\"\n", &["listen"]),
+        (b"[store]\nreaders = 0\n", &["store.readers", "must be from"]),
+        (b"[operator]\nlease_name = \"\"\n", &["operator.lease_name", "empty"]),
+        (b"[nonsense]\nx = 1\n", &["nonsense"]),
+        (b"\xff\xfe[operator]\n", &["some.toml"]),
+        (b"\x00\x00\x00", &["some.toml"]),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let said = refusal(&["--config", &path], &[]);
+        let shown = String::from_utf8_lossy(content);
+        assert!(words.iter().all(|word| said.contains(word)), "{shown:?}: {said}");
+        assert!(!said.contains("panicked"), "{shown:?}: {said}");
+    }
+    let missing = folder.path().join("missing.toml");
+    let said = refusal(&["--config", missing.to_str().unwrap()], &[]);
+    assert!(said.contains("missing.toml"), "{said}");
+    let said = refusal(&["--config", folder.path().to_str().unwrap()], &[]);
+    assert!(said.contains(folder.path().to_str().unwrap()), "{said}");
+    for pair in ["operator.concurrency", "=3", "operator.concurrency=", "operator=3", ""] {
+        let output = program(&["all", "--set", pair]).output().unwrap();
+        assert!(!output.status.success(), "{pair:?}: {}", text(&output));
+        assert!(!text(&output).contains("panicked"), "{pair:?}: {}", text(&output));
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("http.listen={}", taken.local_addr().unwrap());
+    let store = format!("store.path={}", folder.path().join("data").display());
+    let said = refusal(&["--set", &listen, "--set", &store, "--set", "operator.enabled=false"], &[]);
+    assert!(said.contains("http.listen"), "{said}");
 }

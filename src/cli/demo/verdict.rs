@@ -50,13 +50,16 @@ pub async fn judge(data: &Path, consumer: &Consumer, expected: &[&str]) -> anyho
             let routes = route::read(&mut conn, row.id, after, 1000).await?;
             let Some(last) = routes.last() else { break };
             after = last.seq;
-            committed.extend(routes.iter().map(|route| key.delivery_id(route.event, route.type_)));
+            let id = |route: &route::Route| {
+                key.replay_id(route.event, route.type_, route.replay.map(|replay| replay.number))
+            };
+            committed.extend(routes.iter().map(id));
         }
     }
     let received = consumer.received();
     let first = |one: &&Received| one.accepted && !one.duplicate && one.kind != "endpoint.verify";
     let arrived: HashSet<&str> = received.iter().filter(first).map(|one| one.id.as_str()).collect();
-    let waits: Vec<Duration> = received.iter().filter(first).filter_map(lateness).collect();
+    let waits: Vec<Duration> = received.iter().filter(first).filter(|one| !one.replayed).filter_map(lateness).collect();
     let report = consumer.report();
     Ok(Verdict {
         committed: committed.len(),

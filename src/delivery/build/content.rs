@@ -47,6 +47,9 @@ pub(super) fn data(
     }
     data.fields = detailed.then(|| groups(&snapshot.after, give, snapshot.on, facts));
     data.previous = previous(type_, snapshot, give, facts);
+    if let Some(reference) = joined(snapshot, facts) {
+        data.previous.get_or_insert_default().insert("reference".to_owned(), reference.into());
+    }
     (data, give)
 }
 
@@ -102,7 +105,22 @@ fn previous(type_: EventType, snapshot: &Snapshot, give: GroupSet, facts: &Facts
     (!give.is_empty()).then(|| groups(before, give, snapshot.before_on.unwrap_or(snapshot.on), facts))
 }
 
-/// Records of the persons that a snapshot tells of beside its own.
+/// How the consumer knows the entry that turned out to be the same person: only who has a claim on both is told. What an
+/// earlier attempt did not say is not said later.
+fn joined(snapshot: &Snapshot, facts: &Facts<'_>) -> Option<String> {
+    let record = snapshot.change.joined.filter(|record| facts.claimed.contains(record))?;
+    let said = facts.ceiling.is_none_or(|before| before.referred.contains(&record));
+    said.then(|| facts.key.reference(record))
+}
+
+/// Records of all persons that a snapshot tells of beside its own.
+pub fn named_records(snapshot: &Snapshot) -> Vec<RecordId> {
+    let mut named = related_records(&snapshot.after);
+    named.extend(snapshot.change.joined);
+    named
+}
+
+/// Records of the persons that a person's rows name.
 pub fn related_records(person: &Person) -> Vec<RecordId> {
     let mut related: Vec<&Related> = person.parents.iter().map(|row| &row.value.person).collect();
     related.extend(person.children.iter().map(|row| &row.value));

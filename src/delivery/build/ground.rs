@@ -6,9 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Disclosure, Facts};
+use crate::delivery::book::Authority;
 use crate::domain::compiled::{PayloadLevel, Subscription};
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::grant::{Allowance, Barred};
 use crate::domain::pairwise::RecordId;
 use crate::domain::protection::{Cut, Reach, Regard, Ruling};
 use crate::store::SubscriptionId;
@@ -26,6 +28,27 @@ pub(super) struct Ground {
     asked: GroupSet,
     pub(super) ruling: Ruling,
     pub(super) cut: Cut,
+}
+
+/// Whether anything of a source may be told the consumer.
+pub(super) enum Admitted<'a> {
+    /// It may, as far as this allows.
+    To(Allowance<'a>),
+    /// What the source grants is not known.
+    Unknown,
+    /// It may not.
+    Not(Barred),
+}
+
+/// Asks what the source of an event grants the consumer now, whatever its subscriptions were compiled to. An address that is
+/// not known bars nothing: then nothing is sent.
+pub(super) fn admit<'a>(authority: &'a Authority, facts: &Facts<'_>) -> Admitted<'a> {
+    let Some(allowance) = authority.allowance(&facts.consumer.key.namespace) else { return Admitted::Unknown };
+    let barred = match &facts.consumer.compiled {
+        Some(consumer) => allowance.admits(consumer.sector, &consumer.delivery.url).err(),
+        None => (allowance == Allowance::Nothing).then_some(Barred::NotGranted),
+    };
+    barred.map_or(Admitted::To(allowance), Admitted::Not)
 }
 
 /// Whether an event is told.
@@ -64,8 +87,10 @@ impl Standings {
         disclosure(self.0.iter().map(AsRef::as_ref), GroupSet::EMPTY)
     }
 
-    pub(super) fn judge(&self, route: &Route, protected: bool, facts: &Facts<'_>) -> Judged {
-        let live: Vec<_> = self.0.iter().filter_map(|row| Some((row, live(row, facts.now)?))).collect();
+    pub(super) fn judge(&self, route: &Route, protected: bool, allowance: Allowance<'_>, facts: &Facts<'_>) -> Judged {
+        // A subscription of the same name may have been made anew for another source.
+        let of_source = self.0.iter().filter(|row| row.source == route.source);
+        let live: Vec<_> = of_source.filter_map(|row| Some((row, live(row, facts.now)?))).collect();
         if live.is_empty() {
             return Judged::Withdrawn("SubscriptionEnded");
         }
@@ -73,9 +98,15 @@ impl Standings {
         if awake.is_empty() {
             return Judged::Held;
         }
+        let is_within = facts.snapshot.is_none_or(|snapshot| allowance.covers_any(&snapshot.places));
+        // That somebody is no longer covered may be told of whom nothing else may be.
+        if !is_within && route.type_ != EventType::ScopeLeft {
+            return Judged::Withdrawn("MunicipalityNotGranted");
+        }
+        let rights = Rights { allowance, is_within };
         let granted: Vec<Ground> = awake
             .into_iter()
-            .filter_map(|(row, compiled)| Ground::of(row, compiled, route.type_, protected, facts))
+            .filter_map(|(row, compiled)| Ground::of(row, compiled, route.type_, protected, rights, facts))
             .filter(|ground| route.type_.may_be_heard_with(ground.granted))
             .collect();
         if granted.is_empty() {
@@ -91,6 +122,20 @@ fn live(row: &SubscriptionRow, now: Timestamp) -> Option<&Subscription> {
     compiled.ends_at.is_none_or(|end| now < end).then_some(compiled)
 }
 
+/// What the source's grant leaves of one event.
+#[derive(Clone, Copy)]
+struct Rights<'a> {
+    allowance: Allowance<'a>,
+    /// Whether the person lived where the grant reaches.
+    is_within: bool,
+}
+
+impl Rights<'_> {
+    fn groups(self, groups: GroupSet) -> GroupSet {
+        if self.is_within { self.allowance.groups(groups) } else { GroupSet::EMPTY }
+    }
+}
+
 impl Ground {
     /// None where the consumer has no compiled form, or an earlier attempt did not name this subscription.
     fn of(
@@ -98,11 +143,12 @@ impl Ground {
         compiled: &Subscription,
         type_: EventType,
         protected: bool,
+        rights: Rights<'_>,
         facts: &Facts<'_>,
     ) -> Option<Self> {
         let consumer = facts.consumer.compiled.as_ref()?;
-        let mut level = compiled.level;
-        let mut granted = compiled.granted.intersection(consumer.fields);
+        let mut level = if rights.is_within { compiled.level } else { PayloadLevel::Reference };
+        let mut granted = rights.groups(compiled.granted.intersection(consumer.fields));
         let mut asked = asked(compiled, type_);
         if let Some(ceiling) = facts.ceiling {
             let before = ceiling.grounds.get(&row.id)?;
@@ -113,8 +159,8 @@ impl Ground {
         if level < PayloadLevel::Fields {
             asked = GroupSet::EMPTY;
         }
-        let regard =
-            Regard { sector: consumer.sector, protected_persons: consumer.protected_persons, reach: Reach::Area };
+        let protected_persons = rights.allowance.protected_persons(consumer.protected_persons);
+        let regard = Regard { sector: consumer.sector, protected_persons, reach: Reach::Area };
         let cut = regard.cut(asked, granted, protected);
         Some(Self { row: row.clone(), level, granted, asked, ruling: regard.rule(protected, type_), cut })
     }

@@ -14,11 +14,11 @@ use std::fmt;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use self::content::related_records;
+pub use self::content::{named_records, related_records};
 pub use self::ground::Ceiling;
-use self::ground::{Ground, Standings};
+use self::ground::{Admitted, Ground, Standings};
 use super::book::Book;
-use super::payload::{CloudEvent, Data, GroundSaid, Subject};
+use super::payload::{CloudEvent, Data, DeliveryId, GroundSaid, Subject};
 use super::queue::Turn;
 use crate::domain::change::Snapshot;
 use crate::domain::field_group::GroupSet;
@@ -53,7 +53,7 @@ pub enum Built {
     Delivery(Box<Delivery>),
     /// It may not go out any more.
     Withdrawn(Withdrawal),
-    /// Every subscription of it is suspended: it waits.
+    /// Every subscription of it is suspended, or what their source grants is not known: it waits.
     Held,
     /// Something of ours is missing.
     Unbuildable(&'static str),
@@ -95,7 +95,8 @@ pub struct Disclosure {
 pub struct Withdrawal {
     /// The delivery's id.
     pub id: String,
-    /// Why: `ConsumerEnded`, `SubscriptionEnded`, `NotGranted`, `Protected` or `Erased`.
+    /// Why: `ConsumerEnded`, `SubscriptionEnded`, `Protected`, `Erased`; `NotGranted`, and where a grant of another namespace
+    /// bars it `HostNotGranted`, `SectorNotGranted` or `MunicipalityNotGranted`.
     pub class: &'static str,
     /// For which purposes it would have been.
     pub disclosure: Disclosure,
@@ -103,49 +104,68 @@ pub struct Withdrawal {
 
 /// Builds one event for one consumer.
 pub fn build(turn: Turn, facts: &Facts<'_>) -> Built {
-    let id = facts.key.delivery_id(turn.route.event, turn.route.type_);
+    let id = DeliveryId::of(facts.key, &turn.route);
     let standings = Standings::of(&turn.route, facts);
-    let withdrawn = |class, disclosure| Built::Withdrawn(Withdrawal { id: id.clone(), class, disclosure });
+    let withdrawn = |class, disclosure| Built::Withdrawn(Withdrawal { id: id.id.clone(), class, disclosure });
     if facts.consumer.ended_at.is_some() {
         return withdrawn("ConsumerEnded", standings.disclosure());
     }
+    let Some(authority) = facts.book.sources.get(&turn.route.source) else { return Built::Unbuildable("source") };
+    let admitted = ground::admit(authority, facts);
     if let Some(detail) = &turn.route.detail {
-        return ended(turn.clone(), detail, id, &standings, facts);
+        return match admitted {
+            Admitted::To(_) => ended(turn.clone(), detail, id, &standings, facts),
+            Admitted::Unknown => Built::Held,
+            Admitted::Not(barred) => withdrawn(barred.reason(), standings.disclosure()),
+        };
     }
     let Some(snapshot) = facts.snapshot else { return withdrawn("Erased", standings.disclosure()) };
     let protected = facts.protected || facts.ceiling.is_some_and(|ceiling| ceiling.protected);
-    match standings.judge(&turn.route, protected, facts) {
+    let allowance = match admitted {
+        Admitted::To(allowance) => allowance,
+        Admitted::Unknown => return Built::Held,
+        Admitted::Not(barred) => return withdrawn(barred.reason(), standings.disclosure()),
+    };
+    match standings.judge(&turn.route, protected, allowance, facts) {
         ground::Judged::Told(grounds) => told(turn, snapshot, protected, &grounds, id, facts),
         ground::Judged::Held => Built::Held,
         ground::Judged::Withdrawn(class) => withdrawn(class, standings.disclosure()),
     }
 }
 
-fn told(turn: Turn, snapshot: &Snapshot, protected: bool, grounds: &[Ground], id: String, facts: &Facts<'_>) -> Built {
+fn told(
+    turn: Turn,
+    snapshot: &Snapshot,
+    protected: bool,
+    grounds: &[Ground],
+    id: DeliveryId,
+    facts: &Facts<'_>,
+) -> Built {
     let (Some(record), Some(source)) = (turn.route.record, source(&turn, facts)) else {
         return Built::Unbuildable("source");
     };
     let reference = facts.key.reference(record);
     let (data, groups) = content::data(turn.route.type_, snapshot, protected, grounds, facts);
-    let subject = Subject { reference: &reference, sequence: turn.route.seq, gap_before: turn.gap };
-    let event = CloudEvent::new(&id, &source, turn.route.type_, Some(subject), turn.route.at, data);
+    let subject = Subject { reference: &reference, sequence: turn.route.sequence(), gap_before: turn.gap };
+    let event = CloudEvent::new(&id, &source, turn.route.type_, Some(subject), turn.route.event_at, data);
     let body = event.into_bytes();
     let disclosure = ground::disclosure(grounds.iter().map(|g| g.row.as_ref()), groups);
-    let ceiling = Ceiling::of(grounds, protected, &related_records(&snapshot.after), facts);
-    Built::Delivery(Box::new(Delivery { turn, id, body, disclosure, ceiling }))
+    let ceiling = Ceiling::of(grounds, protected, &named_records(snapshot), facts);
+    Built::Delivery(Box::new(Delivery { turn, id: id.id, body, disclosure, ceiling }))
 }
 
-fn ended(turn: Turn, detail: &Detail, id: String, standings: &Standings, facts: &Facts<'_>) -> Built {
+fn ended(turn: Turn, detail: &Detail, id: DeliveryId, standings: &Standings, facts: &Facts<'_>) -> Built {
     let Detail::SubscriptionEnded { subscription, purpose, reason } = detail;
     let Some(source) = source(&turn, facts) else { return Built::Unbuildable("source") };
     let ground = GroundSaid { subscription: subscription.clone(), purpose: purpose.clone(), groups: None };
     let data = Data { grounds: vec![ground], reason: Some(format!("{reason:?}")), ..Data::default() };
-    let body = CloudEvent::new(&id, &source, turn.route.type_, None, turn.route.at, data).into_bytes();
+    let body = CloudEvent::new(&id, &source, turn.route.type_, None, turn.route.event_at, data).into_bytes();
     let mut disclosure = standings.disclosure();
     disclosure.purposes = vec![purpose.clone()];
-    Built::Delivery(Box::new(Delivery { turn, id, body, disclosure, ceiling: Ceiling::default() }))
+    Built::Delivery(Box::new(Delivery { turn, id: id.id, body, disclosure, ceiling: Ceiling::default() }))
 }
 
 fn source(turn: &Turn, facts: &Facts<'_>) -> Option<String> {
-    facts.book.sources.get(&turn.route.source).map(|key| format!("/{}/{}", key.namespace, key.name))
+    let key = &facts.book.sources.get(&turn.route.source)?.key;
+    Some(format!("/{}/{}", key.namespace, key.name))
 }

@@ -9,8 +9,10 @@ use jiff::civil::date;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::delivery::book::Authority;
 use crate::delivery::queue::testing::route;
 use crate::delivery::queue::{Key, Turn};
+use crate::delivery::tests::SCHEMAS;
 use crate::delivery::tests::world::{GRANTED, citizen, consumer, snapshot, subscription};
 use crate::domain::change::ScopeReason;
 use crate::domain::compiled::{Consumer, PayloadLevel, Subscription};
@@ -19,6 +21,7 @@ use crate::domain::event_type::{Class, EventType};
 use crate::domain::field_group::FieldGroup;
 use crate::domain::person::{Parent, ParentRole, Related, Row};
 use crate::domain::resource::{ProtectedPersons, ResourceKey, Sector};
+use crate::domain::testing::complete;
 use crate::store::subscription::{EndReason, SubscriptionRow};
 
 /// What an event is built from; each test changes what it is about.
@@ -95,7 +98,10 @@ impl Case {
             version: 1,
             consumers: HashMap::new(),
             subscriptions: rows.collect(),
-            sources: HashMap::from([(1, ResourceKey::new("aalborg", "datafordeler"))]),
+            sources: HashMap::from([(
+                1,
+                Authority { key: ResourceKey::new("aalborg", "datafordeler"), grants: Some(Vec::new()) },
+            )]),
         };
         build(
             turn,
@@ -120,7 +126,9 @@ impl Case {
     }
 
     fn json(&self) -> Value {
-        serde_json::from_slice(&self.delivery().body).unwrap()
+        let event = serde_json::from_slice(&self.delivery().body).unwrap();
+        SCHEMAS.check(&event);
+        event
     }
 
     fn data(&self) -> Value {
@@ -169,9 +177,36 @@ fn a_whole_event_reads_as_the_contract_shows_it() {
     assert_eq!(delivery.disclosure.groups, GroupSet::of(&[FieldGroup::Address, FieldGroup::Name]));
 }
 
+fn about_a_person() -> impl Iterator<Item = EventType> {
+    let others = [EventType::SubscriptionEnded, EventType::EndpointVerify];
+    EventType::ALL.iter().copied().filter(move |type_| !others.contains(type_))
+}
+
+#[test]
+fn all_that_can_be_said_of_a_person_is_as_published_in_every_type() {
+    for (type_, protected) in about_a_person().flat_map(|type_| [(type_, false), (type_, true)]) {
+        let mut case = case(type_);
+        case.consumer.fields = FieldGroup::ALL.into_iter().collect();
+        case.subscriptions[0].granted = case.consumer.fields;
+        case.subscriptions[0].fields = case.consumer.fields;
+        case.protected = protected;
+        let snapshot = case.snapshot.as_mut().unwrap();
+        snapshot.after = complete();
+        (snapshot.before, snapshot.before_on) = (Some(complete()), Some(snapshot.on));
+        snapshot.change.registered_at = Some(now());
+        snapshot.change.register_code = Some("A01".into());
+        snapshot.change.effective_from = Some(RegisterDate::certain(snapshot.on));
+        snapshot.change.effective_until = snapshot.change.effective_from;
+        snapshot.change.changed = case.consumer.fields;
+        let fields = case.json()["data"]["fields"].as_object().unwrap().len();
+        let governed = case.consumer.fields.governed().iter().count();
+        assert_eq!(fields, FieldGroup::ALL.len() - if protected { governed } else { 0 }, "{type_} {protected}");
+    }
+}
+
 #[test]
 fn every_type_about_a_person_is_built_with_its_name() {
-    for type_ in EventType::ALL.iter().copied().filter(|t| !matches!(t, EventType::SubscriptionEnded)) {
+    for type_ in about_a_person() {
         let mut case = case(type_);
         case.consumer.fields = FieldGroup::ALL.into_iter().collect();
         case.subscriptions[0].granted = case.consumer.fields;
@@ -287,6 +322,25 @@ fn a_move_says_where_from_and_a_new_number_says_the_old_one() {
     let mut plain = case(EventType::AddressChanged);
     plain.snapshot.as_mut().unwrap().before = Some(citizen(7));
     assert!(plain.data().get("previous").is_none());
+}
+
+#[test]
+fn a_merge_names_the_other_reference_only_to_who_knows_both_and_never_later_than_first() {
+    let other = RecordId([0x55; 16]);
+    let mut case = case(EventType::PersonMerged);
+    case.subscriptions[0].level = PayloadLevel::Reference;
+    case.snapshot.as_mut().unwrap().change.joined = Some(other);
+    assert!(case.data().get("previous").is_none());
+    let unknown = case.delivery();
+    case.claimed.insert(other);
+    assert_eq!(case.data()["previous"], json!({ "reference": key().reference(other) }));
+    let known = case.delivery();
+    let again = |case: &Case, before: &Delivery| match case.build_turn(before.turn.clone(), Some(&before.ceiling)) {
+        Built::Delivery(delivery) => delivery.body,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(again(&case, &known), known.body);
+    assert_eq!(again(&case, &unknown), unknown.body);
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Key;
-use crate::delivery::retry::{between, later};
+use crate::delivery::retry::{between, earlier, later};
 use crate::domain::pairwise::RecordId;
 use crate::store::parked::{Parked, ParkedState};
 use crate::store::route::Route;
@@ -53,19 +54,28 @@ pub const HELD: &str = "SubscriptionSuspended";
 
 impl Wait {
     pub(super) fn restored(row: &Parked, now: Timestamp) -> Option<Self> {
+        // Since later than now: it was written while the clock was ahead, and by at least so much.
+        let ahead = between(now, row.since);
         (row.state != ParkedState::GapOnly).then(|| Self {
             first_seq: row.first_seq,
             attempts: row.attempts,
             tries: row.attempts,
-            since: if row.state == ParkedState::Outage { now } else { row.since },
+            since: if row.state == ParkedState::Outage { now } else { row.since.min(now) },
             failed_at: now,
-            next_at: row.next_at,
+            next_at: earlier(row.next_at, ahead),
             state: row.state,
             class: row.class.clone(),
             held: row.class == HELD,
             accepted_before: 0,
             skipped: false,
         })
+    }
+
+    /// The clock was set back by so much: what is left of the wait and of the budget stays.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        for at in [&mut self.since, &mut self.failed_at, &mut self.next_at] {
+            *at = earlier(*at, by);
+        }
     }
 
     /// The next event of the person is the first one now; it has not failed yet.

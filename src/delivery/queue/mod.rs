@@ -9,11 +9,13 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use self::line::Line;
 pub use self::line::{Ending, HELD, RowChange, Turn, Wait};
+use crate::delivery::retry::earlier;
 use crate::domain::pairwise::RecordId;
 use crate::store::parked::{Parked, ParkedState};
 use crate::store::route::Route;
@@ -313,6 +315,12 @@ impl Queues {
         }
     }
 
+    /// The clock was set back by so much: nobody waits longer for it.
+    pub fn set_back(&mut self, by: Duration) {
+        self.lines.values_mut().filter_map(|line| line.wait.as_mut()).for_each(|wait| wait.set_back(by));
+        self.due = std::mem::take(&mut self.due).into_iter().map(|(at, key)| (earlier(at, by), key)).collect();
+    }
+
     /// The outage is over, or what held them is: they are due now, with their budget whole.
     pub fn release(&mut self, held: bool, now: Timestamp) {
         for (key, line) in &mut self.lines {
@@ -369,6 +377,8 @@ pub mod testing {
             type_: EventType::AddressChanged,
             subscriptions: vec![1],
             at: Timestamp::from_second(seq).expect("a small number"),
+            event_at: Timestamp::from_second(seq).expect("a small number"),
+            replay: None,
             event: EventId([7; 16]),
             event_seq: seq,
             source: 1,
@@ -376,7 +386,6 @@ pub mod testing {
             snapshot: Some(vec![0; 10]),
             detail: None,
             audit: None,
-            protected: Some(false),
         }
     }
 }

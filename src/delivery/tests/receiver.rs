@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::any;
 use serde_json::Value;
 
+use super::SCHEMAS;
+
 /// What a receiver does with an event.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -61,6 +63,8 @@ pub struct Receiver {
 
 struct Inner {
     received: Vec<Received>,
+    /// What in them is not as published.
+    faults: Vec<String>,
     script: Script,
 }
 
@@ -69,7 +73,11 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let inner = Arc::new(Mutex::new(Inner { received: Vec::new(), script: Box::new(|_| Answer::Status(204)) }));
+        let inner = Arc::new(Mutex::new(Inner {
+            received: Vec::new(),
+            faults: Vec::new(),
+            script: Box::new(|_| Answer::Status(204)),
+        }));
         let app = Router::new().fallback(any(receive)).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { address, inner }
@@ -107,11 +115,22 @@ impl Receiver {
     }
 }
 
+impl Drop for Receiver {
+    /// A delivery that is not as published fails the test, whatever the test looks at.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let faults = std::mem::take(&mut self.inner.lock().unwrap().faults);
+            assert!(faults.is_empty(), "not as published: {}", faults.join("; "));
+        }
+    }
+}
+
 async fn receive(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, bytes: Bytes) -> Response<Body> {
     let json: Value = serde_json::from_slice(&bytes).unwrap();
     let got = Received { headers, bytes, json };
     let answer = {
         let mut inner = inner.lock().unwrap();
+        inner.faults.extend(SCHEMAS.faults(&got.json));
         inner.received.push(got.clone());
         (inner.script)(&got)
     };

@@ -81,3 +81,73 @@ async fn a_consumer_that_appears_is_served_without_a_restart() {
     stop.cancel();
     running.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_is_slow_from_the_first_second_holds_no_others_results() {
+    let (mut world, slow, quick) = (World::in_real_time().await, Receiver::start().await, Receiver::start().await);
+    slow.answer(|_| Answer::Hang);
+    let (one, one_sub) = world.consumer("slow", &slow, |form| form.delivery.timeout = 30 * SEC).await;
+    let (two, two_sub) = world.consumer("quick", &quick, |_| {}).await;
+    let person = world.person(1, &[one, two]).await;
+    let mut last = 0;
+    for _ in 0..20 {
+        last = world.happen(person, TYPE, &[(one, &[one_sub]), (two, &[two_sub])]).await;
+    }
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(run(world.context.clone(), stop.clone(), pulse()));
+    until("the slow one hangs", || !slow.events().is_empty()).await;
+    let began = Instant::now();
+    while world.watermarks(two).await != (last, last) {
+        assert!(began.elapsed() < 5 * SEC, "results of the quick one are written meanwhile");
+        tokio::time::sleep(5 * MS).await;
+    }
+    assert_eq!((quick.events().len(), slow.events().len()), (20, 1));
+    assert_eq!(world.audited("disclosure").await.len(), 20);
+    running.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_goes_while_a_request_is_under_way_lets_nothing_more_out_until_there_is_one() {
+    let (mut world, receiver) = (World::in_real_time().await, Receiver::start().await);
+    receiver.answer(|_| Answer::Hang);
+    let (consumer, subscription) = world
+        .consumer("acadre", &receiver, |form| {
+            (form.delivery.timeout, form.delivery.retry.initial) = (400 * MS, 20 * MS);
+        })
+        .await;
+    let people = world.people(3, consumer).await;
+    let to: &[(i64, &[i64])] = &[(consumer, &[subscription])];
+    world.happen(people[0], TYPE, to).await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(run(world.context.clone(), stop.clone(), pulse()));
+    until("a request is under way", || !receiver.events().is_empty()).await;
+    let key = world.consumers[&consumer].key.clone();
+    let empty = crate::delivery::credentials::SigningKeys { secrets: Vec::new(), fingerprint: "empty".into() };
+    for gone in [None, Some(empty)] {
+        world.context.signing.set(&key, gone);
+        world.context.bells.delivery.ring();
+        world.happen(people[1], TYPE, to).await;
+        world.context.bells.routes.ring();
+        let began = Instant::now();
+        while world.state(consumer).await.sending.is_none_or(|sending| sending.reason != "WaitingForSecret") {
+            assert!(began.elapsed() < 10 * SEC);
+            tokio::time::sleep(10 * MS).await;
+        }
+    }
+    let began = Instant::now();
+    while world.parked(consumer).await.is_empty() {
+        assert!(began.elapsed() < 10 * SEC);
+        tokio::time::sleep(10 * MS).await;
+    }
+    let before = receiver.all().len();
+    receiver.answer(|_| Answer::Status(204));
+    tokio::time::sleep(200 * MS).await;
+    assert_eq!(receiver.all().len(), before, "nothing goes out without a secret");
+    world.sign_with("acadre", &[2]);
+    world.context.bells.delivery.ring();
+    until("all arrive", || receiver.sequences().len() >= before + 3).await;
+    let later = &receiver.all()[before..];
+    assert!(later.iter().all(|got| got.is_signed_by(&super::world::secret(2))), "each is signed");
+    stop.cancel();
+    running.await.unwrap();
+}

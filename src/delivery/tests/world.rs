@@ -13,13 +13,15 @@ use crate::delivery::chance::Chance;
 use crate::delivery::credentials::{SigningBook, SigningKeys};
 use crate::delivery::metrics::Metrics;
 use crate::delivery::{Context, Engine};
-use crate::domain::change::{Change, DerivedFrom, Snapshot};
+use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
 use crate::domain::compiled::{
     Calendar, Consumer, Delivery, MunicipalityCodes, PayloadLevel, Retry, Selector, Source, Subscription, Verification,
 };
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::grant::{Grant, HostPattern};
 use crate::domain::identifier::{CprNumber, PersonId};
+use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::{EventId, RecordId};
 use crate::domain::person::{self, Person, Row};
 use crate::domain::resource::{Environment, ProtectedPersons, ResourceKey, Sector};
@@ -57,7 +59,7 @@ pub const GRANTED: GroupSet = GroupSet::of(&[
 
 /// A world.
 pub struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub store: Store,
     pub clock: Clock,
     pub context: Context,
@@ -125,7 +127,7 @@ impl World {
         store::meta::raise_configuration(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         Self {
-            _folder: folder,
+            folder: folder,
             store,
             clock,
             context,
@@ -136,6 +138,25 @@ impl World {
             persons: HashMap::new(),
             generation: 1,
         }
+    }
+
+    /// From now on events come from a source of another namespace, which grants this.
+    pub async fn hear_of_another(&mut self, grants: &[Grant]) {
+        let key = ResourceKey::new("owner", "datafordeler");
+        self.generation += 1;
+        let form = Source { key, grants: grants.to_vec(), ..source() };
+        let mut tx = self.store.main.begin().await.unwrap();
+        self.source = store::source::upsert(&mut tx, &form.key, "uid", self.generation, Some(&form)).await.unwrap();
+        store::meta::raise_configuration(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The source from which events come is deleted.
+    pub async fn end_source(&self) {
+        let mut tx = self.store.main.begin().await.unwrap();
+        store::source::end(&mut tx, self.source, self.clock.now()).await.unwrap();
+        store::meta::raise_configuration(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// A consumer that is verified already, with one subscription to everything it is granted, and its secret.
@@ -367,6 +388,25 @@ impl World {
         }
     }
 
+    /// The main database may grow no more; none: as it likes.
+    pub async fn limit_pages(&self, most: Option<u32>) {
+        let mut tx = self.store.main.begin().await.unwrap();
+        // A limit below the present size is the present size.
+        let pragma = format!("PRAGMA max_page_count = {}", most.unwrap_or(1 << 30));
+        sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Another program writes to the main database until what this gives is dropped.
+    pub async fn hold_database(&self) -> sqlx::SqliteConnection {
+        use sqlx::{Connection, Executor};
+        let path = self.folder.path().join("store").join(store::open::MAIN_FILE);
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        other
+    }
+
     pub async fn parked(&self, consumer: ConsumerId) -> Vec<Parked> {
         store::parked::all(&mut self.store.main.read().await.unwrap(), consumer).await.unwrap()
     }
@@ -420,6 +460,7 @@ fn source() -> Source {
         calendar: Calendar::Weekdays,
         suspended: false,
         asked_at: None,
+        grants: Vec::new(),
     }
 }
 
@@ -455,6 +496,7 @@ pub fn subscription(name: &str, consumer: &Consumer) -> Subscription {
         purpose: "case-work".into(),
         legal_bases: vec!["GDPR-6-1-e".into()],
         selector: Selector::Everyone,
+        places: Default::default(),
         types: TypeSet::default_for(consumer.fields),
         level: PayloadLevel::Fields,
         fields: GroupSet::of(&[FieldGroup::Name, FieldGroup::Address]),
@@ -464,6 +506,19 @@ pub fn subscription(name: &str, consumer: &Consumer) -> Subscription {
         follow_inactive: 2160 * 3600 * SEC,
         suspended: false,
         ends_at: None,
+    }
+}
+
+/// A grant of everything that consumers are granted here, about those who live at home.
+pub fn grant() -> Grant {
+    Grant {
+        namespace: "aalborg".into(),
+        sector: Sector::Public,
+        fields: GRANTED,
+        municipalities: [home()].into(),
+        everyone: false,
+        protected_persons: ProtectedPersons::Mask,
+        hosts: vec![HostPattern::parse("localhost").unwrap()],
     }
 }
 
@@ -489,9 +544,15 @@ pub fn citizen(n: u32) -> Person {
     }
 }
 
+/// Where every citizen lives.
+pub fn home() -> Municipality {
+    Municipality::from_code(851).unwrap()
+}
+
 /// What is sealed with an event of this type.
 pub fn snapshot(type_: EventType) -> Snapshot {
     let mut change = Change::new(type_, DerivedFrom::Comparison);
     change.changed = GroupSet::of(&[FieldGroup::Address, FieldGroup::Sex]);
-    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None }
+    change.scope = matches!(type_, EventType::ScopeEntered | EventType::ScopeLeft).then_some(ScopeReason::Moved);
+    Snapshot { change, on: date(2026, 11, 22), after: citizen(0), before: None, before_on: None, places: vec![home()] }
 }

@@ -15,6 +15,7 @@ use crate::delivery::send::{post, send};
 use crate::delivery::sign::sign;
 use crate::delivery::verify::{self, challenge};
 use crate::store;
+use crate::store::consumer::ConsumerRow;
 
 /// How many events are built from one reading of rights and protection.
 const BATCH: usize = 64;
@@ -37,14 +38,24 @@ impl Worker {
         let basis = match read::basis(&context.store, &self.shared.shelf, self.id, &turns).await {
             Ok(basis) => basis,
             Err(error) => {
-                turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
+                self.give_back(&turns);
                 return Err(error);
             }
         };
+        if self.version != Some(basis.book.version) {
+            // What may be sent at all, and where to, is judged anew before anything goes out.
+            self.give_back(&turns);
+            self.configured = None;
+            return Ok(true);
+        }
         for turn in turns {
             self.dispatch_one(turn, &basis, now);
         }
         Ok(true)
+    }
+
+    fn give_back(&mut self, turns: &[Turn]) {
+        turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
     }
 
     fn take_turns(&mut self, now: Timestamp) -> Vec<Turn> {
@@ -77,7 +88,7 @@ impl Worker {
         };
         match build(turn.clone(), &facts) {
             Built::Delivery(delivery) => {
-                if !self.send(*delivery, now) {
+                if !self.leads_to(&consumer) || !self.send(*delivery, now) {
                     self.queues.give_back(key);
                 }
             }
@@ -88,6 +99,12 @@ impl Worker {
                 self.park_ours(&turn, "Unbuildable", now);
             }
         }
+    }
+
+    /// Whether what is sent now goes where it was judged to go: the configuration may have changed since it was taken in.
+    fn leads_to(&self, consumer: &ConsumerRow) -> bool {
+        let wanted = consumer.compiled.as_ref().map(|compiled| &compiled.delivery.url);
+        self.link.as_ref().map(|link| &link.url) == wanted
     }
 
     fn send(&mut self, delivery: Delivery, now: Timestamp) -> bool {

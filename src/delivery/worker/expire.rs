@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::Worker;
 use crate::delivery::build::Disclosure;
 use crate::delivery::flush::Expired;
+use crate::delivery::payload::DeliveryId;
 use crate::delivery::queue::{Ending, Turn};
 use crate::delivery::record;
 use crate::delivery::retry::between;
@@ -23,7 +24,8 @@ impl Worker {
     pub(super) async fn expire(&mut self, now: Timestamp) -> Result<bool, store::Error> {
         let kept = self.shared.context.undelivered;
         let is_expired = |at: Timestamp| between(at, now) >= kept;
-        if kept == Duration::ZERO || !self.oldest.is_some_and(is_expired) {
+        let is_over = kept != Duration::ZERO && self.oldest.is_some_and(is_expired);
+        if !is_over || !self.shared.context.clock.is_believed() {
             return Ok(false);
         }
         let turns: Vec<Turn> = (0..BATCH).map_while(|_| self.queues.take_if(|route| is_expired(route.at))).collect();
@@ -61,7 +63,7 @@ impl Worker {
             millis: 0,
             class: Some(EXPIRED.to_owned()),
         });
-        let id = self.key.delivery_id(route.event, route.type_);
+        let id = DeliveryId::of(&self.key, route).id;
         let unknown = attempts == 0 && self.lanes.was_possibly_sent(route.shard, route.seq);
         let why = (now, EXPIRED, unknown);
         self.results.records.push(record::withdrawn(&self.row, route, id, Disclosure::default(), why));

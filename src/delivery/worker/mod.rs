@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
@@ -25,6 +25,7 @@ use super::build::Ceiling;
 use super::circuit::Circuit;
 use super::flush::{Flushed, Results};
 use super::lanes::Lanes;
+use super::metrics::Accepted;
 use super::queue::{Key, Queues};
 use super::rate::Rate;
 use super::retry::between;
@@ -40,8 +41,12 @@ use crate::store::lane::Lane;
 use crate::store::route::Route;
 use crate::store::{self, ConsumerId};
 
-/// The longest wait between two looks at the database.
+/// The longest wait between two looks at the database while anything is to be done, or to be seen in time.
 const POLL: Duration = Duration::from_secs(1);
+/// The longest wait of a worker with nothing to do. Whoever gives it something rings.
+const AT_REST: Duration = Duration::from_secs(60);
+/// How often more answers are let in before those that came are worked on.
+const GATHERED: usize = 4;
 /// How long to rest after the store failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -56,13 +61,19 @@ pub struct Worker {
     lanes: Lanes,
     queues: Queues,
     known: HashMap<i64, (u32, Option<AttemptOutcome>)>,
+    /// Routes that are being read while others are sent.
+    reading: Option<JoinHandle<Reading>>,
     /// Routes that were read and wait until it is durable that they may be sent.
     fresh: Vec<Route>,
     caught_up: bool,
+    /// Somebody rang since the last reading began.
+    rung: bool,
     /// Up to here it shall be durable that routes may be sent.
     taken: Option<i64>,
     /// Version of the configuration that was adopted last; none before the first.
     version: Option<i64>,
+    /// When it was looked whether that is still the present one; none where it has to be looked now.
+    configured: Option<Instant>,
     /// The address has to prove itself again, whatever is stored.
     proof_needed: bool,
     measured: Option<Instant>,
@@ -84,6 +95,7 @@ pub struct Worker {
     last_probe: Option<Key>,
     last_class: String,
     accepted: u64,
+    counted_as: Accepted,
     ceilings: HashMap<i64, Ceiling>,
     results: Results,
     flush: Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>,
@@ -94,6 +106,8 @@ pub struct Worker {
     dead_letters: bool,
     shown: Option<ConsumerState>,
     rest_until: Option<Timestamp>,
+    /// What the clock showed last.
+    seen: Timestamp,
     draining: bool,
     over: bool,
 }
@@ -119,6 +133,7 @@ impl Worker {
         let queues = Queues::new(lanes.position(), parked, now);
         let circuit = Circuit::new(shared.circuit_limits());
         Ok(Self {
+            counted_as: shared.context.metrics.accepted(&row.key),
             id,
             row,
             key,
@@ -127,10 +142,13 @@ impl Worker {
             lanes,
             queues,
             known,
+            reading: None,
             fresh: Vec::new(),
             caught_up: false,
+            rung: false,
             taken: None,
             version: None,
+            configured: None,
             proof_needed: false,
             measured: None,
             counted: Instant::now(),
@@ -157,6 +175,7 @@ impl Worker {
             dead_letters,
             shown: None,
             rest_until: None,
+            seen: now,
             draining: false,
             over: false,
             shared,
@@ -186,7 +205,7 @@ impl Worker {
     /// Works until nothing is under way and nothing is due now. Whether there was anything to do.
     pub(super) async fn run_until_idle(&mut self) -> bool {
         let mut worked = false;
-        self.caught_up = false;
+        self.hear_bell();
         loop {
             let progress = self.step().await;
             worked |= progress;
@@ -205,7 +224,8 @@ impl Worker {
     }
 
     fn is_quiet(&self) -> bool {
-        self.in_flight.is_empty() && self.ended.is_empty() && self.flush.is_none() && self.results.is_empty()
+        let is_sent = self.in_flight.is_empty() && self.ended.is_empty();
+        is_sent && self.flush.is_none() && self.results.is_empty() && self.reading.is_none()
     }
 
     fn now(&self) -> Timestamp {
@@ -214,8 +234,10 @@ impl Worker {
 
     /// Whether it did anything.
     async fn step(&mut self) -> bool {
+        self.look_at_clock();
         let mut progress = self.take_flushed();
         progress |= self.take_ended();
+        progress |= self.take_finished_reading();
         if self.over {
             return progress;
         }
@@ -223,14 +245,16 @@ impl Worker {
             self.rest_until = None;
             match self.work().await {
                 Ok(worked) => progress |= worked,
-                Err(error) => {
-                    tracing::error!(consumer = %self.row.key, %error, "delivery rests, for the store failed");
-                    self.rest_until = Some(super::retry::later(self.now(), REST));
-                }
+                Err(error) => self.rest(&error),
             }
         }
         self.show();
         self.hand_over() || progress
+    }
+
+    fn rest(&mut self, error: &dyn std::error::Error) {
+        tracing::error!(consumer = %self.row.key, %error, "delivery rests, for the store failed");
+        self.rest_until = Some(super::retry::later(self.now(), REST));
     }
 
     async fn work(&mut self) -> Result<bool, store::Error> {
@@ -240,7 +264,7 @@ impl Worker {
         if self.over || self.draining {
             return Ok(false);
         }
-        let read = self.read().await?;
+        let read = self.read();
         let replayed = self.replay().await?;
         let expired = self.expire(self.now()).await?;
         Ok(self.dispatch().await? || read || replayed || expired)
@@ -250,9 +274,13 @@ impl Worker {
         let pause = self.pause();
         let bell = self.bell.clone();
         tokio::select! {
-            Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => self.note(done),
+            Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => {
+                self.note(done);
+                self.gather().await;
+            }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
-            () = bell.notified() => self.caught_up = false,
+            read = intake::finished(&mut self.reading), if self.reading.is_some() => self.take_read(read),
+            () = bell.notified() => self.hear_bell(),
             () = stop.cancelled(), if !self.draining => {}
             () = tokio::time::sleep(pause) => {
                 // Only looks that nobody rang for are a poll.
@@ -261,12 +289,41 @@ impl Worker {
         }
     }
 
+    fn hear_bell(&mut self) {
+        (self.caught_up, self.rung, self.configured) = (false, true, None);
+    }
+
+    /// Lets answers in that come together with one: what is read, built and written for one is done for all of them.
+    async fn gather(&mut self) {
+        for _ in 0..GATHERED {
+            let before = self.ended.len();
+            tokio::task::yield_now().await;
+            while let Some(done) = self.in_flight.try_join_next() {
+                self.note(done);
+            }
+            if self.ended.len() == before {
+                return;
+            }
+        }
+    }
+
     fn pause(&self) -> Duration {
         let now = self.now();
-        let due = self.next_due(now).map_or(POLL, |at| between(now, at));
-        due.clamp(Duration::from_millis(1), POLL)
+        let longest = if self.is_at_rest() { AT_REST } else { POLL };
+        let due = self.next_due(now).map_or(longest, |at| between(now, at));
+        due.clamp(Duration::from_millis(1), longest)
+    }
+
+    /// Whether there is nothing that time alone would change.
+    fn is_at_rest(&self) -> bool {
+        let holds_nothing = self.queues.load().0 == 0 && self.queues.parked() == 0 && self.oldest.is_none();
+        let shows_all_well = !self.dead_letters && !self.backlog.is_turning() && self.rest_until.is_none();
+        holds_nothing && shows_all_well && self.caught_up && self.is_quiet()
     }
 }
+
+/// What a reading found, and how many routes it asked for.
+type Reading = (Result<Vec<Route>, store::Error>, usize);
 
 async fn flushed(flush: &mut Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>) -> Option<Flushed> {
     match flush {

@@ -46,7 +46,10 @@ impl Worker {
         let now = self.now();
         let outcome = decide(&attempt.reply, now);
         let class = class(&outcome);
-        self.shared.context.metrics.attempted(&self.row.key, class.as_deref().unwrap_or("Accepted"), attempt.took);
+        match &class {
+            Some(class) => self.shared.context.metrics.attempted(&self.row.key, class, attempt.took),
+            None => self.counted_as.count(attempt.took),
+        }
         if attempt.left() {
             let delivery = &attempt.delivery;
             let this = (delivery.id.clone(), attempt.number);
@@ -80,6 +83,9 @@ impl Worker {
         let limit = self.row.compiled.as_ref().map_or(1, |compiled| compiled.delivery.max_in_flight);
         self.window.answered(attempt.took, limit);
         self.accepted += 1;
+        if turn.route.replay.is_some() {
+            self.shared.context.metrics.replayed(&self.row.key);
+        }
         if self.circuit.accepted(turn.key, attempt.number == 1, now) {
             tracing::info!(consumer = %self.row.key, "the consumer takes events again");
             self.queues.release(false, now);

@@ -8,7 +8,7 @@ use super::Worker;
 use super::configure::Gate;
 use crate::delivery::flush::Flushed;
 use crate::delivery::metrics::Gauges;
-use crate::delivery::retry::between;
+use crate::delivery::retry::{between, earlier};
 use crate::delivery::state::sending;
 use crate::store::consumer::ConsumerState;
 use crate::store::{self, dead_letter};
@@ -18,6 +18,8 @@ const MEASURED_EVERY: Duration = Duration::from_millis(100);
 /// How often the oldest event that waits is looked for; that reads all that wait.
 const LOOKED_EVERY: Duration = Duration::from_secs(600);
 const COUNTED_EVERY: Duration = Duration::from_secs(10);
+/// A clock that goes back by less is not worth a thought.
+const SET_BACK: Duration = Duration::from_secs(1);
 /// How often lanes without results move too while there is always something under way.
 const ALL_LANES_EVERY: Duration = Duration::from_secs(1);
 
@@ -80,6 +82,28 @@ impl Worker {
             self.oldest = store::consumer::backlog(&mut conn, self.id).await?.oldest_pending_at;
         }
         Ok(())
+    }
+
+    /// A clock that was set back makes nobody wait longer: what is left of each wait stays. One that jumps forward ends waits,
+    /// which costs an attempt at most.
+    pub(super) fn look_at_clock(&mut self) {
+        let now = self.now();
+        let by = between(now, self.seen);
+        self.seen = now;
+        if by < SET_BACK {
+            return;
+        }
+        tracing::warn!(consumer = %self.row.key, seconds = by.as_secs(), "the clock was set back: waits are kept as they were");
+        self.queues.set_back(by);
+        self.circuit.set_back(by);
+        self.rate.set_back(by);
+        self.signers.set_back(by);
+        if let Some(link) = &mut self.link {
+            link.endpoint.set_back(by);
+        }
+        let earlier = |at: Timestamp| earlier(at, by);
+        (self.not_before, self.rest_until) = (self.not_before.map(earlier), self.rest_until.map(earlier));
+        self.looked_at = None;
     }
 
     /// Counts dead letters again, for they go by other hands.

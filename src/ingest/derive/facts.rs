@@ -19,6 +19,7 @@ pub(super) fn derive(sides: &Sides<'_>, open: &mut Open) -> Vec<Change> {
         name(sides, open),
         of_one(sides, open, T::CivilStatusChanged, &[G::CivilStatus, G::CivilStatusHistory], |p| &p.civil_statuses),
         of_one(sides, open, T::ChurchChanged, &[G::Church, G::ChurchHistory], |p| &p.church),
+        merged(sides, open),
         number(sides, open),
         of_one(sides, open, T::CitizenshipChanged, &[G::Citizenship, G::CitizenshipHistory], |p| &p.citizenships),
         custody(sides, open),
@@ -120,6 +121,20 @@ fn number(sides: &Sides<'_>, open: &mut Open) -> Option<Change> {
         changed = changed.union(open.take(&[FieldGroup::Status]));
     }
     Some(Change { changed, ..change })
+}
+
+/// The record goes on under another PersonID: two entries were one person. Number and status belong to it where an entry was
+/// closed for that.
+fn merged(sides: &Sides<'_>, open: &mut Open) -> Option<Change> {
+    let another = sides.before.id.is_some() && sides.after.id.is_some() && sides.before.id != sides.after.id;
+    another.then(|| {
+        let change = step_of_one(sides, |p| &p.numbers).date(sides.change(EventType::PersonMerged));
+        let mut changed = open.take(&[FieldGroup::PersonId, FieldGroup::Number]);
+        if matches!(sides.before.status, StatusCode::Closed | StatusCode::Replaced) {
+            changed = changed.union(open.take(&[FieldGroup::Status]));
+        }
+        Change { changed, ..change }
+    })
 }
 
 fn custody(sides: &Sides<'_>, open: &mut Open) -> Option<Change> {

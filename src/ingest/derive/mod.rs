@@ -19,6 +19,7 @@ use jiff::civil::Date;
 use crate::domain::change::{Change, DerivedFrom};
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 
 pub use first_sight::{FirstSight, first_sight};
@@ -37,6 +38,23 @@ pub fn compare(before: (&Person, Date), after: (&Person, Date), derived_from: De
         changes.push(Change { changed: open.0, ..sides.change(EventType::Changed) });
     }
     changes
+}
+
+/// Adds that the entry with the record `joined` turned out to be the same person. What the person's numbers say otherwise is
+/// part of it.
+pub fn join(changes: &mut Vec<Change>, joined: RecordId, derived_from: DerivedFrom) {
+    let number = GroupSet::of(&[FieldGroup::Number]);
+    let at = changes.iter().position(|change| change.type_ == EventType::Changed).unwrap_or(changes.len());
+    let mut changed = GroupSet::EMPTY;
+    if let Some(rest) = changes.get_mut(at) {
+        changed = rest.changed.intersection(number);
+        rest.changed = rest.changed.minus(number);
+        if rest.changed.is_empty() {
+            changes.remove(at);
+        }
+    }
+    let merged = Change { changed, joined: Some(joined), ..Change::new(EventType::PersonMerged, derived_from) };
+    changes.insert(at, merged);
 }
 
 /// The two states.

@@ -38,9 +38,9 @@ pub(super) fn derive(sides: &Sides<'_>, open: &mut Open) -> Option<Change> {
     Some(Change { changed, effective_from, correction: change.correction || kind.was_wrong, ..change })
 }
 
-/// Whether the address is lost by a death or a cancelled number, or regained when that is undone.
+/// Whether the address is lost by a death or with an entry that is void, or regained when that is undone.
 pub(super) fn goes_with_status(sides: &Sides<'_>) -> bool {
-    let ends = |status: &StatusCode| matches!(status, StatusCode::Dead | StatusCode::Cancelled);
+    let ends = |status: &StatusCode| *status == StatusCode::Dead || status.presence() == Presence::Void;
     let (before, after) = (sides.before, sides.after);
     (ends(&after.status) && after.address(sides.after_on).is_none())
         || (ends(&before.status) && before.address(sides.before_on).is_none())
@@ -67,11 +67,12 @@ const TECHNICAL: Kind = Kind { type_: EventType::AddressTechnical, was_wrong: fa
 fn by_address(before: Option<&Row<Address>>, after: Option<&Row<Address>>, rows: &[Row<Address>]) -> Kind {
     let (Some(before), Some(after)) = (before, after) else { return MOVED };
     let fate = fate(before, rows);
+    let undated = before.from.is_none() || after.from.is_none();
     let same_place = before.value.place() == after.value.place() && before.value.care_of == after.value.care_of;
     match same_place {
         _ if fate == Fate::Technical => TECHNICAL,
         false => MOVED,
-        true if before.value != after.value => TECHNICAL,
+        true if before.value != after.value || undated => TECHNICAL,
         true if fate == Fate::Valid => MOVED,
         true => REDATED,
     }

@@ -21,10 +21,11 @@ pub(super) fn covers_but_for_protection(subscription: &Subscription, standing: &
         Selector::Everyone => true,
         Selector::Municipalities(selected) => standing.municipality.is_some_and(|here| selected.contains(&here)),
     };
+    let selected = selected && subscription.places.covers_place(standing.municipality);
     match standing.status.presence() {
         Presence::Resident => selected,
         Presence::Inactive => selected && follow_ends(subscription, standing).is_some_and(|end| now < end),
-        Presence::Administrative => everyone,
+        Presence::Administrative => selected && everyone,
         Presence::Void => false,
     }
 }

@@ -58,7 +58,9 @@ impl Selectors {
         let at = self.entries.len();
         self.positions.insert(entry.id, at);
         let index = self.sources.entry(entry.subscription.source.clone()).or_default();
-        index.all.push(at);
+        if !entry.subscription.covers_nobody() {
+            index.all.push(at);
+        }
         index.consumers.entry(entry.consumer).or_default().push(at);
         match &entry.subscription.selector {
             Selector::Everyone => index.everyone.push(at),

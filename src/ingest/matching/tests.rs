@@ -45,6 +45,7 @@ fn subscription(municipalities: &[u16]) -> Subscription {
         purpose: "case-work".into(),
         legal_bases: vec!["GDPR-6-1-e".into()],
         selector,
+        places: Default::default(),
         types: T::selectable().collect(),
         level: PayloadLevel::Fields,
         fields: granted,

@@ -42,6 +42,7 @@ fn build_given(rights: &Rights) -> Given {
         purposes: rights.purposes.keys().cloned().collect(),
         bases: rights.purposes.values().flat_map(|purpose| purpose.bases.clone()).collect(),
         groups: rights.fields,
+        grants: Vec::new(),
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::build::Wanted;
 use super::dereference::Found;
+use super::grants;
 use super::validate::ROOT_KEY_LOCAL;
 use crate::api::source::CprSource;
+use crate::domain::compiled::Source;
+use crate::domain::grant::Grant;
 use crate::domain::resource::ResourceKey;
 use crate::operator::fleet::{Fleet, Reference};
 use crate::operator::record::{self, Configured, Given};
@@ -34,8 +37,11 @@ pub async fn apply(
 ) -> Result<Applied, Error> {
     let secrets = hand_over(found, fleet);
     let configured = Configured::new("CprSource", &found.key, &source.metadata, &source.spec);
-    if write(&configured, wanted.as_ref(), fleet).await? {
+    let grants = grants::of(&found.key.namespace, &source.spec.grants).unwrap_or_default();
+    fleet.context().metrics.set_grants(&found.key, grants.len());
+    if write(&configured, wanted.as_ref(), grants, fleet).await? {
         fleet.context().bells.ingest.ring();
+        fleet.context().bells.delivery.ring();
         fleet.wake_subscriptions(Reference::Source, &found.key);
     }
     let refusal = match wanted {
@@ -67,14 +73,22 @@ fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
 }
 
 /// Writes the row if it differs; whether it did. The compiled form, its generation, the configuration's version and the audit
-/// entry are one transaction.
-async fn write(configured: &Configured, wanted: Result<&Wanted, &Refusal>, fleet: &Fleet) -> Result<bool, Error> {
+/// entry are one transaction. `grants` are those of the spec at present: they count even where the rest of it is refused.
+async fn write(
+    configured: &Configured,
+    wanted: Result<&Wanted, &Refusal>,
+    grants: Vec<Grant>,
+    fleet: &Fleet,
+) -> Result<bool, Error> {
     let store = &fleet.context().store;
     let row = source::find(&mut *store.main.read().await?, &configured.key).await?;
+    let last = row.as_ref().filter(|row| row.ended_at.is_none()).and_then(|row| row.compiled.clone());
+    let narrowed = last.filter(|last| last.grants != grants).map(|last| Source { grants, ..last });
     let wanted = match (wanted, &row) {
         (Ok(wanted), _) => (&configured.uid, configured.generation, Some(&wanted.compiled)),
         (Err(refusal), Some(row)) if refusal.reason == ROOT_KEY_LOCAL => (&row.uid, row.generation, None),
-        // The last good form stays as it is; what is not there, or has ended, is not begun.
+        // The last good form stays as it is, but for what it grants; what is not there, or has ended, is not begun.
+        (Err(_), Some(row)) if narrowed.is_some() => (&row.uid, row.generation, narrowed.as_ref()),
         (Err(_), _) => return Ok(false),
     };
     let present = row.as_ref().map(|row| (&row.uid, row.generation, row.compiled.as_ref()));
@@ -82,13 +96,42 @@ async fn write(configured: &Configured, wanted: Result<&Wanted, &Refusal>, fleet
         return Ok(false);
     }
     let (uid, generation, compiled) = wanted;
+    let before = row.as_ref().and_then(|row| row.compiled.as_ref());
+    say_grants(&configured.key, before, compiled);
+    let given = Given { grants: compiled.map(summaries).unwrap_or_default(), ..Given::default() };
     record::prepare(store, fleet.now()).await?;
     let mut tx = store.main.begin().await?;
     source::upsert(&mut tx, &configured.key, uid, generation, compiled).await?;
     meta::raise_configuration(&mut tx).await?;
-    record::configuration(&mut tx, store, configured, Given::default(), fleet.now()).await?;
+    record::configuration(&mut tx, store, configured, given, fleet.now()).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+fn summaries(form: &Source) -> Vec<String> {
+    form.grants.iter().map(Grant::summary).collect()
+}
+
+/// One line where it changed what other namespaces may have.
+fn say_grants(source: &ResourceKey, before: Option<&Source>, now: Option<&Source>) {
+    let grants = |form: Option<&Source>| form.map(summaries).unwrap_or_default();
+    let (before, now) = (grants(before), grants(now));
+    if before != now {
+        tracing::info!(%source, grants = now.len(), before = before.len(), "what a source grants other namespaces has changed");
+    }
+}
+
+/// Takes back what a source grants that cannot be read: nobody knows whether it still does.
+pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+    let row = source::find(&mut *fleet.context().store.main.read().await?, key).await?;
+    let Some(row) = row else { return Ok(()) };
+    let configured = Configured::known("CprSource", key, &row.uid, row.generation);
+    let unreadable = Refusal::by_author("NotUnderstood", "");
+    if write(&configured, Err(&unreadable), Vec::new(), fleet).await? {
+        fleet.context().bells.delivery.ring();
+    }
+    fleet.wake_subscriptions(Reference::Source, key);
+    Ok(())
 }
 
 async fn state(key: &ResourceKey, fleet: &Fleet) -> Result<SourceState, Error> {
@@ -116,7 +159,9 @@ pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
         record::removed(&mut tx, &context.store, ("CprSource", key), (row.uid, row.generation), now).await?;
         tx.commit().await?;
         context.credentials.set(key, None);
+        context.metrics.forget_source(key);
         context.bells.ingest.ring();
+        context.bells.delivery.ring();
         fleet.wake_subscriptions(Reference::Source, key);
     }
     Ok(())

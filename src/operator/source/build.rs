@@ -35,6 +35,7 @@ pub fn build(checked: Checked) -> Wanted {
         },
         suspended: checked.suspended,
         asked_at: checked.asked_at,
+        grants: checked.grants,
     };
     Wanted { compiled, complaint: checked.networks.complaint }
 }

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod build;
 pub mod dereference;
+pub mod grants;
 pub mod status;
 pub mod validate;
 
@@ -35,9 +36,9 @@ impl Kind for CprSource {
         Ok(done)
     }
 
-    async fn distrust(_: &Fleet, _: &ResourceKey) -> Result<(), Error> {
-        // What it reads is decided by subscriptions, so the last good form may stay.
-        Ok(())
+    async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+        // What it reads is decided by subscriptions, so the last good form may stay; what it grants may not.
+        apply::distrust(fleet, key).await
     }
 
     async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {

@@ -203,6 +203,8 @@ mod tests {
             feed: Some(FeedState { reason: "Healthy".into(), message: "up to date".into() }),
             lookup_by_person_id: Some(true),
             unread: 0,
+            apart: 0,
+            vanished: 0,
         }
     }
 

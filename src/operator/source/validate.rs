@@ -6,8 +6,10 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::dereference::Found;
+use super::grants;
 use crate::api::source::{CprSource, CprSourceSpec, Datafordeler, LoadingDays, MunicipalityCodeForm};
 use crate::api::text::HttpUrl;
+use crate::domain::grant::Grant;
 use crate::domain::resource::{Environment, ResourceKey};
 use crate::operator::fleet::Fleet;
 use crate::operator::network::{self, Cut};
@@ -62,6 +64,8 @@ pub struct Checked {
     pub suspended: bool,
     /// The last wish that it be read now.
     pub asked_at: Option<String>,
+    /// What other namespaces may have of it.
+    pub grants: Vec<Grant>,
 }
 
 /// Checks a source.
@@ -84,6 +88,7 @@ pub fn validate(source: &CprSource, found: &Found, platform: &Platform) -> Resul
         calendar: spec.events.calendar,
         suspended: spec.suspend,
         asked_at: report::asked_at(&source.metadata),
+        grants: grants::of(&found.key.namespace, &spec.grants)?,
     })
 }
 

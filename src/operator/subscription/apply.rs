@@ -3,12 +3,13 @@
 use jiff::SignedDuration;
 
 use super::build::Wanted;
-use super::dereference::{self, Found, SourceFound};
+use super::dereference::{self, Found, Present, SourceFound};
 use super::keep::keep;
 use super::life::Life;
 use crate::api::conditions::{self, ConditionType};
 use crate::api::subscription::CprSubscription;
 use crate::domain::compiled::{Selector, Subscription};
+use crate::domain::grant::Allowance;
 use crate::domain::resource::ResourceKey;
 use crate::ingest::announce;
 use crate::operator::fleet::Fleet;
@@ -21,7 +22,18 @@ use crate::store::subscription::{EndReason, SubscriptionRow};
 use crate::store::{ConsumerId, SourceId, meta, person, subscription};
 
 /// Reasons that refuse what a subscription may not have.
-pub const OF_RIGHTS: [&str; 4] = ["EnvironmentMismatch", "PurposeNotFound", "TypesNotGranted", "FieldsNotGranted"];
+pub const OF_RIGHTS: [&str; 10] = [
+    "EnvironmentMismatch",
+    "PurposeNotFound",
+    "TypesNotGranted",
+    "FieldsNotGranted",
+    "NotGranted",
+    "SectorNotGranted",
+    "HostNotGranted",
+    "ProtectionNotGranted",
+    "EveryoneNotGranted",
+    "MunicipalityNotGranted",
+];
 
 /// What became of a subscription.
 #[derive(Clone, Debug)]
@@ -62,7 +74,7 @@ pub async fn apply(
     let life = super::life::life(&subscription.spec).ok();
     let ended = life.filter(|life| life.ends_at <= now).map(|life| life.end_reason);
     let live = found.row.as_ref().filter(|row| row.ended_at.is_none());
-    match (ended, live, target(&configured, &found, wanted.as_ref())) {
+    match (ended, live, target(&configured, &found, wanted.as_ref(), fleet)) {
         (Some(reason), Some(_), _) => end_as(&found.key, Ending::ByClock(reason), fleet).await?,
         (Some(_), None, _) | (None, _, None) => {}
         (None, live, Some(target)) => {
@@ -107,7 +119,7 @@ fn references(found: &Found) -> Result<(), Refusal> {
 }
 
 /// The row that is wanted; none where nothing is to be written, because there is nothing live whose form could be kept.
-fn target(configured: &Configured, found: &Found, wanted: Result<&Wanted, &Refusal>) -> Option<Target> {
+fn target(configured: &Configured, found: &Found, wanted: Result<&Wanted, &Refusal>, fleet: &Fleet) -> Option<Target> {
     let row = found.row.as_ref().filter(|row| row.ended_at.is_none());
     match wanted {
         Ok(wanted) => Some(Target {
@@ -118,10 +130,21 @@ fn target(configured: &Configured, found: &Found, wanted: Result<&Wanted, &Refus
             compiled: Some(wanted.compiled.clone()),
         }),
         Err(_) => row.map(|row| Target {
-            compiled: row.compiled.as_ref().and_then(|last| keep(last, &found.source, found.present.as_ref())),
+            compiled: row.compiled.as_ref().and_then(|last| kept(last, &found.source, found.present.as_ref(), fleet)),
             ..present(row)
         }),
     }
+}
+
+/// What is left of the last good form, whose source may be another than the one that the spec names now.
+fn kept(
+    last: &Subscription,
+    source: &Result<SourceFound, Refusal>,
+    present: Option<&Present>,
+    fleet: &Fleet,
+) -> Option<Subscription> {
+    let grants = dereference::grants(&last.source, fleet);
+    keep(last, source, present, Allowance::of(&last.source.namespace, &grants, &last.key.namespace))
 }
 
 fn present(row: &SubscriptionRow) -> Target {
@@ -224,7 +247,7 @@ pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
         return end_as(key, Ending::ByClock(reason), fleet).await;
     }
     let unknown: Result<SourceFound, Refusal> = Err(Refusal::by_others("SourceNotFound", ""));
-    let kept = keep(&last, &unknown, dereference::present(&last.consumer, fleet).as_ref());
+    let kept = kept(&last, &unknown, dereference::present(&last.consumer, fleet).as_ref(), fleet);
     if kept.as_ref() != Some(&last) {
         let (uid, generation) = (&row.uid, row.generation);
         let configured = Configured::known("CprSubscription", key, uid, generation);

@@ -29,6 +29,7 @@ pub fn build(checked: Checked) -> Wanted {
         purpose: checked.purpose,
         legal_bases: checked.rights.bases,
         selector: checked.selector,
+        places: checked.places,
         types: checked.types,
         level: match checked.level {
             Level::Reference => PayloadLevel::Reference,
@@ -37,7 +38,7 @@ pub fn build(checked: Checked) -> Wanted {
         },
         fields: checked.fields,
         granted: checked.rights.granted,
-        protected_persons: consumer_rights.protected_persons,
+        protected_persons: checked.protected_persons,
         sector: consumer_rights.sector,
         follow_inactive: checked.follow_inactive,
         suspended: checked.suspended,

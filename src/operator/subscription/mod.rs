@@ -2,13 +2,14 @@
 
 pub mod apply;
 pub mod build;
+pub mod ceiling;
 pub mod dereference;
 pub mod keep;
 pub mod life;
 pub mod status;
 pub mod validate;
 
-use super::fleet::{Fleet, View};
+use super::fleet::{Fleet, View, key_of};
 use super::kind::Kind;
 use super::report::Done;
 use super::requeue::Error;
@@ -26,7 +27,8 @@ impl Kind for CprSubscription {
     }
 
     async fn reconcile(&self, fleet: &Fleet) -> Result<Done, Error> {
-        if !(fleet.sources.is_listed() && fleet.consumers.is_listed()) {
+        let source = self.spec.source_ref.key(&key_of(self).namespace);
+        if !(fleet.has_listed_sources_of(&source) && fleet.consumers.is_listed()) {
             // What is absent may be there: asked again as soon as both lists are complete.
             return Ok(Done { told: false, again: Some(fleet.now()) });
         }

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::ceiling::Ceiling;
 use super::dereference::{ConsumerFound, Found, SourceFound};
 use super::life::{self, Life};
 use crate::api::subscription::{CprSubscription, CprSubscriptionSpec, Level, Select};
 use crate::domain::compiled::Selector;
 use crate::domain::event_type::{Class, EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
+use crate::domain::grant::Places;
 use crate::domain::municipality::Municipality;
-use crate::domain::resource::{ResourceKey, Sector};
+use crate::domain::resource::{ProtectedPersons, ResourceKey, Sector};
 use crate::operator::consumer::rights::PurposeRights;
 use crate::operator::refusal::Refusal;
 
@@ -31,6 +33,10 @@ pub struct Checked {
     pub rights: PurposeRights,
     /// Who is covered.
     pub selector: Selector,
+    /// Where whoever is covered has to live.
+    pub places: Places,
+    /// What it is given of protected persons.
+    pub protected_persons: ProtectedPersons,
     /// Types that it hears.
     pub types: TypeSet,
     /// How much a payload holds.
@@ -51,14 +57,19 @@ pub fn validate(subscription: &CprSubscription, found: &Found, now: Timestamp) -
     let life = life::life(spec)?;
     life::check_review(&life, now)?;
     let (source, consumer) = (found.source.clone()?, found.consumer.clone()?);
+    let ceiling = Ceiling::of(found);
+    ceiling.check_consumer(&consumer)?;
     check_environment(&source, &consumer)?;
-    let rights = purpose(spec, &consumer)?;
+    let of_purpose = purpose(spec, &consumer)?;
+    let rights = PurposeRights { granted: ceiling.groups(of_purpose.granted), ..of_purpose.clone() };
     Ok(Checked {
         key: found.key.clone(),
-        selector: selector(&spec.select)?,
-        types: types(spec, rights.granted)?,
+        selector: ceiling.check_selector(selector(&spec.select)?)?,
+        places: ceiling.places(),
+        protected_persons: ceiling.check_protection(consumer.rights.protected_persons)?,
+        types: types(spec, &of_purpose, &ceiling)?,
         level: spec.payload.level,
-        fields: fields(spec, rights.granted)?,
+        fields: fields(spec, &of_purpose, &ceiling)?,
         follow_inactive: spec
             .follow_inactive
             .parse()
@@ -120,14 +131,15 @@ fn selector(select: &Select) -> Result<Selector, Refusal> {
     }
 }
 
-fn types(spec: &CprSubscriptionSpec, granted: GroupSet) -> Result<TypeSet, Refusal> {
-    let Some(asked) = explicit_types(spec) else { return Ok(TypeSet::default_for(granted)) };
+fn types(spec: &CprSubscriptionSpec, purpose: &PurposeRights, ceiling: &Ceiling<'_>) -> Result<TypeSet, Refusal> {
+    let granted = purpose.granted;
+    let Some(asked) = explicit_types(spec) else { return Ok(TypeSet::default_for(ceiling.groups(granted))) };
     if let Some(always) = asked.iter().find(|t| t.class() == Class::Always) {
         return Err(invalid(format!("events.types: {always} comes in any case and must not be named: remove it")));
     }
     let not_granted: Vec<_> = asked.iter().filter(|t| !t.may_be_heard_with(granted)).collect();
     if not_granted.is_empty() {
-        return Ok(asked.iter().copied().collect());
+        return ceiling.check_types(asked, granted);
     }
     let each: Vec<_> = not_granted.iter().map(|t| format!("{t} (needs {})", t.needs().names().join(" or "))).collect();
     let message = format!(
@@ -142,13 +154,14 @@ pub fn explicit_types(spec: &CprSubscriptionSpec) -> Option<&Vec<EventType>> {
     spec.events.as_ref().and_then(|events| events.types.as_ref())
 }
 
-fn fields(spec: &CprSubscriptionSpec, granted: GroupSet) -> Result<GroupSet, Refusal> {
+fn fields(spec: &CprSubscriptionSpec, purpose: &PurposeRights, ceiling: &Ceiling<'_>) -> Result<GroupSet, Refusal> {
+    let granted = purpose.granted;
     let asked: GroupSet = spec.payload.fields.iter().flatten().copied().collect();
     if (spec.payload.level == Level::Fields) == asked.is_empty() {
         return Err(invalid("payload.fields must be there with level Fields, and only then: correct payload"));
     }
     if asked.is_within(granted) {
-        return Ok(asked);
+        return ceiling.check_fields(asked);
     }
     let beyond = asked.minus(granted).names().join(", ");
     let message = format!(
@@ -194,13 +207,16 @@ pub(crate) mod tests {
     /// All that the smallest subscription refers to, with members of the consumer replaced.
     pub fn found(consumer_replaced: &[(&str, Value)]) -> Found {
         let key = |name: &str| ResourceKey::new("aalborg", name);
-        let rights = rights(&consumer(consumer_replaced).spec).unwrap();
+        let spec = consumer(consumer_replaced).spec;
+        let (rights, url) = (rights(&spec).unwrap(), spec.delivery.url.parse().unwrap());
         let source = SourceFound { id: 1, key: key("register"), environment: Environment::Test, schema: None };
         Found {
             key: key("clients"),
             source: Ok(source),
-            present: Some(Present { consumer: key("sample"), rights: rights.clone() }),
-            consumer: Ok(ConsumerFound { id: 2, key: key("sample"), rights }),
+            authority: "aalborg".to_owned(),
+            grants: Vec::new(),
+            present: Some(Present { consumer: key("sample"), rights: rights.clone(), url: Some(url.clone()) }),
+            consumer: Ok(ConsumerFound { id: 2, key: key("sample"), rights, url }),
             row: None,
         }
     }

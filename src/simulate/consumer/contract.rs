@@ -58,6 +58,11 @@ pub(super) fn read(headers: &HeaderMap, body: &Value) -> Said {
     let schema = format!("{SCHEMAS}{}.json", said.kind);
     said.demand(text("dataschema") == schema, "dataschema is not the type's");
     said.demand(body["data"].is_object(), "data is no object");
+    said.demand(body["replayed"].is_null() || said.replayed, "replayed is there, and not true");
+    let again = text("replayof");
+    said.demand(body["replayof"].is_null() || said.replayed, "replayof is there without replayed");
+    let another = again.starts_with("ev_") && again != said.id;
+    said.demand(body["replayof"].is_null() || another, "replayof is not the id of another delivery");
     match said.kind.as_str() {
         "endpoint.verify" => {
             impersonal(&mut said, body);

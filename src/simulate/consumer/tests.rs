@@ -110,15 +110,16 @@ async fn repeated_and_out_of_order_deliveries_are_told_apart() {
         event("ev_2", "p_b", 4),
         event("ev_3", "p_a", 4),
         replayed,
+        event("ev_6", "p_a", 5),
         event("ev_5", "p_a", 6),
     ] {
         assert_eq!(send(&consumer, &body).await.unwrap().status(), 204);
     }
     let verdicts: Vec<_> = consumer.received().iter().map(|one| (one.duplicate, one.out_of_order)).collect();
     let (good, again, late) = ((false, false), (true, false), (false, true));
-    assert_eq!(verdicts, [good, again, good, late, good, good]);
+    assert_eq!(verdicts, [good, again, good, late, good, late, good], "a replay does not lower what was last");
     let report = consumer.report();
-    assert_eq!((report.accepted, report.duplicates, report.out_of_order), (6, 1, 1));
+    assert_eq!((report.accepted, report.duplicates, report.out_of_order), (7, 1, 2));
 }
 
 #[tokio::test]
@@ -135,7 +136,7 @@ async fn a_refused_delivery_may_come_again_without_being_a_duplicate() {
 #[tokio::test]
 async fn each_break_of_the_contract_is_named() {
     let consumer = consumer().await;
-    let changes: [(&str, Value); 9] = [
+    let changes: [(&str, Value); 11] = [
         ("specversion", json!("0.3")),
         ("source", json!("aalborg")),
         ("type", json!("address.changed")),
@@ -145,6 +146,8 @@ async fn each_break_of_the_contract_is_named() {
         ("sequence", json!("42")),
         ("data", json!({})),
         ("subject", json!("6101800001")),
+        ("replayed", json!(false)),
+        ("replayof", json!("ev_2")),
     ];
     for (member, value) in changes {
         let mut body = event("ev_1", "p_a", 1);
@@ -154,7 +157,10 @@ async fn each_break_of_the_contract_is_named() {
     let mut other_type = signed(&consumer, SECRET, &event("ev_1", "p_a", 1));
     other_type.headers_mut().insert("content-type", "application/json".parse().unwrap());
     assert_eq!(testing::send(other_type).await.unwrap().status(), 400);
-    assert_eq!((consumer.report().malformed, consumer.report().accepted), (10, 0));
+    let mut of_itself = event("ev_1", "p_a", 1);
+    (of_itself["replayed"], of_itself["replayof"]) = (json!(true), json!("ev_1"));
+    assert_eq!(send(&consumer, &of_itself).await.unwrap().status(), 400);
+    assert_eq!((consumer.report().malformed, consumer.report().accepted), (13, 0));
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub(super) struct Book {
     people: Vec<Person>,
     by_id: HashMap<String, usize>,
     by_number: HashMap<String, Vec<usize>>,
+    /// PersonIDs that no look-up finds.
+    hidden: BTreeSet<String>,
     touched: BTreeMap<String, Touch>,
 }
 
@@ -57,6 +59,7 @@ impl Book {
             people: Vec::new(),
             by_id: HashMap::new(),
             by_number: HashMap::new(),
+            hidden: BTreeSet::new(),
             touched: BTreeMap::new(),
         }
     }
@@ -158,6 +161,29 @@ impl Book {
         if let Some(at) = self.by_id.get(id) {
             self.by_number.entry(number.to_owned()).or_default().push(*at);
         }
+    }
+
+    /// Lets look-ups find a person, or find nobody.
+    pub(super) fn show(&mut self, id: &str, shown: bool) {
+        if shown {
+            self.hidden.remove(id);
+        } else {
+            self.hidden.insert(id.to_owned());
+        }
+    }
+
+    /// Whether look-ups find a person.
+    pub(super) fn shows(&self, person: &Person) -> bool {
+        !self.hidden.contains(&person.id)
+    }
+
+    /// Keeps a person under another PersonID; nobody is found by the former one. Gives the new one.
+    pub(super) fn rename_id(&mut self, id: &str) -> Result<String, Error> {
+        let at = self.by_id.remove(id).ok_or(Error::NoSuchPerson)?;
+        let new = self.chance.uuid();
+        self.people[at].id.clone_from(&new);
+        self.by_id.insert(new.clone(), at);
+        Ok(new)
     }
 
     /// The notices about all that was changed since this was last asked.

@@ -18,7 +18,21 @@ pub(super) fn distort(answer: &mut Value, faults: &[Fault]) {
             Fault::DropMandatory { member } => each_nodes(answer, &mut |nodes| {
                 nodes.iter_mut().for_each(|node| drop_member(node, member));
             }),
+            Fault::Replace { member, value, person } => each_nodes(answer, &mut |nodes| {
+                let struck = |node: &&mut Value| person.as_ref().is_none_or(|person| node["id"] == person.as_str());
+                nodes.iter_mut().filter(struck).for_each(|node| replace(node, member, value));
+            }),
+            Fault::LoopCursor => endless(answer),
             _ => {}
+        }
+    }
+}
+
+fn endless(answer: &mut Value) {
+    for root in answer["data"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        if root.get("pageInfo").is_some() {
+            root["pageInfo"]["hasNextPage"] = true.into();
+            root["pageInfo"]["endCursor"] = "TVE9PTs2QU1BQUFBQUFBQT0=".into();
         }
     }
 }
@@ -50,6 +64,19 @@ fn surprise(value: &mut Value) {
                 if let Some(text) = members.get_mut(*member).filter(|text| text.is_string()) {
                     *text = json!("endnu_ukendt");
                 }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn replace(value: &mut Value, member: &str, with: &Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(|value| replace(value, member, with)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|value| replace(value, member, with));
+            if let Some(there) = members.get_mut(member) {
+                there.clone_from(with);
             }
         }
         _ => {}

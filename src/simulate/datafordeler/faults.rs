@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Value;
 
 /// A part of the register that can be asked something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
@@ -70,6 +71,25 @@ pub enum Fault {
     DropMandatory { member: String },
     /// The token endpoint does not know the client.
     WrongCredentials,
+    /// A member has this value wherever it stands, of one person or of all.
+    Replace {
+        member: String,
+        value: Value,
+        #[serde(default)]
+        person: Option<String>,
+    },
+    /// Every page is the first one that was given under this fault.
+    RepeatPage,
+    /// Every page says that more follow, after the same cursor.
+    LoopCursor,
+    /// A GraphQL error with this code, in a 200.
+    Refuse { code: String, message: String },
+    /// The body is this many bytes longer than it need be.
+    Huge { bytes: u32 },
+    /// The body is packed, though nobody asked for that.
+    Packed,
+    /// The body comes byte by byte, this many milliseconds apart.
+    Drip { millis: u64 },
 }
 
 impl Fault {
@@ -80,12 +100,17 @@ impl Fault {
             Self::Unauthorized | Self::NotWhiteListed | Self::Forbidden => BEHIND_TOKEN,
             Self::ForbiddenInBody => &[Service::Events, Service::ImportStatus, Service::Lookup],
             Self::Duplicate | Self::UnknownField => &[Service::Events, Service::Lookup],
-            Self::DropMandatory { .. } => &[Service::Lookup],
+            Self::DropMandatory { .. } | Self::Replace { .. } => &[Service::Lookup],
+            Self::RepeatPage | Self::LoopCursor => &[Service::Events],
+            Self::Refuse { .. } => &[Service::Events, Service::ImportStatus, Service::Lookup],
             Self::Slow { .. }
             | Self::TooMany { .. }
             | Self::ServerError { .. }
             | Self::Cut
             | Self::HangUp
+            | Self::Huge { .. }
+            | Self::Packed
+            | Self::Drip { .. }
             | Self::BrokenJson => ALL,
         }
     }
@@ -102,7 +127,7 @@ struct Active {
 
 /// The switches.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Vec<Active>>);
+pub struct Faults(Mutex<Vec<Active>>, Mutex<Option<Value>>);
 
 impl Faults {
     fn active(&self) -> std::sync::MutexGuard<'_, Vec<Active>> {
@@ -128,6 +153,12 @@ impl Faults {
     /// Switches everything off.
     pub fn clear(&self) {
         self.active().clear();
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The answer that is given again and again: this one, unless there was one before.
+    pub(super) fn repeated(&self, answer: Value) -> Value {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(answer).clone()
     }
 
     /// The faults that strike a request to `service`, in the order they were switched on.

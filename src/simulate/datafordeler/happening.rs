@@ -54,6 +54,20 @@ pub enum Happening {
     RestoreNumber,
     /// Turns out to be the same as `into`: this PersonID is closed, its number becomes history of the other.
     Merge { into: String, on: Date },
+    /// Was no double of `from` after all: this PersonID is in use again, and its number is not the other's any more.
+    Split { from: String },
+    /// Gets a second number while the first stays in use.
+    SecondNumber { from: Date },
+    /// Gets back the number that was in use before the present one.
+    FormerNumber { from: Date },
+    /// Another person's present number is written down as this one's too.
+    ClaimNumber { of: String, from: Date },
+    /// Is kept under another PersonID, which is the answer; the former one is gone.
+    AnotherPersonId,
+    /// Is not found any more.
+    Vanish,
+    /// Is found again by whoever asks.
+    Reappear,
     /// Becomes a citizen of a country (the register's code).
     ChangeCitizenship { country: String, from: Date },
     /// Joins the church.

@@ -105,6 +105,35 @@ impl Register {
         self.does(person, Happening::Merge { into: into.to_owned(), on })
     }
 
+    pub fn split(&self, person: &str, from: &str) -> Result<(), Error> {
+        self.does(person, Happening::Split { from: from.to_owned() })
+    }
+
+    pub fn second_number(&self, person: &str, from: Date) -> Result<(), Error> {
+        self.does(person, Happening::SecondNumber { from })
+    }
+
+    pub fn former_number(&self, person: &str, from: Date) -> Result<(), Error> {
+        self.does(person, Happening::FormerNumber { from })
+    }
+
+    pub fn claim_number(&self, person: &str, of: &str, from: Date) -> Result<(), Error> {
+        self.does(person, Happening::ClaimNumber { of: of.to_owned(), from })
+    }
+
+    pub fn another_person_id(&self, person: &str) -> Result<String, Error> {
+        let new = self.happen(person, Happening::AnotherPersonId)?;
+        new.ok_or(Error::Impossible("no other PersonID was given"))
+    }
+
+    pub fn vanish(&self, person: &str) -> Result<(), Error> {
+        self.does(person, Happening::Vanish)
+    }
+
+    pub fn reappear(&self, person: &str) -> Result<(), Error> {
+        self.does(person, Happening::Reappear)
+    }
+
     pub fn change_citizenship(&self, person: &str, country: &str, from: Date) -> Result<(), Error> {
         self.does(person, Happening::ChangeCitizenship { country: country.to_owned(), from })
     }

@@ -100,7 +100,7 @@ fn answer(world: &World, input: &Value, first: &Value, after: &Value) -> Value {
     let after = after.as_str().and_then(cursor::read_id);
     let mut found: BTreeMap<&str, &Person> = candidates(book, input)
         .into_iter()
-        .filter(|person| fits(&world.dialect, person, input))
+        .filter(|person| book.shows(person) && fits(&world.dialect, person, input))
         .map(|p| (&*p.id, p))
         .collect();
     if let Some(after) = after {

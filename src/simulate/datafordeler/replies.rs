@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use futures::StreamExt;
 use futures::stream;
 use http::HeaderName;
 use http::HeaderValue;
@@ -122,6 +123,25 @@ impl Reply {
         let mut body = self.body;
         if faults.contains(&Fault::BrokenJson) {
             body.truncate(body.len() / 2);
+        }
+        for fault in faults {
+            match fault {
+                Fault::Huge { bytes } => body.splice(0..0, std::iter::repeat_n(b' ', *bytes as usize)).for_each(drop),
+                Fault::Packed => {
+                    let packed = HeaderValue::from_static("gzip");
+                    response.headers_mut().insert(header::CONTENT_ENCODING, packed);
+                    body = [&[0x1f, 0x8b, 8, 0], body.as_slice()].concat();
+                }
+                Fault::Drip { millis } => {
+                    let wait = Duration::from_millis(*millis);
+                    let drops = stream::iter(body).then(move |byte| async move {
+                        tokio::time::sleep(wait).await;
+                        Ok::<_, std::convert::Infallible>(vec![byte])
+                    });
+                    return response.map(|()| Body::from_stream(drops));
+                }
+                _ => {}
+            }
         }
         // In one chunk, as the register sends without a length.
         response.map(|()| Body::from_stream(stream::iter([Ok::<_, std::convert::Infallible>(body)])))

@@ -150,13 +150,30 @@ async fn ask(doors: &Doors, schema: &Schema, roots: &[&str], uri: &Uri, headers:
             let refusal = Refusal { root: Some(asked.root), ..Refusal::new("DAF-AUTH-0001", message) };
             Reply::graphql(refused_answer(&doors.world, &refusal))
         }
+        (None, Ok((_, Ok(asked)))) if refusal(&faults).is_some() => {
+            let (code, message) = refusal(&faults).unwrap_or_default();
+            let mut answer =
+                refused_answer(&doors.world, &Refusal { root: Some(asked.root), ..Refusal::new(None, message) });
+            answer["errors"][0]["extensions"]["code"] = code.into();
+            Reply::graphql(answer)
+        }
         (None, Ok((query, Ok(asked)))) => {
             let mut answer = execute(&doors.world, schema, query, &asked).await;
+            if faults.contains(&Fault::RepeatPage) {
+                answer = doors.world.faults.repeated(answer);
+            }
             distort(&mut answer, &faults);
             Reply::graphql(answer)
         }
     };
     doors.reply(&faults, reply, service, asked.as_ref())
+}
+
+fn refusal(faults: &[Fault]) -> Option<(String, String)> {
+    faults.iter().find_map(|fault| match fault {
+        Fault::Refuse { code, message } => Some((code.clone(), message.clone())),
+        _ => None,
+    })
 }
 
 fn service_of(root: &str) -> Service {

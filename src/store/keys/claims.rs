@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::Keys;
-use crate::domain::pairwise::RecordId;
+use super::ring::Kind;
+use crate::domain::pairwise::{ConsumerKey, RecordId};
 use crate::store::rows::{Column, batch, hexes};
 use crate::store::{ConsumerId, Error};
 
@@ -38,6 +39,34 @@ impl Keys {
         .bind(consumer)
         .fetch_all(&mut *self.db.read().await?)
         .await?;
+        rows.iter().map(|record| Column("claim", "record").record(record)).collect()
+    }
+
+    /// The record that a consumer knows by this reference; none where it has no claim on such a person. A reference cannot be
+    /// turned back, so the consumer's claims are gone through, a thousand at a time.
+    pub async fn find_reference(&self, consumer: ConsumerId, reference: &str) -> Result<Option<RecordId>, Error> {
+        let Some(key) = self.ring.find(Kind::Consumer, &consumer.to_string()) else { return Ok(None) };
+        let key = ConsumerKey::new(key.bytes.as_slice());
+        let mut after: Option<RecordId> = None;
+        loop {
+            let page = self.claims_after(consumer, after).await?;
+            if let Some(found) = page.iter().find(|record| key.reference(**record) == reference) {
+                return Ok(Some(*found));
+            }
+            after = page.last().copied();
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn claims_after(&self, consumer: ConsumerId, after: Option<RecordId>) -> Result<Vec<RecordId>, Error> {
+        let rows: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT record FROM claim WHERE consumer = ? AND record > ? ORDER BY record LIMIT 1000")
+                .bind(consumer)
+                .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
+                .fetch_all(&mut *self.db.read().await?)
+                .await?;
         rows.iter().map(|record| Column("claim", "record").record(record)).collect()
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::ring::{Kind, RingKey};
 use super::{Ensured, Identity, Keys, Realm};
-use crate::domain::identifier::PersonId;
+use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::Environment;
 use crate::store::rows::{Column, batch};
@@ -31,6 +31,51 @@ impl Keys {
         let sought: Vec<Reference> = ids.iter().map(|id| reference(&lookup, realm, PERSON_ID, &id.expose())).collect();
         let found = known(&mut *self.db.read().await?, &lookup, realm, &sought).await?;
         Ok(sought.iter().map(|reference| found.get(reference).copied()).collect())
+    }
+
+    /// The records of CPR numbers, of those that lead to one.
+    pub async fn find_numbers(
+        &self,
+        realm: &Realm,
+        numbers: &[CprNumber],
+    ) -> Result<HashMap<CprNumber, RecordId>, Error> {
+        if numbers.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let lookup = self.ring.get(Kind::Lookup, "")?;
+        let of = |number: &CprNumber| reference(&lookup, realm, NUMBER, number.expose());
+        let sought: Vec<Reference> = numbers.iter().map(of).collect();
+        let found = known(&mut *self.db.read().await?, &lookup, realm, &sought).await?;
+        let led = numbers.iter().zip(&sought);
+        Ok(led.filter_map(|(number, by)| Some((number.clone(), *found.get(by)?))).collect())
+    }
+
+    /// Lets PersonIDs and numbers lead to nobody any more, until a person is made or known by them anew.
+    pub async fn release_identifiers(
+        &self,
+        realm: &Realm,
+        ids: &[PersonId],
+        numbers: &[CprNumber],
+    ) -> Result<(), Error> {
+        let lookup = self.ring.get(Kind::Lookup, "")?;
+        let ids = ids.iter().map(|id| reference(&lookup, realm, PERSON_ID, &id.expose()));
+        let numbers = numbers.iter().map(|number| reference(&lookup, realm, NUMBER, number.expose()));
+        let list: Vec<_> = ids.chain(numbers).map(|(kind, bytes)| (kind, hex::encode(bytes))).collect();
+        if list.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        sqlx::query(
+            "DELETE FROM identifier WHERE authority = ? AND environment = ? AND key_version = ?
+             AND (kind, reference) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
+        )
+        .bind(&realm.authority)
+        .bind(environment(realm.environment))
+        .bind(lookup.version)
+        .bind(batch("identifier", &list)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
     }
 
     /// The record and key of each person, made if absent and durable on return, in their order. A person is known by their

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use jiff::{SignedDuration, Timestamp};
-use zeroize::Zeroizing;
 
 use super::Keys;
 use super::identifiers::{NUMBER, PERSON_ID, cut};

@@ -161,6 +161,7 @@ fn source(base: url::Url) -> Source {
         calendar: Calendar::Weekdays,
         suspended: false,
         asked_at: None,
+        grants: Vec::new(),
     }
 }
 

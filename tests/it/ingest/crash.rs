@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::world::{HOME, World};
 
 /// Polls a future at most so often, then drops it. Whether it came to its end.
-async fn break_off<T>(work: impl Future<Output = T>, polls: u32) -> bool {
+pub async fn break_off<T>(work: impl Future<Output = T>, polls: u32) -> bool {
     let mut work = pin!(work);
     let mut left = polls;
     poll_fn(|context| match work.as_mut().poll(context) {

@@ -5,5 +5,6 @@ mod canary;
 mod chaos;
 mod namespace;
 mod outage;
+mod scarcity;
 mod suspend;
 mod webhook;

@@ -1,6 +1,8 @@
 //! The operator alone against a real API server, with a clock that is turned by hand.
 
 mod clock;
+mod crowd;
+mod definitions;
 mod leader;
 mod lifecycle;
 mod record;
@@ -8,3 +10,4 @@ mod rights;
 mod secrets;
 mod steered;
 mod unreadable;
+mod watches;

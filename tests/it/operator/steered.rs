@@ -53,6 +53,7 @@ impl<K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Deb
 pub struct Steered {
     pub client: Client,
     pub context: Context,
+    cluster: ClusterConfig,
     namespace: TestNamespace,
     running: Option<(CancellationToken, JoinHandle<()>)>,
     _folder: TempDir,
@@ -61,7 +62,11 @@ pub struct Steered {
 impl Steered {
     /// An operator at work on an empty store, in an empty namespace.
     pub async fn new() -> Self {
-        let client = cluster::cluster().await;
+        Self::on(cluster::cluster().await, ClusterConfig::Inferred).await
+    }
+
+    /// The same on the cluster of this client, which the operator reaches by `cluster`.
+    pub async fn on(client: Client, cluster: ClusterConfig) -> Self {
         let namespace = cluster::namespace(&client, "operator").await;
         let clock = Clock::by_hand(jiff::Timestamp::now());
         let (folder, store) = new_store(&clock).await;
@@ -76,14 +81,14 @@ impl Steered {
             accept_local_root_key: true,
             metrics: Metrics::default(),
         };
-        let mut new = Self { client, context, namespace, running: None, _folder: folder };
+        let mut new = Self { client, context, cluster, namespace, running: None, _folder: folder };
         new.start();
         new
     }
 
     /// Starts the operator.
     pub fn start(&mut self) {
-        self.running = Some(start(&self.context));
+        self.running = Some(start_on(&self.context, self.cluster.clone()));
     }
 
     /// Stops it and waits until it has given the Lease back.
@@ -223,8 +228,12 @@ pub async fn within_patience<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Opti
 
 /// Starts an operator.
 pub fn start(context: &Context) -> (CancellationToken, JoinHandle<()>) {
+    start_on(context, ClusterConfig::Inferred)
+}
+
+fn start_on(context: &Context, cluster: ClusterConfig) -> (CancellationToken, JoinHandle<()>) {
     let stop = CancellationToken::new();
-    (stop.clone(), tokio::spawn(operator::run(context.clone(), ClusterConfig::Inferred, stop)))
+    (stop.clone(), tokio::spawn(operator::run(context.clone(), cluster, stop)))
 }
 
 /// A store with an id of its own.
@@ -264,6 +273,7 @@ fn source_state() -> SourceState {
         feed: Some(FeedState { reason: "Healthy".into(), message: "fine".into() }),
         lookup_by_person_id: Some(true),
         unread: 0,
+        ..SourceState::default()
     }
 }
 

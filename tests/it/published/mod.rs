@@ -5,4 +5,5 @@ mod manifests;
 mod reading;
 mod resources;
 mod samples;
+mod schemas;
 mod server;

@@ -23,6 +23,7 @@ fn form(ends_at: Option<Timestamp>) -> Subscription {
         purpose: "skolegang".into(),
         legal_bases: vec!["Folkeskoleloven § 36".into()],
         selector: Selector::Everyone,
+        places: Default::default(),
         types: [EventType::MovedIn].into_iter().collect(),
         level: PayloadLevel::Reference,
         fields: GroupSet::EMPTY,

@@ -12,7 +12,12 @@ use cpr_operator::store::schema;
 /// Version and the statements that write its sample rows.
 type Samples = &'static [(i64, &'static str)];
 
-const MAIN: Samples = &[(1, include_str!("samples/main_0001.sql"))];
+const MAIN: Samples = &[
+    (1, include_str!("samples/main_0001.sql")),
+    (3, include_str!("samples/main_0003.sql")),
+    (5, include_str!("samples/main_0005.sql")),
+    (6, include_str!("samples/main_0006.sql")),
+];
 const KEYS: Samples = &[(1, include_str!("samples/keys_0001.sql"))];
 
 async fn tables(pool: &SqlitePool) -> Vec<String> {

@@ -6,12 +6,14 @@ mod audit;
 mod bytes;
 mod catalogue;
 mod configuration;
+mod damage;
 mod delivery;
 mod keys;
 mod migrations;
 mod opening;
 mod persons;
 mod plans;
+mod replay;
 mod sequence;
 pub(crate) mod site;
 
@@ -47,6 +49,12 @@ mod sqlite {
             the_backlog_is_what_is_not_settled,
             retention_spares_what_is_not_delivered,
             a_consumer_goes_with_all_that_hangs_on_it;
+        replay:
+            what_is_settled_is_found_and_what_follows_it,
+            a_replay_is_a_new_route_with_the_number_of_the_first,
+            a_job_moves_on_from_where_it_was_read,
+            the_log_says_what_became_of_each_delivery,
+            a_reference_is_turned_back_for_its_consumer_alone;
         persons:
             a_person_is_read_back_as_written,
             what_is_due_is_found,

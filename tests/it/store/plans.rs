@@ -8,7 +8,7 @@ use sqlx::{Executor, Row};
 use super::site::Site;
 
 /// Tables that grow with persons, events or time.
-const LARGE: [&str; 16] = [
+const LARGE: [&str; 17] = [
     "person",
     "event",
     "route",
@@ -20,6 +20,7 @@ const LARGE: [&str; 16] = [
     "request",
     "notice",
     "unread",
+    "doubt",
     "audit_entry",
     "audit_subject",
     "person_key",

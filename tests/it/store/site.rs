@@ -91,6 +91,7 @@ pub fn source_form(name: &str) -> Source {
         poll_interval: Duration::from_secs(60),
         calendar: Calendar::Weekdays,
         asked_at: None,
+        grants: Vec::new(),
         suspended: false,
     }
 }
@@ -184,6 +185,7 @@ pub fn snapshot(number: u32) -> Snapshot {
         after: Person { id: Some(person_id(number)), ..Person::default() },
         before: None,
         before_on: None,
+        places: Vec::new(),
     }
 }
 

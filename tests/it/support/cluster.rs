@@ -31,7 +31,8 @@ async fn client() -> Client {
     Client::try_from(config).expect("a client for KUBECONFIG")
 }
 
-async fn install(client: Client) {
+/// Puts our definitions into a cluster and waits until they hold.
+pub async fn install(client: Client) {
     let api: Api<CustomResourceDefinition> = Api::all(client);
     let apply = PatchParams::apply(names::FIELD_MANAGER).force();
     for crd in crds::all() {

@@ -59,8 +59,7 @@ pub struct Committed {
 /// All routes of all consumers, with the ids under which they go out.
 pub async fn routes(store: &Store) -> Vec<Committed> {
     let mut conn = store.main.read().await.unwrap();
-    let sql =
-        "SELECT r.seq, r.consumer, r.type, r.record, e.id FROM route r JOIN event e ON e.seq = r.event ORDER BY r.seq";
+    let sql = "SELECT r.seq, r.consumer, r.type, r.record, e.id, r.replay FROM route r JOIN event e ON e.seq = r.event ORDER BY r.seq";
     let mut keys = HashMap::new();
     let mut found = Vec::new();
     for row in sqlx::query(sql).fetch_all(&mut *conn).await.unwrap() {
@@ -73,7 +72,7 @@ pub async fn routes(store: &Store) -> Vec<Committed> {
         let parsed: EventType = type_.parse().unwrap();
         found.push(Committed {
             seq: row.get(0),
-            id: keys[&consumer].delivery_id(event, parsed),
+            id: keys[&consumer].replay_id(event, parsed, row.get(5)),
             type_,
             record: row.get(3),
         });

@@ -15,9 +15,11 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::cluster::{self, TestNamespace};
+use super::published::AsPublished;
 
 /// A signing secret of nobody.
 pub const SECRET: &str = "whsec_dHJpYWwtc2VjcmV0LW9mLWEtZmljdGl0aW91cy1zeXM=";
@@ -32,8 +34,12 @@ pub struct World {
     pub register: Register,
     pub consumer: Consumer,
     pub settings: Vec<String>,
+    /// A program that starts the program, and its arguments.
+    pub through: Vec<String>,
     /// Kubeconfig of the program, where it is not the test's own.
     pub kubeconfig: Option<PathBuf>,
+    /// Every delivery is held against the schemas.
+    published: AsPublished,
     folder: TempDir,
     process: Mutex<Option<Child>>,
     starts: u32,
@@ -48,6 +54,7 @@ impl World {
         let register = Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let consumer = Consumer::start(consumer::Options { listen, secrets: vec![SECRET.to_owned()] }).await.unwrap();
+        let published = AsPublished::at(&consumer);
         let settings = vec!["network.allowed_networks=[\"127.0.0.0/8\"]".to_owned()];
         Self {
             client,
@@ -55,7 +62,9 @@ impl World {
             register,
             consumer,
             settings,
+            through: vec![],
             kubeconfig: None,
+            published,
             folder: TempDir::new().unwrap(),
             process: Mutex::new(None),
             starts: 0,
@@ -77,7 +86,10 @@ impl World {
         self.starts += 1;
         let log = std::fs::File::create(self.folder.path().join(format!("log-{}", self.starts))).unwrap();
         let namespace = self.namespace.name();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
+        let program = env!("CARGO_BIN_EXE_cpr-operator").to_owned();
+        let mut words = self.through.iter().chain([&program]);
+        let mut command = Command::new(words.next().expect("the program at least"));
+        command.args(words);
         command.arg("all").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         let mut set = vec![
             format!("store.path={}", data.display()),
@@ -112,6 +124,18 @@ impl World {
         (status.code(), said)
     }
 
+    /// The program's process.
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().and_then(Child::id).expect("the program runs")
+    }
+
+    /// Sets one of the program's limits while it runs, as `prlimit` writes it.
+    pub async fn limit(&self, limit: &str) {
+        let pid = self.pid().to_string();
+        let set = Command::new("prlimit").args(["--pid", &pid, limit]).status().await.unwrap();
+        assert!(set.success(), "{limit}");
+    }
+
     /// Ends the program without warning, as `kill -9` does.
     pub async fn kill(&mut self) {
         let mut process = self.process.lock().unwrap().take().expect("the program runs");
@@ -143,6 +167,25 @@ impl World {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let ended = tokio::time::timeout(PATIENCE, process.wait()).await.expect("it ends when asked");
         assert!(ended.unwrap().success(), "{}", self.log());
+    }
+
+    /// Runs a command against the running program, with what it reads on standard input.
+    pub async fn tool(&self, arguments: &[&str], input: &str) -> Said {
+        let data = self.data();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
+        command.args(arguments).arg("--set").arg(format!("store.path={}", data.display())).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().expect("it is piped");
+        // A command that reads nothing closes it.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 
     fn api(&self, kind: &str) -> Api<DynamicObject> {
@@ -229,6 +272,7 @@ impl World {
     pub async fn until_received(&self, what: &str, fits: impl Fn(&Received) -> bool) -> Received {
         let found =
             self.until(what, async || self.consumer.received().into_iter().find(|one| one.accepted && fits(one))).await;
+        self.published.check();
         found.unwrap_or_else(|| panic!("{what} never arrived; arrived: {:?}\n{}", self.kinds(), self.log()))
     }
 
@@ -321,6 +365,22 @@ impl World {
                 "reviewBy": review.to_string(),
             },
         })
+    }
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    /// What a command said that ended well and was asked for JSON.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 

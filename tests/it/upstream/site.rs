@@ -116,5 +116,6 @@ fn source(register: &Register) -> Source {
         calendar: Calendar::Weekdays,
         suspended: false,
         asked_at: None,
+        grants: Vec::new(),
     }
 }

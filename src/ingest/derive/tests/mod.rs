@@ -2,6 +2,7 @@
 
 mod cases;
 mod first_sight;
+mod identity;
 mod properties;
 
 use crate::domain::change::Change;

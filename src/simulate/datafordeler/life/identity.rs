@@ -101,6 +101,62 @@ pub(super) fn merge(book: &mut Book, id: &str, into: &str, on: Date, at: Timesta
     Ok(())
 }
 
+pub(super) fn split(book: &mut Book, id: &str, from: &str, at: Timestamp) -> Result<(), Error> {
+    if book.get(id)?.status != Status::Closed {
+        return Err(Error::Impossible("not closed as a double"));
+    }
+    let number = book.get(id)?.number().to_owned();
+    let other = book.change(from, Group::Number)?.rows.entry(Group::Number).or_default();
+    for row in other.iter_mut().filter(|row| row.content["personnummer"] == number.as_str()) {
+        (row.status, row.registered) = (RowStatus::Undone, at);
+    }
+    book.change(id, Group::Number)?.reopen(Group::Number, at);
+    book.change(id, Group::Address)?.reopen(Group::Address, at);
+    let person = book.change_self(id)?;
+    (person.status, person.status_since) = (Status::Resident, None);
+    Ok(())
+}
+
+pub(super) fn second_number(book: &mut Book, id: &str, from: Date, at: Timestamp) -> Result<(), Error> {
+    let first = book.get(id)?.current(Group::Number).cloned();
+    let modulus = numbers::has_modulus(book.get(id)?.number());
+    book.give_number(id, modulus, from, at)?;
+    let rows = book.change(id, Group::Number)?.rows.entry(Group::Number).or_default();
+    if let Some(row) = rows.iter_mut().find(|row| first.as_ref().is_some_and(|first| first.content == row.content)) {
+        (row.status, row.to) = (RowStatus::Current, None);
+    }
+    Ok(())
+}
+
+pub(super) fn former_number(book: &mut Book, id: &str, from: Date, at: Timestamp) -> Result<(), Error> {
+    let rows = book.get(id)?.of(Group::Number);
+    let former = rows.iter().rev().find(|row| row.status == RowStatus::Historical).map(|row| row.content.clone());
+    let former = former.ok_or(Error::Impossible("there was no other number"))?;
+    book.change(id, Group::Number)?.replace(Group::Number, at, Some(from), former);
+    Ok(())
+}
+
+pub(super) fn claim_number(book: &mut Book, id: &str, of: &str, from: Date, at: Timestamp) -> Result<(), Error> {
+    let content = book.get(of)?.current(Group::Number).map(|row| row.content.clone());
+    let number = book.get(of)?.number().to_owned();
+    let content = content.ok_or(Error::Impossible("the number is not in use"))?;
+    book.change(id, Group::Number)?.replace(Group::Number, at, Some(from), content);
+    book.index_number(id, &number);
+    Ok(())
+}
+
+pub(super) fn another_person_id(book: &mut Book, id: &str) -> Result<String, Error> {
+    let new = book.rename_id(id)?;
+    book.change_self(&new)?;
+    Ok(new)
+}
+
+pub(super) fn show(book: &mut Book, id: &str, shown: bool) -> Result<(), Error> {
+    book.change_self(id)?;
+    book.show(id, shown);
+    Ok(())
+}
+
 pub(super) fn correct_birth(book: &mut Book, id: &str, born: Date, at: Timestamp) -> Result<(), Error> {
     book.change_self(id)?.born = born;
     change_number(book, id, at_date(at), at)

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::date::RegisterDate;
 
@@ -77,7 +78,7 @@ pub fn rows(value: Option<&Value>) -> Rows<'_> {
     rows
 }
 
-/// A text without blanks around it or control characters within; none where it is empty. Numbers read as their digits.
+/// A text in composed form, without blanks around it or control characters within; none where it is empty. Numbers read as their digits.
 pub fn text(row: &Map<String, Value>, key: &str) -> Result<Option<String>, Wrong> {
     match row.get(key) {
         None | Some(Value::Null) => Ok(None),
@@ -87,8 +88,9 @@ pub fn text(row: &Map<String, Value>, key: &str) -> Result<Option<String>, Wrong
     }
 }
 
+/// In composed form, so that the same letters are the same text whatever way they came.
 fn tidy(text: &str) -> Option<String> {
-    let tidy: String = text.chars().filter(|c| !c.is_control()).collect();
+    let tidy: String = text.chars().filter(|c| !c.is_control()).nfc().collect();
     let tidy = tidy.trim();
     (!tidy.is_empty()).then(|| tidy.to_owned())
 }

@@ -173,6 +173,32 @@ fn protection_times_fall_on_danish_days() {
 }
 
 #[test]
+fn protections_end_at_danish_midnight_on_the_days_when_the_clock_changes() {
+    for (instant, day) in [
+        ("2026-03-28T23:00:00.000000Z", date(2026, 3, 29)),
+        ("2026-03-29T22:00:00.000000Z", date(2026, 3, 30)),
+        ("2026-10-24T22:00:00.000000Z", date(2026, 10, 25)),
+        ("2026-10-25T23:00:00.000000Z", date(2026, 10, 26)),
+        ("2026-03-29T00:00:00+01:00", date(2026, 3, 29)),
+        ("2026-10-25T00:00:00", date(2026, 10, 25)),
+    ] {
+        let rows = json!([{"beskyttelsestype": "navne_og_adresse", "status": "aktuel", "virkningfra": "2020-01-01",
+            "virkningtil": instant}]);
+        let person = one(with("/beskyttelser", rows));
+        assert_eq!(person.protections[0].until.unwrap().date, day, "{instant}");
+    }
+}
+
+#[test]
+fn both_forms_of_letters_are_read_as_one_and_counted_as_one() {
+    let composed = "Å".repeat(34);
+    let decomposed = "A\u{30a}".repeat(34);
+    let person = one(with("/navne/0/adresseringsnavn", json!(decomposed)));
+    let addressing = person.names.iter().find_map(|row| row.value.addressing.clone()).unwrap();
+    assert_eq!((addressing.as_str(), addressing.chars().count()), (composed.as_str(), 34));
+}
+
+#[test]
 fn a_person_without_what_is_indispensable_is_not_understood() {
     for broken in [
         without("id"),

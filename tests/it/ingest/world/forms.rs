@@ -61,6 +61,7 @@ pub fn subscription_form(name: &str, source: &ResourceKey, consumer: &Consumer) 
         purpose: "case-work".into(),
         legal_bases: vec!["GDPR-6-1-e".into()],
         selector: living_in(&[HOME]),
+        places: Default::default(),
         types: EventType::selectable().collect::<TypeSet>(),
         level: PayloadLevel::Reference,
         fields: GroupSet::EMPTY,

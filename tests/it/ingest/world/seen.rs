@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cpr_operator::domain::change::{DerivedFrom, ScopeReason, Snapshot};
 use cpr_operator::domain::event_type::EventType;
 use cpr_operator::domain::field_group::GroupSet;
-use cpr_operator::domain::identifier::PersonId;
+use cpr_operator::domain::identifier::{CprNumber, PersonId};
 use cpr_operator::domain::pairwise::RecordId;
 use cpr_operator::domain::person::Person;
 use cpr_operator::store;
@@ -27,6 +27,8 @@ pub struct Heard {
     pub subscriptions: Vec<String>,
     pub record: RecordId,
     pub changed: GroupSet,
+    pub joined: Option<RecordId>,
+    pub number_before: Option<CprNumber>,
 }
 
 impl World {
@@ -57,6 +59,12 @@ impl World {
                 subscriptions: route.subscriptions.iter().map(|id| self.subscriptions[id].clone()).collect(),
                 record,
                 changed: snapshot.change.changed,
+                joined: snapshot.change.joined,
+                number_before: snapshot
+                    .before
+                    .as_ref()
+                    .and_then(|before| before.numbers.last())
+                    .map(|row| row.value.0.clone()),
             });
         }
         heard

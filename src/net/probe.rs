@@ -1,0 +1,44 @@
+//! Trying an address as far as the handshake, to say where it fails. No request is made.
+
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use hyper_rustls::MaybeHttpsStream;
+use jiff::Timestamp;
+use tower::Service;
+use url::Url;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::connect::{Connector, system_resolver};
+use super::error::Error;
+use super::guard::Guard;
+use super::tls;
+
+/// An address that took a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// How long it took, handshake included.
+    pub took: Duration,
+    /// Until when its certificate is valid; none without TLS.
+    pub certificate_until: Option<Timestamp>,
+}
+
+/// Connects, handshake included, and hangs up.
+pub async fn probe(guard: Guard, ca_pem: Option<&str>, url: &Url, limit: Duration) -> Result<Reached, Error> {
+    let uri: Uri = url.as_str().parse().map_err(|_| Error::Resolve)?;
+    let began = Instant::now();
+    let stream = Connector::new(guard, system_resolver(), tls::config(ca_pem)?, limit).call(uri).await?;
+    let certificate_until = match &stream {
+        MaybeHttpsStream::Http(_) => None,
+        MaybeHttpsStream::Https(stream) => {
+            let (_, session) = stream.inner().get_ref();
+            session.peer_certificates().and_then(|chain| expiry(chain.first()?.as_ref()))
+        }
+    };
+    Ok(Reached { took: began.elapsed(), certificate_until })
+}
+
+fn expiry(der: &[u8]) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+}
