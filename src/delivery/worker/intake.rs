@@ -20,8 +20,8 @@ const SHUT_READ: usize = 16;
 const REPLAYS: usize = 64;
 
 impl Worker {
-    /// Begins to read the next routes, if there is room; sending goes on meanwhile. Whether it did.
-    pub(super) fn read(&mut self) -> bool {
+    /// Begins to read the next routes, if there is room; sending goes on meanwhile.
+    pub(super) fn read(&mut self) {
         let now = self.now();
         let (held, bytes) = self.queues.load();
         let most = match self.gate(now) {
@@ -30,35 +30,34 @@ impl Worker {
         };
         let is_under_way = self.reading.is_some() || !self.fresh.is_empty();
         if self.caught_up || is_under_way || held * 2 > most || bytes > MAX_BYTES {
-            return false;
+            return;
         }
         let limit = (most - held).min(256);
         let (store, id, position) = (self.shared.context.store.clone(), self.id, self.queues.position());
         self.rung = false;
         let read = async move { (read::routes(&store, id, position, limit as u32).await, limit) };
         self.reading = Some(tokio::spawn(read));
-        true
     }
 
-    /// Takes in what was read, if it has been. Whether it had.
+    /// Takes in what was read, if it has been. Whether there was anything.
     pub(super) fn take_finished_reading(&mut self) -> bool {
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.is_finished()) else { return false };
         let Some(read) = reading.now_or_never() else { return false };
-        self.take_read(read);
-        true
+        self.take_read(read)
     }
 
-    pub(super) fn take_read(&mut self, read: Result<Reading, JoinError>) {
+    pub(super) fn take_read(&mut self, read: Result<Reading, JoinError>) -> bool {
         self.reading = None;
         match read {
             Ok((Ok(routes), limit)) => {
                 self.caught_up = routes.len() < limit && !self.rung;
                 self.fresh = routes;
-                self.offer_fresh();
+                return self.offer_fresh();
             }
             Ok((Err(error), _)) => self.rest(&error),
             Err(error) => self.rest(&error),
         }
+        false
     }
 
     /// Offers what was read, if it is durable that it may be sent; else asks for that.

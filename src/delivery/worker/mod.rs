@@ -264,10 +264,10 @@ impl Worker {
         if self.over || self.draining {
             return Ok(false);
         }
-        let read = self.read();
+        self.read();
         let replayed = self.replay().await?;
         let expired = self.expire(self.now()).await?;
-        Ok(self.dispatch().await? || read || replayed || expired)
+        Ok(self.dispatch().await? || replayed || expired)
     }
 
     async fn wait(&mut self, stop: &CancellationToken) {
@@ -279,7 +279,9 @@ impl Worker {
                 self.gather().await;
             }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
-            read = intake::finished(&mut self.reading), if self.reading.is_some() => self.take_read(read),
+            read = intake::finished(&mut self.reading), if self.reading.is_some() => {
+                self.take_read(read);
+            }
             () = bell.notified() => self.hear_bell(),
             () = stop.cancelled(), if !self.draining => {}
             () = tokio::time::sleep(pause) => {
