@@ -60,7 +60,7 @@ pub fn measure() -> anyhow::Result<Vec<Row>> {
 pub async fn seed(folder: &Path, receiver: &Receiver) -> anyhow::Result<i64> {
     let world = World::open(folder).await?;
     let consumer = world.consumer("one", receiver.url("instant")?).await?;
-    let subscription = world.subscribe((consumer, "one"), "everyone", Selector::Everyone).await?;
+    let subscription = world.subscribe((consumer, "one"), "everyone", Selector::everyone()).await?;
     let people = world.people(PERSONS, &[consumer]).await?;
     let last = world.moves(EVENTS, &people, &[(consumer, subscription)]).await?;
     world.store.close().await;

@@ -97,7 +97,8 @@ pub fn batch(world: &World, persons: &[Person]) -> anyhow::Result<Batch> {
 /// The source as ingest works on it.
 pub fn source(world: &World) -> Arc<Source> {
     let (key, store, clock) = (world::key("datafordeler"), world.store.clone(), world.clock.clone());
-    Source::new(world.source, key, world::realm(), store, clock, world.bells.clone(), world.settings.ingest.clone())
+    let (bells, settings, lists) = (world.bells.clone(), world.settings.ingest.clone(), world.settings.lists.clone());
+    Source::new(world.source, key, world::realm(), store, clock, bells, settings, lists)
 }
 
 async fn others(world: &World, consumer: ConsumerId) -> anyhow::Result<()> {
@@ -108,5 +109,5 @@ async fn others(world: &World, consumer: ConsumerId) -> anyhow::Result<()> {
 
 fn living_in(code: u16) -> anyhow::Result<Selector> {
     let municipality = Municipality::from_code(code).ok_or_else(|| anyhow::anyhow!("{code} is no municipality"))?;
-    Ok(Selector::Municipalities([municipality].into()))
+    Ok(Selector::living_in([municipality]))
 }

@@ -28,7 +28,7 @@ pub fn measure() -> anyhow::Result<Vec<Row>> {
         let folder = tempfile::tempdir()?;
         let world = World::open(folder.path()).await?;
         let consumer = world.consumer("one", recorder.url("instant")?).await?;
-        world.subscribe((consumer, "one"), "everyone", Selector::Everyone).await?;
+        world.subscribe((consumer, "one"), "everyone", Selector::everyone()).await?;
         world.people(PERSONS, &[consumer]).await?;
         let source = ingest::source(&world);
         let (stop, pulse) = (CancellationToken::new(), Health::default().watch("delivery", Duration::MAX));

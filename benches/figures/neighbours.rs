@@ -68,7 +68,7 @@ async fn run(with: bool) -> anyhow::Result<Fared> {
             _ => recorder.url("instant")?,
         };
         let id = world.consumer(&name, url).await?;
-        to.push((id, world.subscribe((id, &name), &name, Selector::Everyone).await?));
+        to.push((id, world.subscribe((id, &name), &name, Selector::everyone()).await?));
         all.push(id);
     }
     let people = world.people(PERSONS, &all).await?;

@@ -88,6 +88,7 @@ async fn steps(folder: &std::path::Path, receiver: &Receiver) -> anyhow::Result<
                 key: &key,
                 snapshot: Some(snapshot),
                 protected: basis.is_protected(&turn.route),
+                subjects: basis.subjects(&turn.route),
                 claimed: &basis.claimed,
                 ceiling: None,
                 now,

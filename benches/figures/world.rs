@@ -199,7 +199,7 @@ impl World {
         let after = citizen(n, "Prøvevej");
         let references =
             after.id.as_ref().map(|id| self.store.keys.audit_references(id, after.number(today), self.clock.now()));
-        let snapshot = Snapshot { change, on: today, after, before: None, before_on: None };
+        let snapshot = Snapshot { change, on: today, after, before: None, before_on: None, places: Vec::new() };
         let route = |(consumer, subscription): &(ConsumerId, SubscriptionId)| NewRoute {
             consumer: *consumer,
             type_,
@@ -275,6 +275,7 @@ fn source() -> Source {
         calendar: Calendar::Weekdays,
         suspended: false,
         asked_at: None,
+        grants: Default::default(),
     }
 }
 
@@ -311,6 +312,7 @@ fn subscription(name: &str, consumer: &str, selector: Selector) -> Subscription 
         purpose: "case-work".into(),
         legal_bases: vec!["GDPR-6-1-e".into()],
         selector,
+        places: Default::default(),
         types: TypeSet::default_for(GRANTED),
         level: PayloadLevel::Fields,
         fields: FIELDS,
@@ -318,6 +320,8 @@ fn subscription(name: &str, consumer: &str, selector: Selector) -> Subscription 
         protected_persons: ProtectedPersons::Mask,
         sector: Sector::Public,
         follow_inactive: Duration::from_secs(2160 * 3600),
+        follow_on_move: None,
+        announce: Default::default(),
         suspended: false,
         ends_at: None,
     }

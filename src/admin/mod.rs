@@ -10,6 +10,8 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod doctor;
 pub mod jobs;
+pub mod persons;
+pub mod plan;
 mod problem;
 pub mod report;
 mod requests;

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::requests::Peer;
-use super::{Context, consumer_test, dead_letters, deliveries, doctor, jobs, report};
+use super::{Context, consumer_test, dead_letters, deliveries, doctor, jobs, persons, plan, report};
 
 /// Connections that wait to be accepted.
 const WAITING: u32 = 64;
@@ -37,7 +37,12 @@ pub async fn serve(listener: UnixListener, context: Context, stop: CancellationT
 fn routes() -> Router<Context> {
     Router::new()
         .route("/v1/doctor", get(doctor::run))
+        .route("/v1/plan", post(plan::run))
         .route("/v1/report", get(report::run))
+        .route("/v1/subscriptions/{namespace}/{name}/persons", get(persons::page))
+        .route("/v1/subscriptions/{namespace}/{name}/persons/add", post(persons::add))
+        .route("/v1/subscriptions/{namespace}/{name}/persons/progress", post(persons::progress))
+        .route("/v1/subscriptions/{namespace}/{name}/persons/remove", post(persons::remove))
         .route("/v1/consumers/{namespace}/{name}/deadletters", get(dead_letters::list))
         .route("/v1/consumers/{namespace}/{name}/deadletters/drop", post(dead_letters::drop))
         .route("/v1/consumers/{namespace}/{name}/deadletters/retry", post(dead_letters::retry))

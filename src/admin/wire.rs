@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::identifier::{CprNumber, exposed};
+
 /// Why a request was not met.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Told {
@@ -210,4 +212,161 @@ pub struct JobState {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// Numbers, each with the line on which it stood.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// The lines.
+    pub lines: Vec<NumberLine>,
+}
+
+/// A number and its line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberLine {
+    /// From 1.
+    pub line: u32,
+    /// Hides itself from people.
+    #[serde(with = "exposed")]
+    pub number: CprNumber,
+}
+
+/// What became of lines.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lines {
+    /// Each.
+    pub lines: Vec<Line>,
+}
+
+/// What became of a line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// Its number; of an answer about tickets the position among them.
+    pub line: u32,
+    /// `Listed`, `Waiting`, `Unknown`, `Failed`, `Removed`, `NotListed` or `Malformed`.
+    pub outcome: String,
+    /// The person, as the consumer knows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// By what to ask again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Class of the error, where the register could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+}
+
+impl Line {
+    /// A line of which nothing else is known.
+    pub fn new(line: u32, outcome: &str) -> Self {
+        Self { line, outcome: outcome.to_owned(), person: None, ticket: None, class: None }
+    }
+}
+
+/// Lines that waited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tickets {
+    /// By what they are known.
+    pub tickets: Vec<String>,
+}
+
+/// What became of them, and how the list does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListState {
+    /// In the order of the tickets.
+    pub lines: Vec<Line>,
+    /// How many lines of the list wait.
+    pub waiting: u64,
+    /// Until when a limit holds them up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+    /// How long the rest takes at the register's limit, in seconds.
+    pub remaining: u64,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PersonPage {
+    /// References.
+    pub persons: Vec<String>,
+    /// After which the next part begins; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Manifests to plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifests {
+    /// Resources of our kinds; others are passed over.
+    pub manifests: Vec<serde_json::Value>,
+}
+
+/// What would come of a subscription.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// Namespace and name.
+    pub subscription: String,
+    /// `Begins`, `Changes`, `Unchanged` or `Refused`.
+    pub action: String,
+    /// Why it would be refused, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What that means and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The source that would tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The consumer that would hear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<String>,
+    /// For which purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// On which legal bases.
+    pub legal_bases: Vec<String>,
+    /// Whether everyone would be covered.
+    pub everyone: bool,
+    /// Whether persons on a list would be.
+    pub list: bool,
+    /// How much a delivery would say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// What would be given of protected persons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected_persons: Option<String>,
+    /// When it would end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
+    /// Municipalities selected.
+    pub municipalities: Change,
+    /// Groups that a delivery would hold.
+    pub groups: Change,
+    /// Groups that are granted, so that events may tell of them.
+    pub granted: Change,
+    /// Types that could be asked for and would be heard.
+    pub types: Change,
+    /// Known persons whom it would cover.
+    pub persons: u64,
+    /// Known persons whom it covers now.
+    pub persons_now: u64,
+    /// Entries that it would need at the register.
+    pub registrations: u64,
+}
+
+/// What a list would be, and how it differs from what is in force.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Change {
+    /// All that it would hold.
+    pub all: Vec<String>,
+    /// What is new.
+    pub added: Vec<String>,
+    /// What goes.
+    pub removed: Vec<String>,
 }

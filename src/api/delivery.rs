@@ -95,10 +95,10 @@ pub struct Retry {
     #[x_kube(validation = duration_between("1s", "24h"))]
     pub max: GoDuration,
 
-    /// Time after which an event that cannot be delivered becomes a dead letter, `1m` to `720h`. Only time counts in which the event
+    /// Time after which an event that cannot be delivered becomes a dead letter, `1s` to `720h`. Only time counts in which the event
     /// itself was refused, not an outage of the whole receiver.
     #[serde(default = "Retry::default_give_up_after")]
-    #[x_kube(validation = duration_between("1m", "720h"))]
+    #[x_kube(validation = duration_between("1s", "720h"))]
     pub give_up_after: GoDuration,
 }
 

@@ -21,6 +21,9 @@ pub const USE_SOURCE: &str = "source";
 /// Value of [`USE_LABEL`]: secrets that sign a consumer's deliveries.
 pub const USE_SIGNING: &str = "signing";
 
+/// Value of [`USE_LABEL`]: the list of persons of a subscription.
+pub const USE_PERSONS: &str = "persons";
+
 /// Annotation that asks for a reconcile. Any new value does; the one last seen is in `status.lastHandledReconcileAt`.
 pub const RECONCILE_AT: &str = "cpr-operator.dev/reconcile-at";
 

@@ -5,13 +5,18 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::common::{ResourceRef, SourceRef, conditions_schema, duration_between};
+use super::common::{ResourceRef, SecretKeyRef, SourceRef, conditions_schema, duration_between};
 use super::text::{DayOrInstant, GoDuration, Instant, MunicipalityCode, PurposeId};
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::FieldGroup;
 
 /// What a user says of a subscription.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("!has(self.followOnMove) || has(self.select.municipalities)")
+        .message("followOnMove needs select.municipalities: only who lives in a municipality can move out of it")
+        .field_path(".followOnMove"),
+)]
 #[kube(
     group = "cpr-operator.dev",
     version = "v1alpha1",
@@ -70,7 +75,7 @@ pub struct CprSubscriptionSpec {
     /// Id of one of the consumer's purposes.
     pub purpose: PurposeId,
 
-    /// Who is covered. At least one selector; none of them ever means everyone.
+    /// Who is covered. At least one selector; they add up, and none of them ever means everyone.
     pub select: Select,
 
     /// Which events are heard.
@@ -94,6 +99,16 @@ pub struct CprSubscriptionSpec {
     #[x_kube(validation = duration_between("0s", "17520h"))]
     pub follow_inactive: GoDuration,
 
+    /// How long those who move out of the municipalities stay covered, up to `17520h`. Absent: they leave at once, with
+    /// `scope.left`. Who moves back in the meantime was never away; at the end comes `scope.left` with `FollowEnded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = duration_between("0s", "17520h"))]
+    pub follow_on_move: Option<GoDuration>,
+
+    /// What is told when the subscription begins.
+    #[serde(default)]
+    pub start: Start,
+
     /// `true`: nothing is routed. On resuming, one snapshot is sent for each person who changed meanwhile.
     #[serde(default)]
     pub suspend: bool,
@@ -108,10 +123,12 @@ impl CprSubscriptionSpec {
 /// Who is covered by a subscription.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[x_kube(
-    validation = Rule::new("self.everyone || has(self.municipalities)")
-        .message("must have at least one selector: list municipalities, or write everyone: true"),
-    validation = Rule::new("!self.everyone || !has(self.municipalities)")
-        .message("everyone must stand alone: remove municipalities, or everyone"),
+    validation = Rule::new("self.everyone || has(self.municipalities) || has(self.persons) || has(self.personsSecretRef)")
+        .message("must have at least one selector: list municipalities, write persons: Managed, name a personsSecretRef, or write everyone: true"),
+    validation = Rule::new("!self.everyone || !(has(self.municipalities) || has(self.persons) || has(self.personsSecretRef))")
+        .message("everyone must stand alone: remove the other selectors, or everyone"),
+    validation = Rule::new("!(has(self.persons) && has(self.personsSecretRef))")
+        .message("a subscription has one list: remove persons, or personsSecretRef"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Select {
@@ -121,9 +138,47 @@ pub struct Select {
     #[schemars(length(min = 1, max = 128))]
     pub municipalities: Option<Vec<MunicipalityCode>>,
 
+    /// `Managed`: the persons on a list that is kept with `cpr-operator persons`, wherever they live. The list is never in the
+    /// manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persons: Option<Persons>,
+
+    /// The persons on a list in a Secret with the label `cpr-operator.dev/use: persons`: one CPR number a line, with or without a
+    /// hyphen, at most 10000; blank lines and lines that begin with `#` are passed over. Who is added to or missing from the
+    /// Secret enters or leaves the list. A Secret that is gone, empty or malformed takes nobody off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persons_secret_ref: Option<SecretKeyRef>,
+
     /// `true`: everyone whom the register tells of. It has to be written out, and stands alone.
     #[serde(default)]
     pub everyone: bool,
+}
+
+/// How a list of persons is kept.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persons {
+    /// With `cpr-operator persons`.
+    Managed,
+}
+
+/// What is told when a subscription begins.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Start {
+    /// `None`: nothing; a person known before is first told of when something happens. `Snapshot`: one `snapshot` of each person
+    /// covered who is known when the subscription begins; not when it is made again after a deletion, nor when it resumes.
+    #[serde(default)]
+    pub announce: Announcement,
+}
+
+/// What is told of persons known when a subscription begins.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Announcement {
+    /// Nothing.
+    #[default]
+    None,
+    /// One snapshot of each.
+    Snapshot,
 }
 
 /// Which events a subscription hears.

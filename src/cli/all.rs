@@ -109,6 +109,7 @@ impl Process {
             credentials: self.credentials.clone(),
             bells: self.bells.clone(),
             settings: self.settings.ingest.clone(),
+            lists: self.settings.lists.clone(),
             register: self.settings.register.clone(),
             network: self.settings.network.clone(),
             retention: self.settings.retention.clone(),
@@ -150,6 +151,8 @@ impl Process {
             bells: self.bells.clone(),
             settings: self.settings.operator.clone(),
             network: self.settings.network.clone(),
+            lists: self.settings.lists.clone(),
+            register: self.settings.register.clone(),
             accept_local_root_key: self.settings.store.accept_local_root_key,
             metrics,
         };

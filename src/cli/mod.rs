@@ -8,6 +8,8 @@ mod demo;
 mod doctor;
 mod jobs;
 mod output;
+mod persons;
+mod plan;
 mod schemas;
 mod settings;
 mod simulate;
@@ -40,6 +42,11 @@ enum Command {
     Consumer(consumer::ConsumerCommand),
     /// Print the custom resource definitions, for `kubectl apply --server-side -f -`.
     Crds(crds::CrdsArgs),
+    /// Say what manifests would disclose, before they are applied.
+    Plan(plan::PlanArgs),
+    /// Put persons on a subscription's list, take them off, or list them. Numbers are read from standard input only.
+    #[command(subcommand)]
+    Persons(persons::PersonsCommand),
     /// List what became of a consumer's deliveries; never a body.
     Deliveries(deliveries::DeliveriesArgs),
     /// List, retry or drop what was given up.
@@ -81,6 +88,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Consumer(command) => consumer::run(command).await,
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Plan(args) => plan::run(args).await,
+        Command::Persons(command) => persons::run(command).await,
         Command::Deliveries(args) => deliveries::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::DeadLetters(command) => deliveries::dead_letters(command).await,
         Command::Replay(args) => jobs::replay(args).await,
@@ -106,4 +115,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 #[expect(clippy::print_stdout, reason = "the command line speaks to people")]
 fn say(line: &str) {
     println!("{line}");
+}
+
+/// What is said beside the answer.
+#[expect(clippy::print_stderr, reason = "the command line speaks to people")]
+fn note(line: &str) {
+    eprintln!("{line}");
 }

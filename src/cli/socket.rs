@@ -34,6 +34,7 @@ pub struct SocketArgs {
 }
 
 /// The running process.
+#[derive(Default)]
 pub struct Socket {
     path: PathBuf,
     token: Option<SecretString>,

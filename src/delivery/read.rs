@@ -8,6 +8,8 @@ use super::build::named_records;
 use super::queue::{Span, Turn};
 use crate::domain::change::Snapshot;
 use crate::domain::pairwise::RecordId;
+use crate::domain::resource::Sector;
+use crate::domain::subject::Subjects;
 use crate::store::route::Route;
 use crate::store::seal::PersonKey;
 use crate::store::{self, ConsumerId, Store};
@@ -20,6 +22,8 @@ pub struct Basis {
     /// The present configuration.
     pub book: Arc<Book>,
     protected: HashMap<RecordId, bool>,
+    subjects: HashMap<RecordId, Subjects>,
+    nobody: Subjects,
     opened: HashMap<i64, Opened>,
     /// Related persons on whom the consumer has a claim.
     pub claimed: HashSet<RecordId>,
@@ -39,6 +43,12 @@ impl Basis {
     /// Whether name and address of the event's person are protected now. Who is not stored counts as protected.
     pub fn is_protected(&self, route: &Route) -> bool {
         route.record.and_then(|record| self.protected.get(&record)).copied().unwrap_or(true)
+    }
+
+    /// Which subscriptions have the event's person by name now; told of private consumers only, for to others it makes no
+    /// difference.
+    pub fn subjects(&self, route: &Route) -> &Subjects {
+        route.record.and_then(|record| self.subjects.get(&record)).unwrap_or(&self.nobody)
     }
 
     /// The event's snapshot.
@@ -70,15 +80,21 @@ pub async fn of_person(store: &Store, consumer: ConsumerId, span: Span) -> Resul
 /// Reads rights, protection and keys for these events as they are now, and opens their snapshots.
 pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[Turn]) -> Result<Basis, store::Error> {
     let records: Vec<RecordId> = turns.iter().filter_map(|turn| turn.route.record).collect();
-    let (book, protected) = {
+    let (book, protected, subjects) = {
         let mut conn = store.main.read().await?;
         let (protected, version) = store::person::protected(&mut conn, &records).await?;
-        (shelf.at_least(version, &mut conn).await?, protected)
+        let book = shelf.at_least(version, &mut conn).await?;
+        let form = book.consumers.get(&consumer).and_then(|row| row.compiled.as_ref());
+        let subjects = match form.is_some_and(|form| form.sector == Sector::Private) {
+            true => store::subject::find(&mut conn, None, &records).await?,
+            false => HashMap::new(),
+        };
+        (book, protected, subjects)
     };
     let keys = if records.is_empty() { HashMap::new() } else { store.keys.person_keys_for(consumer, &records).await? };
     let opened: HashMap<i64, Opened> = turns.iter().map(|turn| (turn.route.seq, open(&turn.route, &keys))).collect();
     let claimed = claimed(store, consumer, &opened).await?;
-    Ok(Basis { book, protected, opened, claimed })
+    Ok(Basis { book, protected, subjects, nobody: Subjects::default(), opened, claimed })
 }
 
 fn open(route: &Route, keys: &HashMap<RecordId, PersonKey>) -> Opened {

@@ -39,11 +39,6 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Whether there is one, or it may come to be one or cease to be one by time alone.
-    pub fn is_turning(&self) -> bool {
-        self.is_behind || self.turning_since.is_some()
-    }
-
     /// Takes the present lag in. Whether there is a backlog.
     pub fn is_behind(&mut self, lag: Duration, now: Timestamp) -> bool {
         let turning = if self.is_behind { lag < BACKLOG / 2 } else { lag > BACKLOG };
@@ -54,6 +49,11 @@ impl Backlog {
             self.turning_since = None;
         }
         self.is_behind
+    }
+
+    /// Whether time alone will change it.
+    pub fn is_turning(&self) -> bool {
+        self.turning_since.is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tokio::sync::Notify;
@@ -30,6 +30,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// Rings within this time wake a worker once; and so much longer for each worker that was woken.
 const GATHER: Duration = Duration::from_millis(5);
 const GATHER_EACH: Duration = Duration::from_micros(200);
+/// Changes of the configuration within this time wake all workers once.
+const GATHER_CHANGES: Duration = Duration::from_millis(100);
 
 /// What delivery works with.
 #[derive(Clone)]
@@ -101,21 +103,19 @@ pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
     let flusher = tokio::spawn(flusher.run(stop.clone()));
     let bells = shared.context.bells.clone();
     let mut running = Running::new();
-    let (mut newest, mut version) = (None, None);
+    let (mut newest, mut change) = (None, Change::default());
     while !stop.is_cancelled() {
         pulse.beat();
-        let before = version;
         match keep_running(&shared, &mut running, &stop).await {
-            Ok(present) => version = Some(present),
+            Ok(version) => change.note_version(version),
             Err(error) => tracing::error!(%error, "the consumers cannot be read"),
         }
-        let is_for_all = version != before
-            || tokio::select! {
-                () = stop.cancelled() => break,
-                () = bells.routes.wait(POLL) => false,
-                () = bells.delivery.wait(POLL) => true,
-            };
-        let woken = wake(&shared, &running, is_for_all, &mut newest).await;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = bells.routes.wait(change.pause()) => {}
+            rang = bells.delivery.wait(change.pause()) => change.waits |= rang,
+        }
+        let woken = wake(&shared, &running, change.is_due(), &mut newest).await;
         tokio::time::sleep(GATHER + GATHER_EACH * woken).await;
     }
     drop(shared);
@@ -126,6 +126,39 @@ pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
     }
     if let Err(error) = flusher.await {
         tracing::error!(%error, "the flusher ended badly");
+    }
+}
+
+/// A change of the configuration that all workers are to be woken for. Each wakes all, so many at once are told together;
+/// what may be sent does not wait for that, for each batch is built by the configuration as it is then.
+#[derive(Debug, Default)]
+struct Change {
+    waits: bool,
+    version: Option<i64>,
+    told: Option<Instant>,
+}
+
+impl Change {
+    fn note_version(&mut self, version: i64) {
+        self.waits |= self.version.replace(version) != Some(version);
+    }
+
+    /// How long to wait for a ring.
+    fn pause(&self) -> Duration {
+        if self.waits { self.rest().max(Duration::from_millis(1)) } else { POLL }
+    }
+
+    fn rest(&self) -> Duration {
+        self.told.map_or(Duration::ZERO, |at| GATHER_CHANGES.saturating_sub(at.elapsed()))
+    }
+
+    /// Whether all are to be told now; after that they have been.
+    fn is_due(&mut self) -> bool {
+        let is_due = self.waits && self.rest().is_zero();
+        if is_due {
+            (self.waits, self.told) = (false, Some(Instant::now()));
+        }
+        is_due
     }
 }
 
@@ -148,6 +181,7 @@ async fn routed(shared: &Shared, after: i64) -> Result<(Vec<ConsumerId>, i64), s
     store::route::consumers_after(&mut conn, after).await
 }
 
+/// Starts workers that are missing. The configuration's version.
 async fn keep_running(
     shared: &Arc<Shared>,
     running: &mut Running,

@@ -83,6 +83,12 @@ pub enum DerivedFrom {
 pub enum ScopeReason {
     /// Moved in or out.
     Moved,
+    /// Was put on the subscription's list.
+    Listed,
+    /// Was taken off the subscription's list.
+    Unlisted,
+    /// The time of following after a move is over.
+    FollowEnded,
     /// Was there before we knew.
     FirstSeen,
     /// A protection ended for a consumer that is not given protected persons.

@@ -163,6 +163,12 @@ pub struct Subscription {
     pub sector: Sector,
     /// How long those who died, emigrated or disappeared stay covered.
     pub follow_inactive: Duration,
+    /// How long those who move out of its municipalities stay covered, if they do.
+    #[serde(default)]
+    pub follow_on_move: Option<Duration>,
+    /// What it says of persons whom we know when it begins.
+    #[serde(default)]
+    pub announce: Announce,
     /// Whether it is suspended: nothing is routed.
     pub suspended: bool,
     /// The instant after which it has ended by itself.
@@ -172,7 +178,7 @@ pub struct Subscription {
 impl Subscription {
     /// Whether nobody can be covered, as after the source's grant was taken away.
     pub fn covers_nobody(&self) -> bool {
-        self.selector == Selector::Municipalities(BTreeSet::new()) || self.places == Places::Within(BTreeSet::new())
+        self.selector == Selector::default() || self.places == Places::Within(BTreeSet::new())
     }
 
     /// What is left of it under what its namespace may have of the source, for a consumer that may be told anything at all.
@@ -191,26 +197,93 @@ impl Subscription {
     }
 }
 
+/// Who is covered by a subscription; what it says adds up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredSelector")]
+pub struct Selector {
+    /// Everyone whom the register tells of.
+    pub everyone: bool,
+    /// Who lives in one of these.
+    pub municipalities: BTreeSet<Municipality>,
+    /// Who is on its list, whether managed or in a Secret.
+    pub listed: bool,
+}
+
 impl Selector {
-    /// Who of the selected live within `places`.
+    /// Everyone.
+    pub fn everyone() -> Self {
+        Self { everyone: true, ..Self::default() }
+    }
+
+    /// Who lives in one of these.
+    pub fn living_in(municipalities: impl IntoIterator<Item = Municipality>) -> Self {
+        Self { municipalities: municipalities.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Who is on the list.
+    pub fn listed() -> Self {
+        Self { listed: true, ..Self::default() }
+    }
+
+    /// Who of the selected live within `places`; who is on the list stays there, wherever they live.
     fn cut_to(&self, places: &Places) -> Self {
-        match (self, places) {
-            (selector, Places::Anywhere) => selector.clone(),
-            (Self::Everyone, Places::Within(all)) => Self::Municipalities(all.clone()),
-            (Self::Municipalities(selected), Places::Within(all)) => {
-                Self::Municipalities(selected.intersection(all).copied().collect())
-            }
+        let Places::Within(all) = places else { return self.clone() };
+        let municipalities = match self.everyone {
+            true => all.clone(),
+            false => self.municipalities.intersection(all).copied().collect(),
+        };
+        Self { everyone: false, municipalities, listed: self.listed }
+    }
+
+    /// Whether anybody is covered for where they live.
+    pub fn has_area(&self) -> bool {
+        self.everyone || !self.municipalities.is_empty()
+    }
+
+    /// Whether somebody who lives here is covered for that; none lives nowhere.
+    pub fn has_place(&self, here: Option<Municipality>) -> bool {
+        self.everyone || here.is_some_and(|here| self.municipalities.contains(&here))
+    }
+}
+
+/// The forms in which a selector may be stored: as it is, and as it was when it could be one thing only.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredSelector {
+    Whole {
+        #[serde(default)]
+        everyone: bool,
+        #[serde(default)]
+        municipalities: BTreeSet<Municipality>,
+        listed: bool,
+    },
+    One(OneSelector),
+}
+
+#[derive(Deserialize)]
+enum OneSelector {
+    Everyone,
+    Municipalities(BTreeSet<Municipality>),
+}
+
+impl From<StoredSelector> for Selector {
+    fn from(stored: StoredSelector) -> Self {
+        match stored {
+            StoredSelector::Whole { everyone, municipalities, listed } => Self { everyone, municipalities, listed },
+            StoredSelector::One(OneSelector::Everyone) => Self::everyone(),
+            StoredSelector::One(OneSelector::Municipalities(all)) => Self::living_in(all),
         }
     }
 }
 
-/// Who is covered by a subscription.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Selector {
-    /// Everyone whom the register tells of.
-    Everyone,
-    /// Who lives in one of these.
-    Municipalities(BTreeSet<Municipality>),
+/// What a subscription says of persons whom we know when it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Announce {
+    /// Nothing.
+    #[default]
+    None,
+    /// One snapshot of each.
+    Snapshot,
 }
 
 /// How much a payload holds.
@@ -222,4 +295,30 @@ pub enum PayloadLevel {
     ChangedGroups,
     /// And what they hold now.
     Fields,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_of_the_earlier_form_are_read() {
+        let read = |text: &str| serde_json::from_str::<Selector>(text).unwrap();
+        let aalborg = Municipality::parse("0851").unwrap();
+        assert_eq!(read("\"Everyone\""), Selector::everyone());
+        let one = serde_json::json!({ "Municipalities": [aalborg] }).to_string();
+        assert_eq!(read(&one), Selector::living_in([aalborg]));
+    }
+
+    #[test]
+    fn a_selector_is_read_as_it_was_written() {
+        let aalborg = Municipality::parse("0851").unwrap();
+        let both = Selector { listed: true, ..Selector::living_in([aalborg]) };
+        for selector in [Selector::everyone(), Selector::listed(), both] {
+            let text = serde_json::to_string(&selector).unwrap();
+            assert_eq!(serde_json::from_str::<Selector>(&text).unwrap(), selector);
+        }
+        assert!(serde_json::from_str::<Selector>("{}").is_err());
+    }
 }

@@ -18,6 +18,7 @@ pub mod resource;
 pub mod signing;
 pub mod standing;
 pub mod status;
+pub mod subject;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,6 +8,7 @@ use super::compiled::Subscription;
 use super::event_type::EventType;
 use super::field_group::{FieldGroup, GroupSet};
 use super::resource::{ProtectedPersons, Sector};
+use super::subject::Subject;
 
 /// How a subscription finds its persons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +76,18 @@ pub enum Shown {
     Withheld,
 }
 
+impl Reach {
+    /// How a subscription reaches a person whom it has so by name.
+    pub fn of(subscription: &Subscription, subject: Subject) -> Self {
+        if subscription.selector.listed && subject.listed { Self::List } else { Self::Area }
+    }
+}
+
 impl Regard {
-    /// The regard of a subscription as compiled; its selectors are areas.
-    pub fn of(subscription: &Subscription) -> Self {
-        Self { sector: subscription.sector, protected_persons: subscription.protected_persons, reach: Reach::Area }
+    /// The regard of a subscription as compiled for a person whom it has so by name.
+    pub fn of(subscription: &Subscription, subject: Subject) -> Self {
+        let reach = Reach::of(subscription, subject);
+        Self { sector: subscription.sector, protected_persons: subscription.protected_persons, reach }
     }
 
     /// How the consumer is treated when a person is protected. A private consumer is never given more than the

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::matching;
 use super::relatives::Relatives;
@@ -13,9 +13,11 @@ use super::source::Source;
 use crate::domain::change::{Change, DerivedFrom, ScopeReason};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
+use crate::domain::subject::Subjects;
 use crate::store::event::{Detail, NewEvent, NewRoute};
+use crate::store::person::PersonRow;
 use crate::store::subscription::{EndReason, SubscriptionRow};
-use crate::store::{self, Conn, event, meta, missed, person, request};
+use crate::store::{self, Conn, announcing, event, meta, missed, person, request, subject};
 
 /// Persons in one transaction.
 const BATCH: u32 = 200;
@@ -35,7 +37,7 @@ pub async fn snapshots(source: &Source) -> Result<usize, store::Error> {
     let mut events = Vec::new();
     for asked in &requests {
         let Some(known) = known.get(&asked.record) else { continue };
-        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, now);
+        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, &known.subjects, now);
         let theirs = covering.iter().filter(|covering| covering.consumer == asked.consumer).map(|covering| covering.id);
         let routes = routes(&selections, EventType::Snapshot, theirs);
         if !routes.is_empty() {
@@ -80,7 +82,7 @@ pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
     let mut events = Vec::new();
     for (record, was_covered) in &waiting {
         let Some(known) = known.get(record) else { continue };
-        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, now);
+        let covering = matching::covering(&selections.now, &source.key, &known.row.standing, &known.subjects, now);
         let is_covered = covering.iter().any(|covering| covering.id == id);
         let (type_, scope) = match (was_covered, is_covered) {
             (true, true) => (EventType::Snapshot, None),
@@ -102,6 +104,44 @@ pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
     tx.commit().await?;
     source.bells.routes.ring();
     Ok(records.len())
+}
+
+/// Persons that are looked at together when a subscription begins.
+const LOOK: u32 = 1_000;
+
+/// How long a subscription that begins waits for content that it is granted and that nobody held before.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Notes the next persons known when a subscription began that asks for a snapshot of each, so that they are told like
+/// persons whom it missed. How many were looked at.
+pub async fn begun(source: &Source) -> Result<usize, store::Error> {
+    let mut conn = source.store.main.read().await?;
+    let Some((id, after)) = announcing::next(&mut conn, source.id).await? else { return Ok(0) };
+    let page = person::after(&mut conn, source.id, after, LOOK).await?;
+    let records: Vec<RecordId> = page.iter().map(|row| row.record).collect();
+    let subjects = subject::find(&mut conn, Some(source.id), &records).await?;
+    drop(conn);
+    let selections = source.selections().await?;
+    let now = source.clock.now();
+    let waits = |row: &PersonRow| row.refetch && now < row.updated_at + PATIENCE;
+    if page.iter().any(|row| row.settled < selections.version || waits(row)) {
+        return Ok(0);
+    }
+    let nobody = Subjects::default();
+    let is_covered = |row: &&PersonRow| {
+        let subjects = subjects.get(&row.record).unwrap_or(&nobody);
+        let covering = matching::covering(&selections.now, &source.key, &row.standing, subjects, now);
+        covering.iter().any(|entry| entry.id == id)
+    };
+    let noted: Vec<_> = page.iter().filter(is_covered).map(|row| (id, row.record, true)).collect();
+    let mut tx = source.store.main.begin().await?;
+    if meta::selectors(&mut tx).await? != selections.version {
+        return Ok(1);
+    }
+    missed::write(&mut tx, &noted).await?;
+    announcing::advance(&mut tx, id, records.last().copied()).await?;
+    tx.commit().await?;
+    Ok(page.len().max(1))
 }
 
 /// Settles those of the records that are not, so that no other subscription's shift is lost and none is told twice.

@@ -9,6 +9,7 @@ use super::Error;
 use super::announce;
 use super::identity::Question;
 use super::known;
+use super::lists;
 use super::relatives::Relatives;
 use super::selections::Selections;
 use super::weigh::{Scales, Weighed, due_day, previous};
@@ -19,15 +20,18 @@ use crate::domain::field_group::GroupSet;
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::{EventId, RecordId};
 use crate::domain::person::Person;
+use crate::domain::subject::{Origin, Subjects};
 use crate::ingest::source::Source;
 use crate::store::cursor::Cursor;
 use crate::store::doubt::{self, Kind};
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::keys::{AuditReferences, Ensured};
+use crate::store::listing::Listing;
 use crate::store::person::PersonRow;
+use crate::store::subject::SubjectRow;
 use crate::store::told::Told;
 use crate::store::unread::Unread;
-use crate::store::{self, ConsumerId, SubscriptionId, cursor, event, meta, missed, person, told, unread};
+use crate::store::{self, ConsumerId, SubscriptionId, cursor, event, meta, missed, person, subject, told, unread};
 
 /// Persons of one batch, and what belongs into the same transaction.
 #[derive(Default)]
@@ -50,6 +54,28 @@ pub struct Batch {
     pub read: Vec<RecordId>,
     /// Persons that could not be read.
     pub unread: Vec<Unread>,
+    /// Lines of lists that are met with this batch.
+    pub lines: Vec<Line>,
+}
+
+/// A line of a list, and what the register said of its number.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The line.
+    pub listing: Listing,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What the register said of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is this person, who is fetched in the same batch.
+    Found(PersonId),
+    /// It knows nobody by it.
+    Unknown,
+    /// It could not be read, for a reason of this class.
+    Unreadable(&'static str),
 }
 
 /// What a commit did.
@@ -69,6 +95,8 @@ pub struct Committed {
     pub open: Vec<Question>,
     /// Entries of the register that turned out to be one person with another.
     pub merged: u64,
+    /// Those of them that had records of their own: the closed one's, and that of the person who goes on.
+    pub joined: Vec<(RecordId, RecordId)>,
     /// Persons who were kept apart from another entry that claims the same number.
     pub doubtful: u64,
     /// Persons whom we hold and whom the register does not know any more.
@@ -87,6 +115,7 @@ impl Committed {
         self.again.extend(part.again);
         self.open.extend(part.open);
         self.merged += part.merged;
+        self.joined.extend(part.joined);
         self.doubtful += part.doubtful;
         self.vanished += part.vanished;
         self.unreadable.extend(part.unreadable);
@@ -100,8 +129,13 @@ struct Ready {
     events: Vec<NewEvent>,
     told: Vec<(Told, bool)>,
     missed: Vec<(SubscriptionId, RecordId, bool)>,
-    merged: u64,
+    joined: Vec<RecordId>,
+    adopted: bool,
     doubtful: bool,
+    /// Which subscriptions had the person by name when this was prepared.
+    subjects: Subjects,
+    named: Vec<SubjectRow>,
+    unnamed: Vec<SubjectRow>,
     /// Keeps the person's key from being deleted before the transaction that relies on it has committed.
     _key: Ensured,
 }
@@ -114,18 +148,24 @@ struct Prepared {
 }
 
 /// Commits a batch.
-pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
+pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom) -> Result<Committed, Error> {
     loop {
-        // What a subscription missed is told before anything new.
-        while announce::resumed(source).await? > 0 {}
         let selections = source.selections().await?;
+        // What a subscription missed is told before anything new, and whom it knew when it began; one that begins or goes on
+        // from here on moves the version.
+        while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
         let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;
         let mut tx = source.store.main.begin().await?;
-        if meta::selectors(&mut tx).await? != selections.version {
+        if meta::selectors(&mut tx).await? != selections.version || !is_present(source, &mut tx, &ready).await? {
             continue;
         }
-        let mut done = write(source, &mut tx, &batch, &mut ready).await?;
+        let present = lists::record::those_present(&mut tx, &batch.lines).await?;
+        if present.len() != batch.lines.len() {
+            batch.lines.retain(|line| present.contains(&line.listing.id));
+            continue;
+        }
+        let mut done = write(source, &mut tx, &batch, &mut ready, &open).await?;
         doubt::write(&mut tx, source.id, Kind::Vanished, &vanished, source.clock.now()).await?;
         person::postpone(&mut tx, source.id, &vanished, source.clock.today()).await?;
         tx.commit().await?;
@@ -136,6 +176,15 @@ pub async fn commit(source: &Source, batch: Batch, derived_from: DerivedFrom) ->
         }
         return Ok(done);
     }
+}
+
+/// Whether the persons are still had by name as they were when the batch was prepared. Only this source's task changes
+/// that, so they are; lists are as exact as selections all the same, should another ever do so.
+async fn is_present(source: &Source, tx: &mut store::Tx, ready: &[Ready]) -> Result<bool, store::Error> {
+    let records: Vec<RecordId> = ready.iter().map(|one| one.row.record).collect();
+    let subjects = subject::find(tx, Some(source.id), &records).await?;
+    let nobody = Subjects::default();
+    Ok(ready.iter().all(|one| one.subjects == *subjects.get(&one.row.record).unwrap_or(&nobody)))
 }
 
 /// Everything that may take time: opening, comparing, matching, keys, claims, sealing.
@@ -156,7 +205,8 @@ async fn prepare(
     };
     let weighing = known::weigh(source, selections, &scales, batch).await?;
     let weighed = known::ensure(source, &scales, weighing.weighed).await?;
-    let ready = seal_all(source, selections, weighed, now).await?;
+    let origins = batch.lines.iter().map(|line| (line.listing.subscription, line.listing.origin)).collect();
+    let ready = seal_all(source, selections, weighed, &origins, now).await?;
     Ok(Prepared { ready, open: weighing.open, older: weighing.older })
 }
 
@@ -172,11 +222,15 @@ async fn vanished(source: &Source, gone: &[PersonId], ready: &[Ready]) -> Result
     Ok(held.into_keys().filter(|record| !goes_on(record)).collect())
 }
 
+/// Of which kind the lists are to which persons are put.
+type Origins = HashMap<SubscriptionId, Origin>;
+
 /// Claims first, durable like the keys before them; then everything is sealed.
 async fn seal_all(
     source: &Source,
     selections: &Selections,
     weighed: Vec<(Weighed, Ensured)>,
+    origins: &Origins,
     now: Timestamp,
 ) -> Result<Vec<Ready>, Error> {
     let mut claims: BTreeSet<(ConsumerId, RecordId)> = BTreeSet::new();
@@ -188,7 +242,8 @@ async fn seal_all(
     source.store.keys.ensure_period(now).await?;
     let told = weighed.iter().filter(|(one, _)| !one.outcome.matched.is_empty());
     let relatives = Relatives::find(source, told.map(|(one, _)| &one.person)).await?;
-    weighed.into_iter().map(|(one, ensured)| seal_one(source, selections, one, ensured, &relatives, now)).collect()
+    let seal = |(one, ensured)| seal_one(source, selections, one, ensured, (&relatives, origins), now);
+    weighed.into_iter().map(seal).collect()
 }
 
 fn seal_one(
@@ -196,7 +251,7 @@ fn seal_one(
     selections: &Selections,
     one: Weighed,
     ensured: Ensured,
-    relatives: &Relatives,
+    (relatives, origins): (&Relatives, &Origins),
     now: Timestamp,
 ) -> Result<Ready, Error> {
     let today = source.clock.today();
@@ -207,12 +262,14 @@ fn seal_one(
         None => None,
     };
     let events = seal_events(source, selections, &one, &ensured, references, relatives)?;
-    let (merged, doubtful) = (one.joined.len() as u64 + u64::from(one.adopted), one.doubtful);
+    let joined = one.joined.iter().map(|other| other.record).collect();
+    let (adopted, doubtful) = (one.adopted, one.doubtful);
     let content = one.person.clone().cut_to(one.keep);
+    let (named, unnamed) = renamed(record, &one.ties.subjects, &one.outcome.subjects, origins);
     let row = PersonRow {
         record,
         source: source.id,
-        next_due: due_day(&one.person, today, &one.standing, &selections.now, &source.key, now),
+        next_due: due_day(&one.person, today, &one.standing, &one.outcome.subjects, &selections.now, &source.key, now),
         standing: one.standing,
         as_of: today,
         held: content.held,
@@ -233,7 +290,31 @@ fn seal_one(
     });
     let missed = one.outcome.missed.iter().map(|missed| (missed.subscription, record, missed.covered_before));
     let (told, missed) = (told.collect(), missed.collect());
-    Ok(Ready { told, missed, merged, doubtful, row, id: one.person.id, events, _key: ensured })
+    let (subjects, id) = (one.ties.subjects, one.person.id);
+    Ok(Ready { told, missed, joined, adopted, doubtful, row, id, events, subjects, named, unnamed, _key: ensured })
+}
+
+/// What is to be written and deleted, so that subscriptions have a person by name as they do after what happened.
+fn renamed(
+    record: RecordId,
+    before: &Subjects,
+    after: &Subjects,
+    origins: &Origins,
+) -> (Vec<SubjectRow>, Vec<SubjectRow>) {
+    let (mut named, mut unnamed) = (Vec::new(), Vec::new());
+    let all: BTreeSet<SubscriptionId> = after.subscriptions().chain(before.subscriptions()).collect();
+    for subscription in all {
+        let (was, is) = (before.get(subscription), after.get(subscription));
+        let row = |origin| SubjectRow { subscription, record, origin };
+        if is.listed && (!was.listed || origins.contains_key(&subscription)) {
+            named.push(row(origins.get(&subscription).copied().unwrap_or(Origin::Managed)));
+        }
+        if was.moved_at != is.moved_at {
+            was.moved_at.inspect(|_| unnamed.push(row(Origin::Moved)));
+            is.moved_at.inspect(|_| named.push(row(Origin::Moved)));
+        }
+    }
+    (named, unnamed)
 }
 
 fn seal_events(
@@ -286,14 +367,25 @@ fn seal_events(
 }
 
 /// The transaction: short, for everything is ready.
-async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [Ready]) -> Result<Committed, Error> {
+async fn write(
+    source: &Source,
+    tx: &mut store::Tx,
+    batch: &Batch,
+    ready: &mut [Ready],
+    open: &[Question],
+) -> Result<Committed, Error> {
     let now = source.clock.now();
     let mut done =
         Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };
     let (mut rows, mut events, mut stated, mut undone, mut missed) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut named, mut unnamed) = (vec![], vec![]);
     let mut ids: HashMap<RecordId, PersonId> = HashMap::new();
-    done.merged = ready.iter().map(|one| one.merged).sum();
+    let joined = ready.iter().flat_map(|one| one.joined.iter().map(|closed| (*closed, one.row.record)));
+    done.joined = joined.collect();
+    done.merged = (done.joined.len() + ready.iter().filter(|one| one.adopted).count()) as u64;
     for one in ready.iter_mut() {
+        named.append(&mut one.named);
+        unnamed.append(&mut one.unnamed);
         ids.extend(one.id.take().map(|id| (one.row.record, id)));
         events.append(&mut one.events);
         missed.append(&mut one.missed);
@@ -305,17 +397,26 @@ async fn write(source: &Source, tx: &mut store::Tx, batch: &Batch, ready: &mut [
     let leaving: HashSet<RecordId> = person::write(tx, &rows, weighed_at).await?.into_iter().collect();
     done.stored = (rows.len() - leaving.len()) as u64;
     done.again = leaving.iter().filter_map(|record| ids.remove(record)).collect();
+    let placed: HashMap<PersonId, RecordId> = ids.into_iter().map(|(record, id)| (id, record)).collect();
     events.retain(|event: &NewEvent| event.record.is_none_or(|record| !leaving.contains(&record)));
     let stays = |record: &RecordId| !leaving.contains(record);
     stated.retain(|told| stays(&told.record));
     undone.retain(|told| stays(&told.record));
     missed.retain(|(_, record, _)| stays(record));
+    named.retain(|row| stays(&row.record));
+    unnamed.retain(|row| stays(&row.record));
 
     done.events = events.len() as u64;
     done.routes = events.iter().map(|event| event.routes.len() as u64).sum();
     event::append(tx, &events, now).await?;
     told::write(tx, &stated, &undone, now).await?;
     missed::write(tx, &missed).await?;
+    subject::delete(tx, &unnamed).await?;
+    subject::write(tx, source.id, &named, weighed_at).await?;
+    let joined: Vec<_> = done.joined.iter().copied().filter(|(_, survivor)| stays(survivor)).collect();
+    subject::carry_over(tx, &joined).await?;
+    let lines = lists::record::Lines { lines: &batch.lines, placed: &placed, open };
+    lists::record::record(tx, source, &lines, now).await?;
     let (doubtful, clear): (Vec<&Ready>, Vec<&Ready>) =
         ready.iter().filter(|one| stays(&one.row.record)).partition(|one| one.doubtful);
     let records = |of: &[&Ready]| of.iter().map(|one| one.row.record).collect::<Vec<_>>();

@@ -140,7 +140,12 @@ impl<'a> Knowledge<'a> {
         let doubtful = self.in_doubt.contains(&record) && self.is_claimed_elsewhere(person, record);
         let own = Own { record: Some(record), doubtful, ..Own::default() };
         let other = self.stored.get(&record).filter(|stored| stored.id.as_ref() != Some(id));
-        let Some(other) = other else { return Place::Own(own) };
+        let Some(other) = other else {
+            return match self.newly_claimed(person, record) {
+                Some(other) => self.open(id, other),
+                None => Place::Own(Own { released: self.given_up(person, record), ..own }),
+            };
+        };
         match self.judge(person, other) {
             Verdict::Same => Place::Own(Own { adopted: true, ..own }),
             Verdict::GivenWay => Place::GivenWay,
@@ -150,6 +155,20 @@ impl<'a> Knowledge<'a> {
                 Place::Own(Own { doubtful, parted: true, released, ..Own::default() })
             }
         }
+    }
+
+    /// Numbers of the person that lead to entries which do not have them any more.
+    fn given_up(&self, person: &Person, own: RecordId) -> Vec<CprNumber> {
+        let others = self.by_numbers(person).into_iter().filter(|(record, _)| *record != own);
+        others.flat_map(|(record, other)| self.released(person, record, other)).collect()
+    }
+
+    /// The entry to which a number leads that is new to this person, as long as nothing is said of how it stands now: it may
+    /// have been closed for this one.
+    fn newly_claimed(&self, person: &Person, own: RecordId) -> Option<&'a Person> {
+        let is_open = |other: &Person| !is_closed(&other.status) && matches!(self.now(other), Now::Unsaid);
+        let others = self.by_numbers(person).into_iter().filter(|(record, _)| self.may_ask && *record != own);
+        others.map(|(_, other)| other).find(|other| is_open(other))
     }
 
     /// Whether one of the person's numbers leads to a living entry that still names it.

@@ -1,7 +1,7 @@
 //! Inquiry: fetched persons committed, after the register was asked for those without whom it cannot be told who is who.
 
 use super::Error;
-use super::commit::{self, Batch, Committed};
+use super::commit::{self, Answer, Batch, Committed};
 use super::fetch::{self, Fetched};
 use super::identity::Question;
 use super::source::Source;
@@ -19,12 +19,15 @@ pub async fn commit(
     groups: GroupSet,
     derived_from: DerivedFrom,
 ) -> Result<Committed, Error> {
-    let accepted = batch.accepted.clone();
+    let (accepted, lines) = (batch.accepted.clone(), batch.lines.clone());
     let mut done = commit::commit(source, Batch { may_ask: true, ..batch }, derived_from).await?;
     let open = std::mem::take(&mut done.open);
     for questions in open.chunks(QUESTIONS) {
         let answered = ask(source, client, questions, groups).await?;
+        let is_asked = |id: &PersonId| questions.iter().any(|question| question.about() == id);
+        let lines = lines.iter().filter(|line| matches!(&line.answer, Answer::Found(id) if is_asked(id)));
         let batch = Batch {
+            lines: lines.cloned().collect(),
             persons: answered.persons,
             gone: answered.unknown,
             audit: answered.audit,

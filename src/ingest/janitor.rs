@@ -1,5 +1,6 @@
 //! What goes when its time has come: persons nobody covers any more, ended resources after their grace, settled events.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +9,12 @@ use super::Error;
 use super::withdrawal;
 use crate::audit;
 use crate::settings::retention::RetentionSettings;
-use crate::store::{self, Store, consumer, job, person, removal, retention, selection, source, subscription, told};
+use crate::store::{
+    self, Store, consumer, job, listing, person, removal, retention, selection, source, subscription, told,
+};
+
+/// How long it is remembered what became of a line of a list.
+const TOLD_OF_LINES: Duration = Duration::from_secs(24 * 3600);
 
 /// Persons that are removed in one round.
 const BATCH: u32 = 500;
@@ -75,13 +81,13 @@ async fn mark_uncovered(store: &Store, grace: Timestamp) -> Result<(), store::Er
 }
 
 async fn end_subscriptions(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
-    let rows = subscription::all(&mut *store.main.read().await?).await?;
+    let over = subscription::deleted_before(&mut *store.main.read().await?, grace).await?;
     let mut count = 0;
-    for row in rows.iter().filter(|row| row.deleted_at.is_some_and(|at| at <= grace)) {
+    for id in over {
         let mut gone = false;
         while !gone {
             let mut tx = store.main.begin().await?;
-            gone = retention::delete_subscription(&mut tx, row.id).await?;
+            gone = retention::delete_subscription(&mut tx, id).await?;
             tx.commit().await?;
         }
         count += 1;
@@ -95,11 +101,11 @@ async fn end_subscriptions(store: &Store, grace: Timestamp) -> Result<u64, store
 /// A consumer goes when no subscription names it any more: its key first, its rows after.
 async fn end_consumers(store: &Store, grace: Timestamp, now: Timestamp) -> Result<u64, Error> {
     let mut conn = store.main.read().await?;
-    let live: Vec<_> = subscription::all(&mut conn).await?.iter().map(|row| row.consumer).collect();
-    let ended = consumer::all(&mut conn).await?;
+    let ended = consumer::ended_before(&mut conn, grace).await?;
+    let named = if ended.is_empty() { HashSet::new() } else { subscription::named(&mut conn).await? };
     drop(conn);
     let mut count = 0;
-    for row in ended.iter().filter(|row| row.ended_at.is_some_and(|at| at <= grace) && !live.contains(&row.id)) {
+    for row in ended.iter().filter(|row| named.iter().all(|(_, consumer)| *consumer != row.id)) {
         store.keys.forget_consumer(row.id).await?;
         let entry = withdrawal::of(store, row, now).await?;
         let mut tx = store.main.begin().await?;
@@ -119,11 +125,12 @@ async fn end_consumers(store: &Store, grace: Timestamp, now: Timestamp) -> Resul
 /// A source goes when no subscription names it and its persons are gone.
 async fn end_sources(store: &Store, grace: Timestamp) -> Result<u64, store::Error> {
     let mut conn = store.main.read().await?;
-    let named: Vec<_> = subscription::all(&mut conn).await?.iter().map(|row| row.source).collect();
-    let rows = source::all(&mut conn).await?;
+    let mut ended = source::all(&mut conn).await?;
+    ended.retain(|row| row.ended_at.is_some_and(|at| at <= grace));
+    let named = if ended.is_empty() { HashSet::new() } else { subscription::named(&mut conn).await? };
     drop(conn);
     let mut count = 0;
-    for row in rows.iter().filter(|row| row.ended_at.is_some_and(|at| at <= grace) && !named.contains(&row.id)) {
+    for row in ended.iter().filter(|row| named.iter().all(|(source, _)| *source != row.id)) {
         let mut tx = store.main.begin().await?;
         let is_empty = person::release_source(&mut tx, row.id).await?;
         tx.commit().await?;
@@ -146,6 +153,7 @@ async fn prune(store: &Store, settings: &RetentionSettings, now: Timestamp) -> R
     rows += retention::delete_attempts(&mut tx, delivered).await?;
     rows += retention::delete_dead_letters(&mut tx, before(now, settings.dead_letters)).await?;
     rows += job::delete_ended(&mut tx, delivered, 1000).await?;
+    rows += listing::expire(&mut tx, before(now, TOLD_OF_LINES), 1000).await?;
     rows += told::expire(&mut tx, before(now, settings.undoing), 1000).await?;
     tx.commit().await?;
     Ok(rows)

@@ -4,27 +4,27 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Error;
-use super::commit::Batch;
+use super::commit::{Answer, Batch};
 use super::identity::{self, Knowledge, Own, Place, Question, is_closed, numbers, share_a_number};
 use super::selections::Selections;
 use super::settle;
 use super::source::Source;
-use super::weigh::{Joined, Scales, Stored, Weighed};
-use crate::domain::event_type::TypeSet;
+use super::weigh::{Joined, Scales, Stored, Ties, Weighed};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::status::Presence;
+use crate::domain::subject::Subjects;
 use crate::store::doubt::{self, Kind};
 use crate::store::keys::{Ensured, Identity};
 use crate::store::person::PersonRow;
-use crate::store::{ConsumerId, person, told};
+use crate::store::{SubscriptionId, person, subject, told};
 
-/// What is stored of a person, and what their consumers were told and have not seen undone.
+/// What is stored of a person, and who hears of them.
 #[derive(Default)]
 struct Before {
     stored: Option<Stored>,
-    told: Vec<(ConsumerId, TypeSet)>,
+    ties: Ties,
 }
 
 /// The fetched persons, as far as they have their places.
@@ -55,7 +55,8 @@ pub async fn weigh(
 ) -> Result<Weighing, Error> {
     let fetched: Vec<Person> = batch.persons.iter().filter(|person| person.id.is_some()).cloned().collect();
     let known = Known::read(source, selections, &fetched).await?;
-    let Known { by_id, by_number, mut before, stored, in_doubt } = known;
+    let Known { by_id, by_number, vacant, mut before, stored, in_doubt } = known;
+    let lists = lists(batch);
     let knowledge = Knowledge {
         fetched: &fetched,
         gone: &batch.gone,
@@ -67,6 +68,7 @@ pub async fn weigh(
     };
     let places = identity::places(&knowledge);
     let joins = joins(&knowledge, &places);
+    let listed = listed(&joins, &before);
     let mut weighing = Weighing::default();
     for ((person, place), joined) in fetched.iter().zip(&places).zip(joins) {
         let own = match place {
@@ -84,17 +86,52 @@ pub async fn weigh(
             weighing.older.push(id.clone());
             continue;
         }
+        let mut own = own.clone();
+        own.released.extend(led_to(person, &joined, &by_number));
         let before = own.record.and_then(|record| before.remove(&record)).unwrap_or_default();
         let was_stored = before.stored.is_some();
-        let one = scales.weigh(own.record, before.stored, person.clone(), &before.told, joined);
+        let mut lists = person.id.as_ref().and_then(|id| lists.get(id)).cloned().unwrap_or_default();
+        // Who was on a list under an entry that turned out to be this person is on it as this person.
+        let carried = joined.iter().filter_map(|one| listed.get(&one.record)).flatten();
+        lists.extend(carried.filter(|subscription| !before.ties.subjects.get(**subscription).listed));
+        let ties = Ties { lists, ..before.ties };
+        let one = scales.weigh(own.record, before.stored, person.clone(), ties, joined);
         let one = Weighed { doubtful: own.doubtful, adopted: own.adopted, ..one };
         if one.is_ours(was_stored) {
-            let identified = identified(person, own, &by_number);
+            let identified = identified(person, &own, &by_number, &vacant);
             weighing.weighed.push((one, identified));
         }
     }
     weighing.weighed.sort_by_key(|(one, _)| !is_void(&one.person));
     Ok(weighing)
+}
+
+/// The subscriptions that have entries on their lists which turn out to be somebody else.
+fn listed(joins: &[Vec<Joined>], before: &HashMap<RecordId, Before>) -> HashMap<RecordId, Vec<SubscriptionId>> {
+    let of = |one: &Joined| {
+        let subjects = &before.get(&one.record)?.ties.subjects;
+        Some((one.record, subjects.subscriptions().filter(|id| subjects.get(*id).listed).collect()))
+    };
+    joins.iter().flatten().filter_map(of).collect()
+}
+
+/// The numbers of a person that led to the entries that turn out to be them.
+fn led_to(person: &Person, joined: &[Joined], by_number: &HashMap<CprNumber, RecordId>) -> Vec<CprNumber> {
+    let leads = |number: &&CprNumber| {
+        by_number.get(*number).is_some_and(|record| joined.iter().any(|one| one.record == *record))
+    };
+    numbers(person).filter(leads).cloned().collect()
+}
+
+/// The subscriptions that put fetched persons on their lists now.
+fn lists(batch: &Batch) -> HashMap<PersonId, Vec<SubscriptionId>> {
+    let mut lists: HashMap<PersonId, Vec<SubscriptionId>> = HashMap::new();
+    for line in &batch.lines {
+        if let Answer::Found(person) = &line.answer {
+            lists.entry(person.clone()).or_default().push(line.listing.subscription);
+        }
+    }
+    lists
 }
 
 /// Gives each person their record and key, durable in the key store.
@@ -107,8 +144,15 @@ pub async fn ensure(
     let released: Vec<PersonId> = weighed.iter().filter_map(|(_, by)| by.released.clone()).collect();
     let freed: Vec<CprNumber> = weighed.iter().flat_map(|(_, by)| by.freed.clone()).collect();
     keys.release_identifiers(&source.realm, &released, &freed).await?;
+    let weighed = weighed.into_iter().map(|(one, mut by)| {
+        let goes_elsewhere = |number: &CprNumber| freed.contains(number) && !by.freed.contains(number);
+        if let Some(identity) = &mut by.identity {
+            identity.numbers.retain(|number| !goes_elsewhere(number));
+        }
+        (one, by)
+    });
     let (weighed, identities): (Vec<Weighed>, Vec<Identity>) =
-        weighed.into_iter().filter_map(|(one, by)| Some((one, by.identity?))).unzip();
+        weighed.filter_map(|(one, by)| Some((one, by.identity?))).unzip();
     let ensured = keys.ensure_persons(&source.realm, &identities, scales.now).await?;
     let mut taken = HashSet::new();
     Ok(weighed.into_iter().zip(ensured).filter(|(_, ensured)| taken.insert(ensured.record)).collect())
@@ -125,17 +169,26 @@ fn is_void(person: &Person) -> bool {
     person.status.presence() == Presence::Void
 }
 
-/// Numbers that lead to another record, and those that nobody is to have, are not theirs.
-fn identified(person: &Person, own: &Own, by_number: &HashMap<CprNumber, RecordId>) -> Identified {
+/// Numbers that lead to another record, and those that nobody is to have, are not theirs. One that leads to a `vacant` record
+/// is: a new person goes on with the first such record, and a known one takes the number along.
+fn identified(
+    person: &Person,
+    own: &Own,
+    by_number: &HashMap<CprNumber, RecordId>,
+    vacant: &HashSet<RecordId>,
+) -> Identified {
+    let is_vacant = |number: &CprNumber| by_number.get(number).is_some_and(|record| vacant.contains(record));
     let leads_elsewhere = |number: &CprNumber| {
         let elsewhere = by_number.get(number).is_some_and(|record| Some(*record) != own.record);
-        (elsewhere && !own.released.contains(number)) || own.contested.contains(number)
+        (elsewhere && !own.released.contains(number) && !is_vacant(number)) || own.contested.contains(number)
     };
+    let taken_up = numbers(person).find(|number| own.record.is_none() && is_vacant(number));
+    let moved = numbers(person).filter(|number| is_vacant(number) && Some(*number) != taken_up);
     let theirs = numbers(person).filter(|number| !leads_elsewhere(number)).cloned().collect();
     Identified {
         identity: person.id.clone().map(|id| Identity { id, numbers: theirs }),
         released: person.id.clone().filter(|_| own.parted),
-        freed: own.released.clone(),
+        freed: own.released.iter().chain(moved).cloned().collect(),
     }
 }
 
@@ -180,6 +233,8 @@ fn joins(known: &Knowledge<'_>, places: &[Place]) -> Vec<Vec<Joined>> {
 struct Known {
     by_id: HashMap<PersonId, RecordId>,
     by_number: HashMap<CprNumber, RecordId>,
+    /// Records of numbers that are known by nothing else: those of lines that wait.
+    vacant: HashSet<RecordId>,
     before: HashMap<RecordId, Before>,
     stored: HashMap<RecordId, Person>,
     in_doubt: HashSet<RecordId>,
@@ -208,10 +263,18 @@ impl Known {
         let by_number = keys.find_numbers(&source.realm, &news).await?;
         let others: HashSet<RecordId> = by_number.values().copied().filter(|r| !before.contains_key(r)).collect();
         before.extend(self::before(source, selections, others.into_iter().collect()).await?);
+        let unstored: Vec<RecordId> =
+            by_number.values().copied().filter(|r| before.get(r).is_none_or(|known| known.stored.is_none())).collect();
+        let vacant = keys.known_by_number_only(&unstored).await?;
         let stored =
             before.iter().filter_map(|(r, before)| Some((*r, before.stored.as_ref()?.person.clone()))).collect();
-        Ok(Self { by_id, by_number, before, stored, in_doubt })
+        Ok(Self { by_id, by_number, vacant, before, stored, in_doubt })
     }
+}
+
+/// Whether an entry that was closed is in use again: its numbers may lead to somebody else meanwhile.
+fn is_revived(person: &Person, stored: &Person) -> bool {
+    is_closed(&stored.status) && !is_void(person)
 }
 
 /// The numbers of a person that what is stored under their PersonID does not have.
@@ -222,7 +285,8 @@ fn new_numbers<'a>(
 ) -> Vec<&'a CprNumber> {
     let record = person.id.as_ref().and_then(|id| by_id.get(id));
     let stored = record.and_then(|record| before.get(record)).and_then(|before| before.stored.as_ref());
-    let stored = stored.filter(|stored| stored.person.id == person.id);
+    let same = |stored: &&Stored| stored.person.id == person.id && !is_revived(person, &stored.person);
+    let stored = stored.filter(same);
     let known: HashSet<&CprNumber> = stored.iter().flat_map(|stored| numbers(&stored.person)).collect();
     numbers(person).filter(|number| !known.contains(number)).collect()
 }
@@ -237,17 +301,24 @@ async fn before(
         return Ok(HashMap::new());
     }
     let mut rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
-    let late: Vec<PersonRow> =
-        rows.values().filter(|row| !settle::is_settled(source, selections, row)).cloned().collect();
+    let mut subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), &records).await?;
+    let nobody = Subjects::default();
+    let is_late =
+        |row: &&PersonRow| !settle::is_settled(source, selections, row, subjects.get(&row.record).unwrap_or(&nobody));
+    let late: Vec<PersonRow> = rows.values().filter(is_late).cloned().collect();
     if !late.is_empty() {
         settle::settle_rows(source, selections, late).await?;
         rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
+        subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), &records).await?;
     }
     let keys = source.store.keys.person_keys(&records).await?;
     let told = told::find(&mut *source.store.main.read().await?, &records).await?;
     let mut found: HashMap<RecordId, Before> = HashMap::new();
     for (record, by) in told {
-        found.entry(record).or_default().told = by.into_iter().collect();
+        found.entry(record).or_default().ties.told = by.into_iter().collect();
+    }
+    for (record, subjects) in subjects {
+        found.entry(record).or_default().ties.subjects = subjects;
     }
     for (record, row) in rows {
         let Some(key) = keys.get(&record) else { continue };

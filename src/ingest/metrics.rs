@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::lists::Counts;
 use crate::domain::resource::ResourceKey;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -17,6 +18,17 @@ struct SourceLabel {
 struct OutcomeLabel {
     source: String,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListLabel {
+    subscription: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LineLabel {
+    subscription: String,
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,6 +50,8 @@ pub struct Metrics {
     readings: Family<OutcomeLabel, Counter>,
     events: Family<SourceLabel, Counter>,
     healthy: Family<SourceLabel, Gauge>,
+    additions: Family<ListLabel, Counter>,
+    lines: Family<LineLabel, Gauge>,
     jobs: Family<KindLabel, Gauge>,
 }
 
@@ -60,6 +74,8 @@ impl Metrics {
             &self.oddities,
         );
         add("cpr_ingest_events", "Events committed", &self.events);
+        registry.register("cpr_list_additions", "Persons put on subscriptions' lists", self.additions.clone());
+        registry.register("cpr_list_lines", "Persons and lines of subscriptions' lists, by state", self.lines.clone());
         registry.register("cpr_ingest_persons", "Persons asked of the register, by outcome", self.persons.clone());
         registry.register(
             "cpr_ingest_identities",
@@ -119,6 +135,33 @@ impl Metrics {
     pub fn reading(&self, source: &ResourceKey, outcome: &'static str, events: u64) {
         self.readings.get_or_create(&outcome_label(source, outcome)).inc();
         self.events.get_or_create(&label(source)).inc_by(events);
+    }
+
+    /// Persons were put on a subscription's list.
+    pub fn list_additions(&self, subscription: &ResourceKey, count: usize) {
+        let label = ListLabel { subscription: subscription.to_string() };
+        self.additions.get_or_create(&label).inc_by(count as u64);
+    }
+
+    /// A subscription's list was counted.
+    pub fn list(&self, subscription: &ResourceKey, counts: Counts) {
+        let states = [
+            ("listed", counts.listed),
+            ("waiting", counts.waiting),
+            ("unknown", counts.unknown),
+            ("failed", counts.failed),
+        ];
+        for (state, count) in states {
+            let label = LineLabel { subscription: subscription.to_string(), state };
+            self.lines.get_or_create(&label).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// A subscription has no list any more.
+    pub fn forget_list(&self, subscription: &ResourceKey) {
+        for state in ["listed", "waiting", "unknown", "failed"] {
+            self.lines.remove(&LineLabel { subscription: subscription.to_string(), state });
+        }
     }
 
     /// The feed was judged.

@@ -6,8 +6,8 @@
 //! feed waits and the source's conditions say for what; nobody but the source's own persons is held up.
 //!
 //! Walk: `fetch → inquiry → known → identity → weigh → derive → matching → commit`. Beside it: [`settle`] for changed selections, [`due`] for
-//! dates that come, [`announce`] for what no register tells, [`jobs`] for what people ask to be sent again, [`janitor`] for
-//! what goes.
+//! dates that come, [`lists`] for persons whom a subscription has by name, [`announce`] for what no register tells, [`jobs`]
+//! for what people ask to be sent again, [`janitor`] for what goes.
 
 pub mod announce;
 pub mod commit;
@@ -22,6 +22,7 @@ pub mod inquiry;
 pub mod janitor;
 pub mod jobs;
 pub mod known;
+pub mod lists;
 pub mod matching;
 pub mod metrics;
 pub mod reader;

@@ -12,6 +12,7 @@ use super::selections::Selections;
 use super::source::Source;
 use super::weigh::due_day;
 use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
+use crate::domain::compiled::Subscription;
 use crate::domain::event_type::EventType;
 use crate::domain::field_group::GroupSet;
 use crate::domain::pairwise::{EventId, RecordId};
@@ -19,10 +20,12 @@ use crate::domain::person::Person;
 use crate::domain::resource::ResourceKey;
 use crate::domain::standing::Standing;
 use crate::domain::status::Presence;
+use crate::domain::subject::{Origin, Subjects};
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::person::PersonRow;
 use crate::store::seal::PersonKey;
-use crate::store::{self, ConsumerId, SubscriptionId, event, meta, missed, person};
+use crate::store::subject::SubjectRow;
+use crate::store::{self, ConsumerId, SubscriptionId, event, meta, missed, person, subject};
 
 /// Persons that are settled in one transaction.
 const BATCH: u32 = 1000;
@@ -48,15 +51,16 @@ pub async fn run_once(source: &Source) -> Result<usize, store::Error> {
 }
 
 /// Whether a person stands as the present selections have it, and nobody has ceased to follow them since they were written.
-pub fn is_settled(source: &Source, selections: &Selections, row: &PersonRow) -> bool {
+pub fn is_settled(source: &Source, selections: &Selections, row: &PersonRow, subjects: &Subjects) -> bool {
     let (now, then) = (source.clock.now(), row.updated_at);
+    let is_followed = row.standing.inactive_since.is_some() || !subjects.is_empty();
+    let person = Seen { standing: &row.standing, subjects };
     row.settled >= selections.version
-        && (row.standing.inactive_since.is_none()
-            || shifts(&selections.now, &selections.now, &source.key, &row.standing, then, now).is_empty())
+        && (!is_followed || shifts(&selections.now, &selections.now, &source.key, person, then, now).is_empty())
 }
 
-/// Settles these persons. Rows that are settled for a version that has passed by now are left for the next time, as are those
-/// whose key is gone. How many were looked at.
+/// Settles these persons. All are left for the next time where the selections have moved on meanwhile, as are those whose key
+/// is gone. How many were settled: while many subscriptions change one after the other nobody is, and it is not tried at once.
 pub async fn settle_rows(
     source: &Source,
     selections: &Selections,
@@ -73,18 +77,20 @@ pub async fn settle_rows(
     }
     source.store.keys.ensure_claims(&claims(&events), now).await?;
     let mut missed_rows: Vec<_> = shifted.iter().flat_map(|(_, told)| &told.later).copied().collect();
-    let settled = known.iter().map(|known| settled_row(source, selections, known, now));
+    let settled = known.iter().map(|known| settled_row(source, selections, known, &known.subjects, now));
     let settled = settled.collect::<Result<Vec<_>, _>>()?;
+    let unnamed: Vec<SubjectRow> = known.iter().flat_map(|known| unnamed(selections, known, now)).collect();
 
     let mut tx = source.store.main.begin().await?;
     if meta::selectors(&mut tx).await? != selections.version {
-        return Ok(known.len());
+        return Ok(0);
     }
     let leaving = person::write(&mut tx, &settled, now).await?;
     events.retain(|event: &NewEvent| event.record.is_none_or(|record| !leaving.contains(&record)));
     missed_rows.retain(|(_, record, _)| !leaving.contains(record));
     let routes = event::append(&mut tx, &events, now).await?;
     missed::write(&mut tx, &missed_rows).await?;
+    subject::delete(&mut tx, &unnamed).await?;
     tx.commit().await?;
     if routes.is_some() {
         source.bells.routes.ring();
@@ -106,20 +112,56 @@ pub struct Opened {
     pub key: PersonKey,
     /// The content.
     pub person: Person,
+    /// Which subscriptions have the person by name.
+    pub subjects: Subjects,
 }
 
 impl Opened {
+    /// What decides who covers the person.
+    pub fn seen(&self) -> Seen<'_> {
+        Seen { standing: &self.row.standing, subjects: &self.subjects }
+    }
+
     /// Opens rows; those whose key is gone are left out.
     pub async fn open(source: &Source, rows: Vec<PersonRow>) -> Result<Vec<Self>, store::Error> {
         let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
         let keys = source.store.keys.person_keys(&records).await?;
+        let mut subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), &records).await?;
         let mut known = Vec::new();
         for row in rows {
             let Some(key) = keys.get(&row.record).cloned() else { continue };
-            known.push(Self { person: row.open(&key)?, row, key });
+            let subjects = subjects.remove(&row.record).unwrap_or_default();
+            known.push(Self { person: row.open(&key)?, row, key, subjects });
         }
         Ok(known)
     }
+}
+
+/// What decides who covers a person.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Where they stand.
+    pub standing: &'a Standing,
+    /// Which subscriptions have them by name.
+    pub subjects: &'a Subjects,
+}
+
+/// The names that subscriptions have no use for any more: of a list that they have no longer, and of a following that ended.
+fn unnamed(selections: &Selections, known: &Opened, now: Timestamp) -> Vec<SubjectRow> {
+    let mut unnamed = Vec::new();
+    for subscription in known.subjects.subscriptions() {
+        let Some(entry) = selections.now.get(subscription) else { continue };
+        let subject = known.subjects.get(subscription);
+        let row = |origin| SubjectRow { subscription, record: known.row.record, origin };
+        if subject.listed && !entry.subscription.selector.listed {
+            unnamed.extend([row(Origin::Managed), row(Origin::Secret)]);
+        }
+        let follows = matching::move_ends(&entry.subscription, subject).is_some_and(|end| now < end);
+        if subject.moved_at.is_some() && !follows {
+            unnamed.push(row(Origin::Moved));
+        }
+    }
+    unnamed
 }
 
 /// What is told of a person now, and what a subscription is told when it has been told all that it missed before.
@@ -142,7 +184,7 @@ async fn shift_all<'a>(
         let row = &known.row;
         let then = earlier.entry(row.settled).or_insert_with(|| selections.at(row.settled)).clone();
         let mut told = Told::default();
-        for shift in shifts(&then, &selections.now, &source.key, &row.standing, row.updated_at, now) {
+        for shift in shifts(&then, &selections.now, &source.key, known.seen(), row.updated_at, now) {
             let id = shift.subscription;
             let suspended = |selectors: &Selectors| selectors.get(id).is_some_and(|entry| entry.subscription.suspended);
             let waits = suspended(&selections.now) || suspended(&then) || is_behind(source, &mut behind, id).await?;
@@ -178,24 +220,41 @@ pub fn shifts(
     then: &Selectors,
     now: &Selectors,
     source: &ResourceKey,
-    standing: &Standing,
+    person: Seen<'_>,
     at_then: Timestamp,
     at_now: Timestamp,
 ) -> Vec<Shift> {
-    let before = matching::covering(then, source, standing, at_then);
-    let after = matching::covering(now, source, standing, at_now);
+    let Seen { standing, subjects } = person;
+    let before = matching::covering(then, source, standing, subjects, at_then);
+    let after = matching::covering(now, source, standing, subjects, at_now);
     let has = |list: &[&Entry], id: SubscriptionId| list.iter().any(|entry| entry.id == id);
     let entered = after.iter().filter(|c| !has(&before, c.id) && then.get(c.id).is_some());
     let entered =
         entered.map(|c| Shift { subscription: c.id, reason: ScopeReason::SubscriptionChanged, entered: true });
     let left = before.iter().filter(|c| !has(&after, c.id)).filter_map(|c| {
-        let present = now.get(c.id)?;
-        let over_time = standing.status.presence() == Presence::Inactive
-            && present.subscription.selector == c.subscription.selector;
-        let reason = if over_time { ScopeReason::Inactive } else { ScopeReason::SubscriptionChanged };
+        // Of one that may be told nothing at all nobody is told to have left: it will hear of them anew, if it ever does.
+        let present = now.get(c.id).filter(|present| !present.subscription.covers_nobody())?;
+        let reason = why_left(&c.subscription, &present.subscription, person, c.id, at_now);
         Some(Shift { subscription: c.id, reason, entered: false })
     });
     entered.chain(left).collect()
+}
+
+/// Why a person who stands still is covered no more: time has passed, or else the subscription is another.
+fn why_left(
+    then: &Subscription,
+    now: &Subscription,
+    person: Seen<'_>,
+    id: SubscriptionId,
+    at_now: Timestamp,
+) -> ScopeReason {
+    let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= at_now);
+    let is_over = over(matching::move_ends(now, person.subjects.get(id)));
+    match then.selector == now.selector {
+        true if is_over && !over(matching::follow_ends(now, person.standing)) => ScopeReason::FollowEnded,
+        true if person.standing.status.presence() == Presence::Inactive => ScopeReason::Inactive,
+        _ => ScopeReason::SubscriptionChanged,
+    }
 }
 
 /// One event for each way and reason, with a route to every consumer that is to hear it.
@@ -215,7 +274,10 @@ fn scope_events(
         let type_ = if entered { EventType::ScopeEntered } else { EventType::ScopeLeft };
         let routes = routes(selections, type_, of_kind.map(|shift| shift.subscription));
         if !routes.is_empty() {
-            let derived_from = if reason == ScopeReason::Inactive { DerivedFrom::Clock } else { DerivedFrom::Notice };
+            let derived_from = match reason {
+                ScopeReason::Inactive | ScopeReason::FollowEnded => DerivedFrom::Clock,
+                _ => DerivedFrom::Notice,
+            };
             let change = Change { scope: Some(reason), ..Change::new(type_, derived_from) };
             events.push(about(source, selections, known, relatives, change, routes)?);
         }
@@ -249,7 +311,7 @@ pub fn about(
     change: Change,
     routes: Vec<NewRoute>,
 ) -> Result<NewEvent, store::Error> {
-    let Opened { row, key, person } = known;
+    let Opened { row, key, person, .. } = known;
     let now = source.clock.now();
     let told = routes.iter().flat_map(|route| &route.subscriptions);
     let tellable =
@@ -276,20 +338,22 @@ pub fn about(
     })
 }
 
-/// The row for the present selections: content cut to what is granted now, and a fetch asked for where more is granted.
-fn settled_row(
+/// The row for the present selections and those who have the person by name: content cut to what is granted now, and a fetch
+/// asked for where more is granted.
+pub fn settled_row(
     source: &Source,
     selections: &Selections,
     known: &Opened,
+    subjects: &Subjects,
     now: Timestamp,
 ) -> Result<PersonRow, store::Error> {
-    let Opened { row, key, person } = known;
-    let covering = matching::covering(&selections.now, &source.key, &row.standing, now);
+    let Opened { row, key, person, .. } = known;
+    let covering = matching::covering(&selections.now, &source.key, &row.standing, subjects, now);
     // Whom no subscription covers any more stays as they are for the grace, to be taken up again where it stopped.
     let keep = if covering.is_empty() { row.held } else { matching::groups_kept(&covering) };
     let offered = source.offered();
     let wanting = !keep.intersection(offered).minus(row.held).is_empty();
-    let next_due = due_day(person, row.as_of, &row.standing, &selections.now, &source.key, now);
+    let next_due = due_day(person, row.as_of, &row.standing, subjects, &selections.now, &source.key, now);
     let (held, content) = match row.held.minus(keep).is_empty() {
         true => (row.held, row.content.clone()),
         false => {

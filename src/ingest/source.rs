@@ -8,6 +8,7 @@ use crate::domain::resource::ResourceKey;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::settings::ingest::IngestSettings;
+use crate::settings::lists::ListSettings;
 use crate::store::keys::Realm;
 use crate::store::{self, SourceId, Store, meta};
 
@@ -27,12 +28,15 @@ pub struct Source {
     pub bells: Bells,
     /// How sources are read.
     pub settings: IngestSettings,
+    /// How fast lists may grow.
+    pub lists: ListSettings,
     cached: Mutex<Option<Selections>>,
     offered: Mutex<GroupSet>,
 }
 
 impl Source {
     /// A source with nothing read yet.
+    #[expect(clippy::too_many_arguments, reason = "one for each thing that a source works with")]
     pub fn new(
         id: SourceId,
         key: ResourceKey,
@@ -41,6 +45,7 @@ impl Source {
         clock: Clock,
         bells: Bells,
         settings: IngestSettings,
+        lists: ListSettings,
     ) -> Arc<Self> {
         let all = FieldGroup::ALL.into_iter().collect();
         Arc::new(Self {
@@ -51,20 +56,22 @@ impl Source {
             clock,
             bells,
             settings,
+            lists,
             cached: Mutex::new(None),
             offered: Mutex::new(all),
         })
     }
 
-    /// The selections in force, read again when their version has moved.
+    /// The selections in force. When their version has moved, what changed is read.
     pub async fn selections(&self) -> Result<Selections, store::Error> {
         let mut conn = self.store.main.read().await?;
         let version = meta::selectors(&mut conn).await?;
         let known = self.cached.lock().expect("no holder panics").clone();
-        if let Some(known) = known.filter(|known| known.version == version) {
-            return Ok(known);
-        }
-        let loaded = Selections::load(&mut conn).await?;
+        let loaded = match known {
+            Some(known) if known.version == version => return Ok(known),
+            Some(known) => known.renew(&mut conn).await?,
+            None => Selections::load(&mut conn).await?,
+        };
         *self.cached.lock().expect("no holder panics") = Some(loaded.clone());
         Ok(loaded)
     }

@@ -19,6 +19,7 @@ use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::runtime::probes::Pulse;
 use crate::settings::ingest::IngestSettings;
+use crate::settings::lists::ListSettings;
 use crate::settings::network::NetworkSettings;
 use crate::settings::register::RegisterSettings;
 use crate::settings::retention::RetentionSettings;
@@ -40,6 +41,8 @@ pub struct Context {
     pub bells: Bells,
     /// How sources are read.
     pub settings: IngestSettings,
+    /// How fast lists of persons may grow.
+    pub lists: ListSettings,
     /// How registers are spoken to.
     pub register: RegisterSettings,
     /// Which private addresses may be reached.
@@ -52,6 +55,8 @@ pub struct Context {
 
 /// How long a loop rests at most.
 const REST: Duration = Duration::from_secs(1);
+/// How long rings are gathered.
+const GATHER: Duration = Duration::from_millis(50);
 /// How often what has had its time is looked for.
 const SWEEP: Duration = Duration::from_secs(2);
 
@@ -65,7 +70,9 @@ pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
             Ok(sources) => arrange(&context, &mut tasks, sources, &stop).await,
             Err(error) => tracing::warn!(%error, "sources could not be read from the store"),
         }
-        tokio::select! { () = context.bells.ingest.wait(REST) => {}, () = stop.cancelled() => {} }
+        tokio::select! { _ = context.bells.ingest.wait(REST) => {}, () = stop.cancelled() => {} }
+        // Many are configured at once: one look for all that ring meanwhile.
+        tokio::select! { () = tokio::time::sleep(GATHER) => {}, () = stop.cancelled() => {} }
     }
     for (_, (_, stop, task)) in tasks {
         stop.cancel();
@@ -128,6 +135,7 @@ pub fn task(context: &Context, id: SourceId, basis: &Basis) -> Task {
         context.clock.clone(),
         context.bells.clone(),
         context.settings.clone(),
+        context.lists.clone(),
     );
     let client = basis.credentials.as_ref().and_then(|credentials| {
         let built = client(context, form, credentials);
@@ -176,7 +184,7 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
                 REST
             }
         };
-        tokio::select! { () = bells.requests.wait(rest) => {}, () = stop.cancelled() => {} }
+        tokio::select! { _ = bells.requests.wait(rest) => {}, () = stop.cancelled() => {} }
     }
 }
 

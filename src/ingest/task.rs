@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use super::Error;
 use super::credentials::SourceCredentials;
 use super::jobs::{Office, Progress};
+use super::lists::Meeting;
 use super::metrics::Metrics;
 use super::reader::Reader;
 use super::source::Source;
-use super::{announce, due, feed, settle, state};
+use super::{announce, due, feed, lists, settle, state};
 use crate::domain::compiled;
 use crate::store::doubt::{self, Kind};
+use crate::store::listing::{self, State};
 use crate::store::source::SourceState;
 use crate::store::{self, cursor, unread};
 use crate::upstream::datafordeler::{Client, Retry};
@@ -31,6 +33,9 @@ pub struct Task {
     failures: u32,
     /// Whether more persons are due than were looked at.
     behind: bool,
+    meeting: Meeting,
+    /// When lines of lists may be met again.
+    lists_pause: Option<(Timestamp, Timestamp)>,
 }
 
 /// What a round did.
@@ -56,12 +61,15 @@ impl Task {
             pause: None,
             failures: 0,
             behind: false,
+            meeting: Meeting::default(),
+            lists_pause: None,
         }
     }
 
     /// Does one round.
     pub async fn run_once(&mut self) -> Result<Round, Error> {
         let worked = settle::run_once(&self.source).await?
+            + announce::begun(&self.source).await?
             + announce::resumed(&self.source).await?
             + announce::snapshots(&self.source).await?;
         // What people ask for comes after what is owed: then everyone is settled.
@@ -73,12 +81,13 @@ impl Task {
             (false, false) if self.behind => self.catch_up().await?,
             (false, _) => false,
         };
-        if due {
+        let listed = self.change_lists().await?;
+        if due || self.are_lists_news().await? {
             self.tell().await?;
         }
         Ok(match asked {
             Progress::Worked => Round::Worked,
-            _ if read => Round::Worked,
+            _ if read || listed > 0 => Round::Worked,
             Progress::Paused => Round::Idle(self.remaining().min(Duration::from_millis(50))),
             Progress::Nothing => Round::Idle(self.remaining().min(Duration::from_secs(1))),
         })
@@ -90,10 +99,51 @@ impl Task {
         office.run_once(&self.metrics).await
     }
 
+    /// Takes persons off lists, and meets a batch of those to be put on them.
+    async fn change_lists(&mut self) -> Result<usize, Error> {
+        let mut conn = self.source.store.main.read().await?;
+        let is_leaving = listing::are_any(&mut conn, self.source.id, State::Leaving).await?;
+        let is_waiting = listing::are_any(&mut conn, self.source.id, State::Waiting).await?;
+        drop(conn);
+        let left = if is_leaving { lists::leave::run_once(&self.source).await? } else { 0 };
+        Ok(left + if is_waiting { self.meet().await? } else { 0 })
+    }
+
+    /// Whether numbers have begun or ceased to wait since status was told.
+    async fn are_lists_news(&mut self) -> Result<bool, store::Error> {
+        let mut conn = self.source.store.main.read().await?;
+        let waits = listing::are_any(&mut conn, self.source.id, State::Waiting).await?;
+        Ok(std::mem::replace(&mut self.state.lists_waiting, waits) != waits)
+    }
+
+    /// Meets a batch of lines, after the feed: one that could not be read is not asked for persons either.
+    async fn meet(&mut self) -> Result<usize, Error> {
+        let Some(client) = self.client.clone().filter(|_| !self.form.suspended && self.failures == 0) else {
+            return Ok(0);
+        };
+        if !self.left(self.lists_pause).is_zero() {
+            return Ok(0);
+        }
+        match self.meeting.run_once(&self.source, &client, &self.metrics).await {
+            Err(Error::Register(error)) => {
+                let wait = wait(&error.retry(), 1, self.form.poll_interval);
+                tracing::warn!(source = %self.source.key, %error, again_in = ?wait, "numbers of a list not met");
+                let now = self.source.clock.now();
+                self.lists_pause = now.checked_add(wait).ok().map(|until| (now, until));
+                Ok(0)
+            }
+            met => met,
+        }
+    }
+
     /// How long the register is still to be left alone. A clock that was set back ends the pause.
     fn remaining(&self) -> Duration {
+        self.left(self.pause)
+    }
+
+    fn left(&self, pause: Option<(Timestamp, Timestamp)>) -> Duration {
         let now = self.source.clock.now();
-        let pause = self.pause.filter(|(from, until)| *from <= now && now < *until);
+        let pause = pause.filter(|(from, until)| *from <= now && now < *until);
         pause.and_then(|(_, until)| Duration::try_from(until.duration_since(now)).ok()).unwrap_or_default()
     }
 
@@ -182,8 +232,23 @@ impl Task {
         Ok(worked)
     }
 
+    /// Measures the lists.
+    async fn count_lists(&mut self) -> Result<(), store::Error> {
+        let selections = self.source.selections().await?;
+        let mut conn = self.source.store.main.read().await?;
+        for entry in selections.now.of_source(&self.source.key, self.source.clock.now()) {
+            let key = &entry.subscription.key;
+            match entry.subscription.selector.listed {
+                true => self.metrics.list(key, lists::counts(&mut conn, entry.id).await?),
+                false => self.metrics.forget_list(key),
+            }
+        }
+        Ok(())
+    }
+
     /// Tells status what was found, if it differs from what was told.
     async fn tell(&mut self) -> Result<(), store::Error> {
+        self.count_lists().await?;
         let mut conn = self.source.store.main.read().await?;
         let read = cursor::read(&mut conn, self.source.id).await?;
         self.state.unread = unread::count(&mut conn, self.source.id).await?;

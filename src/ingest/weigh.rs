@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::derive;
-use super::matching::{self, Before, Matching, Selectors, Sight};
+use super::matching::{self, Before, Matching, Selectors, Sight, SubscriptionId};
 use crate::domain::change::{Change, DerivedFrom};
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
@@ -15,6 +15,7 @@ use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::resource::ResourceKey;
 use crate::domain::standing::Standing;
+use crate::domain::subject::{Subject, Subjects};
 use crate::runtime::clock::danish_date;
 use crate::store::ConsumerId;
 
@@ -34,6 +35,28 @@ pub struct Joined {
     pub record: RecordId,
     /// What it says.
     pub person: Person,
+}
+
+/// What is known beside a fetched person of who hears of them.
+#[derive(Clone, Debug, Default)]
+pub struct Ties {
+    /// What their consumers were told and have not seen undone.
+    pub told: Vec<(ConsumerId, TypeSet)>,
+    /// Which subscriptions have them by name.
+    pub subjects: Subjects,
+    /// Which put them on their list now.
+    pub lists: Vec<SubscriptionId>,
+}
+
+impl Ties {
+    /// Which subscriptions have the person by name when those who put them on their list have done so.
+    fn named(&self) -> Subjects {
+        let mut named = self.subjects.clone();
+        for id in &self.lists {
+            named.set(*id, Subject { listed: true, ..named.get(*id) });
+        }
+        named
+    }
 }
 
 /// What is needed beside the person.
@@ -62,8 +85,10 @@ pub struct Weighed {
     pub before: Option<(Person, Date)>,
     /// Where they stand now.
     pub standing: Standing,
-    /// Who hears what, in commit order, and who missed it.
+    /// Who hears what, in commit order, who missed it, and who has them by name now.
     pub outcome: Matching,
+    /// What was known of who hears of them.
+    pub ties: Ties,
     /// Where they lived before and live now, as far as known.
     pub places: Vec<Municipality>,
     /// Whether a live subscription covers them now.
@@ -79,9 +104,10 @@ pub struct Weighed {
 }
 
 impl Weighed {
-    /// Whether there is anything to store: they are covered, somebody hears of them, or they were stored before.
+    /// Whether there is anything to store: they are covered, somebody hears of them or has them by name, or they were stored
+    /// before.
     pub fn is_ours(&self, was_stored: bool) -> bool {
-        was_stored || self.covered || !self.outcome.matched.is_empty()
+        was_stored || self.covered || !self.outcome.matched.is_empty() || !self.ties.lists.is_empty()
     }
 }
 
@@ -92,12 +118,12 @@ impl Scales<'_> {
         record: Option<RecordId>,
         stored: Option<Stored>,
         fetched: Person,
-        told: &[(ConsumerId, TypeSet)],
+        ties: Ties,
         joined: Vec<Joined>,
     ) -> Weighed {
         match stored {
-            Some(stored) => self.weigh_known(record, stored, fetched, told, joined),
-            None => self.weigh_first(record, fetched, told),
+            Some(stored) => self.weigh_known(record, stored, fetched, ties, joined),
+            None => self.weigh_first(record, fetched, ties),
         }
     }
 
@@ -106,27 +132,35 @@ impl Scales<'_> {
         record: Option<RecordId>,
         stored: Stored,
         fetched: Person,
-        told: &[(ConsumerId, TypeSet)],
+        ties: Ties,
         joined: Vec<Joined>,
     ) -> Weighed {
         let standing = Standing::of(&fetched, self.today, Some(&stored.standing), self.now);
         let mut changes = derive::compare((&stored.person, stored.as_of), (&fetched, self.today), self.derived_from);
         joined.iter().for_each(|one| derive::join(&mut changes, one.record, self.derived_from));
-        let sight = Sight { before: Before::Stored(&stored.standing), after: &standing, told, now: self.now };
-        let outcome = matching::match_person(self.selectors, self.source, &sight, changes);
+        let outcome = self.matching(Before::Stored(&stored.standing), &standing, &ties, changes);
         let places = [stored.standing.municipality, standing.municipality];
-        let weighed = self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome));
+        let weighed = self.weighed(fetched, record, (stored.person, stored.as_of), standing, (places, outcome, ties));
         Weighed { joined, ..weighed }
     }
 
-    fn weigh_first(&self, record: Option<RecordId>, fetched: Person, told: &[(ConsumerId, TypeSet)]) -> Weighed {
-        let first = derive::first_sight(&fetched, self.today, self.history_days);
+    fn weigh_first(&self, record: Option<RecordId>, fetched: Person, ties: Ties) -> Weighed {
+        let mut first = derive::first_sight(&fetched, self.today, self.history_days);
+        if !ties.lists.is_empty() {
+            // No notice told of the person, so where the rows do not tell what changed, nothing did.
+            first.changes.retain(|change| change.derived_from != DerivedFrom::Notice);
+        }
         let rebuilt = Standing::of(&first.before, first.before_on, None, self.now);
         let standing = Standing::of(&fetched, self.today, Some(&rebuilt), self.now);
-        let sight = Sight { before: Before::Rebuilt(&rebuilt), after: &standing, told, now: self.now };
-        let outcome = matching::match_person(self.selectors, self.source, &sight, first.changes);
+        let outcome = self.matching(Before::Rebuilt(&rebuilt), &standing, &ties, first.changes);
         let places = [rebuilt.municipality, standing.municipality];
-        self.weighed(fetched, record, (first.before, first.before_on), standing, (places, outcome))
+        self.weighed(fetched, record, (first.before, first.before_on), standing, (places, outcome, ties))
+    }
+
+    fn matching(&self, before: Before<'_>, after: &Standing, ties: &Ties, changes: Vec<Change>) -> Matching {
+        let named = ties.named();
+        let sight = Sight { before, after, subjects: &ties.subjects, named: &named, told: &ties.told, now: self.now };
+        matching::match_person(self.selectors, self.source, &sight, changes)
     }
 
     fn weighed(
@@ -135,14 +169,14 @@ impl Scales<'_> {
         record: Option<RecordId>,
         before: (Person, Date),
         standing: Standing,
-        (places, outcome): ([Option<Municipality>; 2], Matching),
+        (places, outcome, ties): ([Option<Municipality>; 2], Matching, Ties),
     ) -> Weighed {
-        let covering = matching::covering(self.selectors, self.source, &standing, self.now);
+        let covering = matching::covering(self.selectors, self.source, &standing, &outcome.subjects, self.now);
         let (covered, keep) = (!covering.is_empty(), matching::groups_kept(&covering));
         let places: BTreeSet<Municipality> = places.into_iter().flatten().collect();
         let (before, places) = (Some(before), places.into_iter().collect());
         let (joined, adopted, doubtful) = (Vec::new(), false, false);
-        Weighed { person, record, before, standing, outcome, places, covered, keep, joined, adopted, doubtful }
+        Weighed { person, record, before, standing, outcome, ties, places, covered, keep, joined, adopted, doubtful }
     }
 }
 
@@ -176,11 +210,12 @@ pub fn due_day(
     person: &Person,
     weighed: Date,
     standing: &Standing,
+    subjects: &Subjects,
     selectors: &Selectors,
     source: &ResourceKey,
     now: Timestamp,
 ) -> Option<Date> {
-    let followed = matching::next_follow_end(selectors, source, standing, now);
+    let followed = matching::next_follow_end(selectors, source, standing, subjects, now);
     let followed = followed.map(|end| danish_date(end).tomorrow().unwrap_or(Date::MAX));
     [person.next_due(weighed), followed].into_iter().flatten().min()
 }

@@ -1,5 +1,8 @@
 //! Kubernetes Events: tells people each change of a condition. They hold what the condition says, so nothing personal.
 
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
@@ -7,28 +10,67 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use crate::api::conditions::{self, ConditionType, Status};
 use crate::api::names::FIELD_MANAGER;
+use crate::operator::metrics::Metrics;
 
 /// The longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
 /// Writes Events; one for all controllers of a scope, so that repeats are merged.
 #[derive(Clone)]
-pub struct Announcer(Recorder);
+pub struct Announcer {
+    recorder: Recorder,
+    metrics: Metrics,
+    allowance: Arc<Mutex<Allowance>>,
+}
 
 impl Announcer {
     /// Writes with this client, in the name of this process.
-    pub fn new(client: Client, identity: &str) -> Self {
+    pub fn new(client: Client, identity: &str, metrics: &Metrics) -> Self {
         let reporter = Reporter { controller: FIELD_MANAGER.to_owned(), instance: Some(identity.to_owned()) };
-        Self(Recorder::new(client, reporter))
+        let allowance = Arc::new(Mutex::new(Allowance::full(Instant::now())));
+        Self { recorder: Recorder::new(client, reporter), metrics: metrics.clone(), allowance }
     }
 
     /// Announces what changed from `old` to `new`. An Event that cannot be written is logged and missed.
     pub async fn announce(&self, about: &ObjectReference, old: &[Condition], new: &[Condition]) {
         for event in transitions(old, new) {
-            if let Err(error) = self.0.publish(&event, about).await {
+            if !self.allowance.lock().expect("no holder panics").take(Instant::now()) {
+                self.metrics.count_event_left_out();
+                continue;
+            }
+            if let Err(error) = self.recorder.publish(&event, about).await {
                 tracing::debug!(%error, reason = event.reason, "a Kubernetes Event could not be written");
             }
         }
+    }
+}
+
+/// How many Events may still be written. What befalls thousands of resources at once is in the status of each, and as many
+/// Events would drown those of others and slow down the statuses.
+#[derive(Debug)]
+struct Allowance {
+    left: f64,
+    at: Instant,
+}
+
+impl Allowance {
+    /// At most so many at once.
+    const MOST: f64 = 100.0;
+    /// And so many more each second.
+    const PER_SECOND: f64 = 2.0;
+
+    fn full(now: Instant) -> Self {
+        Self { left: Self::MOST, at: now }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * Self::PER_SECOND;
+        (self.left, self.at) = ((self.left + gained).min(Self::MOST), now);
+        let is_allowed = self.left >= 1.0;
+        if is_allowed {
+            self.left -= 1.0;
+        }
+        is_allowed
     }
 }
 
@@ -133,6 +175,17 @@ mod tests {
         assert!(transitions(&whole, &whole).is_empty());
         let part = conditions(&[(Ready, Status::False, "KeyEmpty"), (SecretsResolved, Status::False, "KeyEmpty")]);
         assert_eq!(transitions(&whole, &part).len(), 1);
+    }
+
+    #[test]
+    fn what_befalls_many_at_once_is_told_of_the_first_and_then_now_and_again() {
+        let now = Instant::now();
+        let mut allowance = Allowance::full(now);
+        assert_eq!((0..1000).filter(|_| allowance.take(now)).count(), 100);
+        let later = now + std::time::Duration::from_secs(3);
+        assert_eq!((0..1000).filter(|_| allowance.take(later)).count(), 6);
+        let much_later = later + std::time::Duration::from_secs(86_400);
+        assert_eq!((0..1000).filter(|_| allowance.take(much_later)).count(), 100);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -13,11 +13,13 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Context;
+use super::counts::Counts;
 use super::events::Announcer;
 use super::kind::Kind;
 use super::report::Desk;
 use super::requeue::Attempts;
 use super::secrets::Fingerprints;
+use super::subscription::list::Brought;
 use crate::api::consumer::ConsumerSystem;
 use crate::api::source::CprSource;
 use crate::api::subscription::CprSubscription;
@@ -98,23 +100,8 @@ pub struct Fleet {
     pub subscriptions: View<CprSubscription>,
     /// Persons covered by each subscription, as last counted.
     pub counts: Counts,
-}
-
-/// Persons covered by each subscription, as last counted: counting reads many rows, so it is not done at each look.
-#[derive(Debug, Default)]
-pub struct Counts(Mutex<HashMap<ResourceKey, (i64, Timestamp, i64)>>);
-
-impl Counts {
-    /// The count for a generation, if it is not older than `since`.
-    pub fn get(&self, key: &ResourceKey, generation: i64, since: Timestamp) -> Option<i64> {
-        let counts = self.0.lock().expect("no holder panics");
-        counts.get(key).filter(|(of, at, _)| *of == generation && *at > since).map(|(_, _, count)| *count)
-    }
-
-    /// Keeps a count.
-    pub fn put(&self, key: &ResourceKey, generation: i64, at: Timestamp, count: i64) {
-        self.0.lock().expect("no holder panics").insert(key.clone(), (generation, at, count));
-    }
+    /// Lists of Secrets that were brought into the store.
+    pub lists: Brought,
 }
 
 impl Fleet {
@@ -128,6 +115,11 @@ impl Fleet {
         self.context().clock.now()
     }
 
+    /// How often counters are written.
+    pub fn status_interval(&self) -> SignedDuration {
+        SignedDuration::try_from(self.context().settings.status_interval).unwrap_or(SignedDuration::MAX)
+    }
+
     /// Has the subscriptions looked at whose source or consumer is `key`, since that changed, wherever they are; and those that
     /// cannot be read, for nobody knows what they name.
     pub fn wake_subscriptions(&self, of: Reference, key: &ResourceKey) {
@@ -138,18 +130,20 @@ impl Fleet {
     }
 
     fn wake_own(&self, of: Reference, key: &ResourceKey) {
-        for subscription in self.subscriptions.all() {
-            let own = key_of(&subscription);
-            let named = match of {
-                Reference::Source => subscription.spec.source_ref.key(&own.namespace),
-                Reference::Consumer => ResourceKey::new(&own.namespace, subscription.spec.consumer_ref.name.as_str()),
+        for object in self.subscriptions.all() {
+            let own = key_of(&*object);
+            let may_name = match (&object.0, of) {
+                (Ok(subscription), Reference::Source) => subscription.spec.source_ref.key(&own.namespace) == *key,
+                (Ok(subscription), Reference::Consumer) => {
+                    own.namespace == key.namespace && subscription.spec.consumer_ref.name.as_str() == key.name
+                }
+                (Err(_), Reference::Source) => true,
+                (Err(_), Reference::Consumer) => own.namespace == key.namespace,
             };
-            if named == *key {
+            if may_name {
                 self.subscriptions.wake(own);
             }
         }
-        let may_name = |other: &ResourceKey| of == Reference::Source || other.namespace == key.namespace;
-        self.subscriptions.unreadable().into_iter().filter(may_name).for_each(|other| self.subscriptions.wake(other));
     }
 
     /// A source of whatever namespace is watched, if it is there.
@@ -236,14 +230,9 @@ impl<K: Kind> View<K> {
         self.objects.get(&object_ref(key))
     }
 
-    /// Every object that could be read.
-    pub fn all(&self) -> Vec<K> {
-        self.objects.state().iter().filter_map(|guarded| guarded.0.as_ref().ok().cloned()).collect()
-    }
-
-    /// Every object that could not be read.
-    pub fn unreadable(&self) -> Vec<ResourceKey> {
-        self.objects.state().iter().filter(|guarded| guarded.0.is_err()).map(|guarded| key_of(&**guarded)).collect()
+    /// Every object, readable or not.
+    pub fn all(&self) -> Vec<Arc<DeserializeGuard<K>>> {
+        self.objects.state()
     }
 
     /// Has an object looked at soon.

@@ -68,6 +68,7 @@ pub struct Metrics {
     leading: Family<Lease, Gauge>,
     status_writes: Family<Controller, Counter>,
     grants: Family<Source, Gauge>,
+    events_left_out: Counter,
 }
 
 impl Default for Metrics {
@@ -85,6 +86,7 @@ impl Default for Metrics {
             leading: Family::default(),
             status_writes: Family::default(),
             grants: Family::default(),
+            events_left_out: Counter::default(),
         }
     }
 }
@@ -104,6 +106,13 @@ impl Metrics {
         registry.register("leader_election_master_status", leading, self.leading.clone());
         registry.register("cpr_operator_status_writes", "Writes of a status", self.status_writes.clone());
         registry.register("cpr_operator_grants", "Namespaces that a source grants something", self.grants.clone());
+        let left_out = "Kubernetes Events that were not written because there were too many at once";
+        registry.register("cpr_operator_kubernetes_events_left_out", left_out, self.events_left_out.clone());
+    }
+
+    /// Counts a Kubernetes Event that was not written because there were too many.
+    pub fn count_event_left_out(&self) {
+        self.events_left_out.inc();
     }
 
     /// Says how many namespaces a source grants something.

@@ -13,7 +13,9 @@
 
 pub mod connect;
 pub mod consumer;
+mod counts;
 pub mod events;
+mod findings;
 pub mod fleet;
 pub mod kind;
 pub mod metrics;
@@ -51,22 +53,27 @@ use crate::ingest::credentials::CredentialBook;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::runtime::leader::{self, Change, Election, Standing, StoreClaim};
+use crate::settings::lists::ListSettings;
 use crate::settings::network::NetworkSettings;
 use crate::settings::operator::OperatorSettings;
+use crate::settings::register::RegisterSettings;
 use crate::store::Store;
 use connect::ClusterConfig;
+use counts::Counts;
 use events::Announcer;
-use fleet::{Counts, Fleet, Process, Scope, View};
+use findings::Findings;
+use fleet::{Fleet, Process, Scope, View};
 use kind::Kind;
 use metrics::Metrics;
 use secrets::Fingerprints;
+use subscription::list::Brought;
 use watch::Uses;
 
 /// Annotation of the Lease with the id of the store whose processes may reconcile.
 const STORE_ANNOTATION: &str = "cpr-operator.dev/store";
 
 /// Labels of the Secrets that are watched.
-const USED_SECRETS: &str = "cpr-operator.dev/use in (source,signing)";
+const USED_SECRETS: &str = "cpr-operator.dev/use in (source,signing,persons)";
 
 /// Label of the ConfigMaps that are watched.
 const USED_CONFIG_MAPS: &str = "cpr-operator.dev/use";
@@ -86,6 +93,10 @@ pub struct Context {
     pub bells: Bells,
     /// What is reconciled, and who leads.
     pub settings: OperatorSettings,
+    /// How fast lists of persons may grow.
+    pub lists: ListSettings,
+    /// How registers are spoken to, to say how long a list takes to load.
+    pub register: RegisterSettings,
     /// What the platform opens.
     pub network: NetworkSettings,
     /// Whether a root key that lies beside the database may serve sources with `environment: Production`.
@@ -200,20 +211,22 @@ fn fit_out(process: &Arc<Process>, client: &Client, scope: Scope, identity: &str
     let (sources, sources_in) = view::<CprSource>();
     let (consumers, consumers_in) = view::<ConsumerSystem>();
     let (subscriptions, subscriptions_in) = view::<CprSubscription>();
-    let announcer = Announcer::new(client.clone(), identity);
+    let announcer = Announcer::new(client.clone(), identity, &process.context.metrics);
     let (process, client, counts) = (Arc::clone(process), client.clone(), Counts::default());
-    let fleet = Fleet { process, client, scope, announcer, sources, consumers, subscriptions, counts };
+    let lists = Brought::default();
+    let fleet = Fleet { process, client, scope, announcer, sources, consumers, subscriptions, counts, lists };
     (Arc::new(fleet), (sources_in, consumers_in, subscriptions_in))
 }
 
 async fn sail(fleet: Arc<Fleet>, (sources_in, consumers_in, subscriptions_in): Inlets, stop: CancellationToken) {
+    let findings = Findings::begin(&fleet).await;
     tokio::join!(
         tend(&fleet, sources_in, &stop),
         tend(&fleet, consumers_in, &stop),
         tend(&fleet, subscriptions_in, &stop),
         watch::follow::<Secret>(Arc::clone(&fleet), USED_SECRETS, Uses::Secret, stop.clone()),
         watch::follow::<ConfigMap>(Arc::clone(&fleet), USED_CONFIG_MAPS, Uses::ConfigMap, stop.clone()),
-        watch::poll(Arc::clone(&fleet), stop.clone()),
+        watch::poll(Arc::clone(&fleet), findings, stop.clone()),
     );
 }
 

@@ -119,8 +119,7 @@ pub async fn ended(
     reason: EndReason,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let consumers = consumer::all(&mut *conn).await?;
-    let Some(consumer) = consumers.into_iter().find(|c| c.id == row.consumer) else { return Ok(()) };
+    let Some(consumer) = consumer::get(&mut *conn, row.consumer).await? else { return Ok(()) };
     let resource = Resource {
         uid: Some(row.uid.clone()),
         generation: Some(row.generation),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,9 @@ pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
     meta.annotations.as_ref()?.get(RECONCILE_AT).map(|value| value.chars().take(256).collect())
 }
 
+/// Reason of what cannot be read.
+const NOT_UNDERSTOOD: &str = "NotUnderstood";
+
 /// How often something is looked for that is missing.
 const LOOK_FOR_MISSING: SignedDuration = SignedDuration::from_secs(15);
 
@@ -127,11 +130,19 @@ const LOOK_FOR_MISSING: SignedDuration = SignedDuration::from_secs(15);
 pub struct Done {
     /// Whether its status said something new.
     pub told: bool,
+    /// Whether that was the first of this generation, or the first after it could not be read: those who refer to it may find
+    /// it another one.
+    pub taken_up: bool,
     /// When the clock makes another look necessary.
     pub again: Option<Timestamp>,
 }
 
 impl Done {
+    /// Nothing was said; another look at this time.
+    pub fn quiet(again: Option<Timestamp>) -> Self {
+        Self { told: false, taken_up: false, again }
+    }
+
     /// The same with another look before long, if something is missing that no watch tells of: Secrets and ConfigMaps without
     /// the label that is watched.
     pub fn again_soon<T>(self, looked_for: &Result<T, Refusal>, now: Timestamp) -> Self {
@@ -153,7 +164,8 @@ struct Written<S> {
     uid: Option<String>,
     /// The version that the write was made from; a cache that still shows it has not seen the write.
     from: Option<String>,
-    status: S,
+    /// None where the cache has seen it.
+    status: Option<S>,
     at: Timestamp,
 }
 
@@ -167,9 +179,16 @@ impl<S: Status> Desk<S> {
     /// The object's status as it stands: that in the cache, or ours where the cache lags behind.
     pub fn last(&self, key: &ResourceKey, meta: &ObjectMeta, cached: Option<&S>) -> S {
         let desk = self.0.lock().expect("no holder panics");
-        match desk.get(key).filter(|w| w.uid == meta.uid && w.from == meta.resource_version) {
-            Some(written) => written.status.clone(),
-            None => cached.cloned().unwrap_or_default(),
+        let written = desk.get(key).filter(|w| w.uid == meta.uid && w.from == meta.resource_version);
+        written.and_then(|w| w.status.as_ref()).or(cached).cloned().unwrap_or_default()
+    }
+
+    /// Drops what was written of an object that arrived in the cache in another version than it was written from.
+    pub fn arrived(&self, key: &ResourceKey, meta: &ObjectMeta) {
+        if let Some(written) = self.0.lock().expect("no holder panics").get_mut(key)
+            && written.from != meta.resource_version
+        {
+            written.status = None;
         }
     }
 
@@ -183,7 +202,7 @@ impl<S: Status> Desk<S> {
         desk.get(key).filter(|w| w.uid == meta.uid).map(|w| w.at)
     }
 
-    fn keep(&self, key: &ResourceKey, meta: &ObjectMeta, status: S, at: Timestamp) {
+    fn keep(&self, key: &ResourceKey, meta: &ObjectMeta, status: Option<S>, at: Timestamp) {
         let written = Written { uid: meta.uid.clone(), from: meta.resource_version.clone(), status, at };
         self.0.lock().expect("no holder panics").insert(key.clone(), written);
     }
@@ -231,7 +250,7 @@ pub async fn write<K: Kind>(
     new: K::Status,
 ) -> Result<Done, Error> {
     let desk = &K::view(fleet).desk;
-    let quiet = |again| Ok(Done { told: false, again });
+    let quiet = |again| Ok(Done::quiet(again));
     let (now, interval) = (fleet.now(), fleet.context().settings.status_interval);
     match decide(last, &new, desk.written_at(key, meta), interval, now) {
         Write::No => return quiet(None),
@@ -255,9 +274,18 @@ pub async fn write<K: Kind>(
             ..Default::default()
         };
         fleet.announcer.announce(&about, last.conditions(), new.conditions()).await;
-        desk.keep(key, meta, new, now);
+        let taken_up = is_taken_up(last.conditions(), new.conditions());
+        let lags = K::view(fleet).get(key).is_none_or(|cached| cached.meta().resource_version == meta.resource_version);
+        desk.keep(key, meta, lags.then_some(new), now);
+        return Ok(Done { told, taken_up, again: None });
     }
-    Ok(Done { told, again: None })
+    Ok(Done::quiet(None))
+}
+
+fn is_taken_up(last: &[Condition], new: &[Condition]) -> bool {
+    let of = |conditions| conditions::get(conditions, ConditionType::Ready);
+    let was_unreadable = of(last).is_none_or(|ready| ready.reason == NOT_UNDERSTOOD);
+    was_unreadable || of(last).map(|r| r.observed_generation) != of(new).map(|r| r.observed_generation)
 }
 
 /// Writes the whole status; false where the object is gone or another took its name.
@@ -290,14 +318,14 @@ fn dynamic_api<K: Kind>(fleet: &Fleet, key: &ResourceKey) -> Api<DynamicObject> 
 /// Says of an object that cannot be read that it cannot.
 pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &ObjectMeta) -> Result<Done, Error> {
     let found = dynamic_api::<K>(fleet, key).get_opt(&key.name).await.map_err(Error::Write)?;
-    let Some(found) = found else { return Ok(Done { told: false, again: None }) };
+    let Some(found) = found else { return Ok(Done::quiet(None)) };
     let read = found.data.get("status").map(K::Status::deserialize).transpose();
     let is_lost = read.is_err();
     let last = read.ok().flatten().unwrap_or_default();
     let mut draft = Draft::begin(last.conditions(), meta.generation.unwrap_or_default(), fleet.now());
     for type_ in K::CONDITIONS {
         if conditions::get(&draft.conditions, *type_).is_none() {
-            draft.set(*type_, Holds::Unknown, "NotUnderstood", "the resource cannot be read");
+            draft.set(*type_, Holds::Unknown, NOT_UNDERSTOOD, "the resource cannot be read");
         }
     }
     let (conditions, waiting) = draft.finish(Some(&not_understood()), false);
@@ -309,7 +337,7 @@ pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &
 
 fn not_understood() -> Refusal {
     let message = "this version of the operator cannot read the spec: install its custom resource definitions with cpr-operator crds | kubectl apply --server-side -f -, then apply the resource again";
-    Refusal::by_author("NotUnderstood", message)
+    Refusal::by_author(NOT_UNDERSTOOD, message)
 }
 
 macro_rules! statuses {
@@ -375,10 +403,15 @@ mod tests {
     fn a_cache_that_lags_does_not_hide_what_was_written() {
         let (desk, key) = (Desk::default(), ResourceKey::new("a", "b"));
         let mut meta = ObjectMeta { resource_version: Some("1".to_owned()), ..ObjectMeta::default() };
-        desk.keep(&key, &meta, status(2, None), Timestamp::UNIX_EPOCH);
+        desk.keep(&key, &meta, Some(status(2, None)), Timestamp::UNIX_EPOCH);
         assert_eq!(desk.last(&key, &meta, Some(&status(1, None))).subjects, Some(2));
         meta.resource_version = Some("2".to_owned());
         assert_eq!(desk.last(&key, &meta, Some(&status(3, None))).subjects, Some(3));
+        desk.arrived(&key, &meta);
+        assert!(
+            desk.0.lock().unwrap()[&key].status.is_none(),
+            "kept for every object it would be as large as the cache"
+        );
     }
 
     #[test]

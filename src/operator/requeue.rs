@@ -10,6 +10,7 @@ use super::report;
 use super::secrets;
 use crate::audit;
 use crate::domain::resource::ResourceKey;
+use crate::ingest;
 use crate::store;
 
 /// The longest wait after an error.
@@ -27,6 +28,9 @@ pub enum Error {
     /// The audit record did not take it, so nothing was done.
     #[error("writing the audit record: {0}")]
     Record(#[from] audit::Error),
+    /// A list was not brought into the store.
+    #[error("bringing a list into the store: {0}")]
+    List(#[from] ingest::Error),
     /// The status could not be written.
     #[error("writing its status: {0}")]
     Report(#[from] report::Error),

@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, Stream, StreamExt, future, stream};
 use k8s_openapi::NamespaceResourceScope;
+use kube::Resource;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
-use kube::{Resource, ResourceExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::{Fleet, Reference, key_of, object_ref};
+use super::findings::Findings;
+use super::fleet::{Fleet, View, key_of, object_ref};
 use super::kind::Kind;
 use super::metrics::Result as Ending;
 use super::report::{self, Done};
 use super::requeue::{self, Error};
+use crate::api::subscription::CprSubscription;
 use crate::domain::resource::ResourceKey;
 use crate::runtime::causes;
-use crate::store;
-use crate::store::{consumer, source};
 
 /// Runs the controller of one kind until `stop`; reconciles under way are finished first.
 pub async fn control<K: Kind>(
@@ -54,16 +54,26 @@ fn main_stream<K: Kind>(
     let told = predicates::generation.combine(predicates::annotations);
     let watched = watcher(fleet.scope.api::<DeserializeGuard<K>>(&fleet.client), watcher::Config::default())
         .default_backoff()
-        .modify(|object| object.managed_fields_mut().clear())
+        .modify(strip)
         .reflect(writer)
         .inspect(move |event| match event {
             Ok(watcher::Event::InitDone) => K::view(&fleet).set_listed(),
+            Ok(watcher::Event::Apply(object)) => K::view(&fleet).desk.arrived(&key_of(object), object.meta()),
             Ok(watcher::Event::Delete(object)) => K::view(&fleet).set_deleted(&key_of(object)),
             _ => {}
         });
     without_errors(watched, K::kind(&()).into_owned())
         .applied_objects()
         .predicate_filter(told, PredicateConfig::default())
+}
+
+/// Takes out what nobody looks at, before it is kept for every object.
+fn strip<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
 }
 
 /// Leaves errors out of a watch and logs each kind of error once until it works again.
@@ -106,11 +116,16 @@ async fn reconcile<K: Kind>(object: Arc<DeserializeGuard<K>>, fleet: Arc<Fleet>)
     let active = fleet.context().metrics.begin(K::CONTROLLER);
     let outcome = caught(attend(&object, &fleet, &key)).await;
     drop(active);
+    let view = K::view(&fleet);
+    if !view.contains(&key) {
+        // Deleted meanwhile: what was written after that has to be ended again.
+        view.compare.notify_one();
+    }
     let took = began.elapsed();
     fleet.context().metrics.count(K::CONTROLLER, ending(&outcome), took);
     say(K::CONTROLLER, &key, object.meta().generation.unwrap_or_default(), &outcome, took);
     outcome?;
-    K::view(&fleet).attempts.forget(&key);
+    view.attempts.forget(&key);
     Ok(Action::requeue(requeue::spread(fleet.context().settings.resync, requeue::chance())))
 }
 
@@ -193,6 +208,7 @@ where
             Ok(watcher::Event::InitDone) => {
                 fleet.sources.wake_all();
                 fleet.consumers.wake_all();
+                wake_lists(&fleet);
             }
             Ok(_) | Err(_) => {}
         }
@@ -209,29 +225,39 @@ pub enum Uses {
 }
 
 fn wake_users(fleet: &Fleet, used: &ResourceKey, uses: Uses) {
-    let here = |namespace: Option<String>| namespace.as_ref() == Some(&used.namespace);
-    for source in fleet.sources.all() {
-        if here(source.namespace())
-            && super::source::dereference::names(&source.spec, uses).contains(&used.name.as_str())
-        {
-            fleet.sources.wake(key_of(&source));
+    let name = used.name.as_str();
+    wake_where(&fleet.sources, used, |spec| super::source::dereference::names(&spec.spec, uses).contains(&name));
+    wake_where(&fleet.consumers, used, |spec| super::consumer::dereference::names(&spec.spec, uses).contains(&name));
+    if uses == Uses::Secret {
+        let list = |spec: &CprSubscription| spec.spec.select.persons_secret_ref.clone();
+        wake_where(&fleet.subscriptions, used, |spec| list(spec).is_some_and(|from| from.name.as_str() == name));
+    }
+}
+
+/// Wakes the readable objects in the namespace of `used` that use it.
+fn wake_where<K: Kind>(view: &View<K>, used: &ResourceKey, uses: impl Fn(&K) -> bool) {
+    for object in view.all() {
+        let is_here = object.meta().namespace.as_ref() == Some(&used.namespace);
+        if is_here && object.0.as_ref().is_ok_and(&uses) {
+            view.wake(key_of(&*object));
         }
     }
-    for consumer in fleet.consumers.all() {
-        let names = super::consumer::dereference::names(&consumer.spec, uses);
-        if here(consumer.namespace()) && names.contains(&used.name.as_str()) {
-            fleet.consumers.wake(key_of(&consumer));
+}
+
+/// Has the subscriptions looked at whose list lies in a Secret.
+fn wake_lists(fleet: &Fleet) {
+    for object in fleet.subscriptions.all() {
+        if object.0.as_ref().is_ok_and(|object| object.spec.select.persons_secret_ref.is_some()) {
+            fleet.subscriptions.wake(key_of(&*object));
         }
     }
 }
 
 /// Has resources looked at whose stage found something new, or whose time has come: when the bell rings, else each second.
-pub async fn poll(fleet: Arc<Fleet>, stop: CancellationToken) {
-    let mut seen = (0, 0);
+pub async fn poll(fleet: Arc<Fleet>, mut findings: Findings, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        match changes(&fleet, seen).await {
-            Ok(now) => seen = now,
-            Err(error) => tracing::warn!(%error, "what the stages found could not be read"),
+        if let Err(error) = findings.look(&fleet).await {
+            tracing::warn!(%error, "what the stages found could not be read");
         }
         let now = fleet.now();
         fleet.sources.ring(now);
@@ -239,23 +265,9 @@ pub async fn poll(fleet: Arc<Fleet>, stop: CancellationToken) {
         fleet.subscriptions.ring(now);
         tokio::select! {
             () = stop.cancelled() => {}
-            () = fleet.context().bells.status.wait(Duration::from_secs(1)) => {}
+            _ = fleet.context().bells.status.wait(Duration::from_secs(1)) => {}
         }
     }
-}
-
-async fn changes(fleet: &Fleet, (sources, consumers): (i64, i64)) -> Result<(i64, i64), store::Error> {
-    let mut conn = fleet.context().store.main.read().await?;
-    let (changed, sources) = source::changed_since(&mut conn, sources).await?;
-    for key in changed.into_iter().filter(|key| fleet.scope.contains(key)) {
-        fleet.wake_subscriptions(Reference::Source, &key);
-        fleet.sources.wake(key);
-    }
-    let (changed, consumers) = consumer::changed_since(&mut conn, consumers).await?;
-    for key in changed.into_iter().filter(|key| fleet.scope.contains(key)) {
-        fleet.consumers.wake(key);
-    }
-    Ok((sources, consumers))
 }
 
 #[cfg(test)]

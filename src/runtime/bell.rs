@@ -15,9 +15,9 @@ impl Bell {
         self.0.notify_one();
     }
 
-    /// Waits for a ring, but no longer than `at_most`.
-    pub async fn wait(&self, at_most: Duration) {
-        let _ = tokio::time::timeout(at_most, self.0.notified()).await;
+    /// Waits for a ring, but no longer than `at_most`. Whether it rang.
+    pub async fn wait(&self, at_most: Duration) -> bool {
+        tokio::time::timeout(at_most, self.0.notified()).await.is_ok()
     }
 }
 

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod delivery;
 pub mod http;
 pub mod ingest;
+pub mod lists;
 pub mod log;
 pub mod network;
 pub mod operator;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub operator: operator::OperatorSettings,
     /// How sources are read.
     pub ingest: ingest::IngestSettings,
+    /// How fast lists of persons may grow.
+    pub lists: lists::ListSettings,
     /// How registers are spoken to.
     pub register: register::RegisterSettings,
     /// How deliveries are sent.

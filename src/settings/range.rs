@@ -32,7 +32,7 @@ const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Checks every value that has a range.
 pub fn validate(settings: &Settings) -> Result<(), Error> {
-    let Settings { store, operator, ingest, register, delivery, retention, .. } = settings;
+    let Settings { store, operator, ingest, lists, register, delivery, retention, .. } = settings;
     let (milli, second) = (Duration::from_millis(1), Duration::from_secs(1));
     number("store.readers", store.readers, 1..=64)?;
 
@@ -50,6 +50,9 @@ pub fn validate(settings: &Settings) -> Result<(), Error> {
     time("ingest.unfinished_after", ingest.unfinished_after, second..=AGES)?;
     number("ingest.tries", ingest.tries, 1..=100)?;
     time("ingest.unread_retry", ingest.unread_retry, milli..=AGES)?;
+
+    number("lists.additions_per_hour", lists.additions_per_hour, 1..=100_000_000)?;
+    number("lists.unknown_per_hour", lists.unknown_per_hour, 1..=100_000_000)?;
 
     number("register.requests_per_second", register.requests_per_second, 1..=10_000)?;
     time("register.timeout", register.timeout, 100 * milli..=600 * second)?;

@@ -107,6 +107,7 @@ pub async fn upsert(
     generation: i64,
     compiled: Option<&Consumer>,
 ) -> Result<ConsumerId, Error> {
+    meta::raise_parties(&mut *conn).await?;
     let compiled = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
     Ok(sqlx::query_scalar(
         "INSERT INTO consumer (namespace, name, uid, generation, compiled) VALUES (?, ?, ?, ?, ?)
@@ -125,6 +126,7 @@ pub async fn upsert(
 
 /// Marks a consumer as ended. Whether it was live.
 pub async fn end(conn: &mut Conn, id: ConsumerId, now: Timestamp) -> Result<bool, Error> {
+    meta::raise_parties(&mut *conn).await?;
     let ended = sqlx::query("UPDATE consumer SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
         .bind(now.as_millisecond())
         .bind(id)
@@ -143,6 +145,15 @@ pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<ConsumerR
     row.map(ConsumerRow::try_from).transpose()
 }
 
+/// Consumers that were deleted at or before `grace`.
+pub async fn ended_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<ConsumerRow>, Error> {
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM consumer WHERE ended_at <= ? ORDER BY id")
+        .bind(grace.as_millisecond())
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(ConsumerRow::try_from).collect()
+}
+
 /// One consumer by its id.
 pub async fn get(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerRow>, Error> {
     let row: Option<Row> = sqlx::query_as("SELECT * FROM consumer WHERE id = ?").bind(id).fetch_optional(conn).await?;
@@ -157,6 +168,7 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<ConsumerRow>, Error> {
 
 /// Remembers that the address with this fingerprint proved itself.
 pub async fn write_verified(conn: &mut Conn, id: ConsumerId, fingerprint: &str, now: Timestamp) -> Result<(), Error> {
+    meta::raise_parties(&mut *conn).await?;
     sqlx::query("UPDATE consumer SET verified = ?, verified_at = ? WHERE id = ?")
         .bind(fingerprint)
         .bind(now.as_millisecond())

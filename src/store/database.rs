@@ -24,6 +24,8 @@ const READER_CACHE: u32 = 8 << 10;
 const CHECKPOINT: u32 = 4_000;
 /// Rows that a reading connection has ready before anybody takes them.
 const ROWS_READY: usize = 512;
+/// Writers queue where they begin, not where they write first.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// A database that is open. Clones share it.
 #[derive(Clone, Debug)]
@@ -58,7 +60,18 @@ impl Database {
 
     /// Begins to write (`BEGIN IMMEDIATE`); waits its turn behind earlier writers.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Ok(Tx(self.writer.begin_with("BEGIN IMMEDIATE").await?))
+        match self.writer.begin_with(BEGIN).await {
+            Err(sqlx::Error::InvalidSavePointStatement) => self.begin_anew().await,
+            begun => Ok(Tx(begun?)),
+        }
+    }
+
+    /// A full or failing disk has SQLite end a transaction by itself. The connection then still counts it as open and would
+    /// never begin another, so a new connection takes its place.
+    async fn begin_anew(&self) -> Result<Tx, Error> {
+        tracing::warn!("a transaction was ended by the database: the connection is made anew");
+        self.writer.acquire().await?.close().await?;
+        Ok(Tx(self.writer.begin_with(BEGIN).await?))
     }
 
     /// A connection for reading.

@@ -8,7 +8,8 @@ const RECORD: Column = Column("person", "record");
 
 /// Marks persons as leaving, but for those of whom something is still to be told: an undelivered route, a parked delivery,
 /// a dead letter that may yet be sent, an open request, an import that could not be read, a statement that may yet be undone,
-/// or a change that a suspended subscription missed. The records that were marked.
+/// or a change that a suspended subscription missed; and those whom a live subscription has by name, whether or not it covers
+/// them at present, or is about to have. The records that were marked.
 pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
     let marked: Vec<Vec<u8>> = sqlx::query_scalar(
         "UPDATE person SET leaving = 1
@@ -25,6 +26,10 @@ pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId
            AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = person.record)
            AND NOT EXISTS (SELECT 1 FROM told t WHERE t.record = person.record)
            AND NOT EXISTS (SELECT 1 FROM missed m WHERE m.record = person.record AND m.covered = 1)
+           AND NOT EXISTS (
+               SELECT 1 FROM subject s JOIN subscription u ON u.id = s.subscription
+               WHERE s.record = person.record AND s.source = person.source AND u.ended_at IS NULL)
+           AND NOT EXISTS (SELECT 1 FROM listing w WHERE w.record = person.record AND w.state = 'Waiting')
          RETURNING record",
     )
     .bind(source)
@@ -59,11 +64,14 @@ pub async fn delete_partly(conn: &mut Conn) -> Result<u64, Error> {
     Ok(deleted.rows_affected())
 }
 
-/// Deletes every row about these records, whose keys are gone: person, told, missed, unread, doubts, requests and jobs, what is
-/// parked, routes and events, and the copies of sealed content in dead letters. How many person rows.
+/// Deletes every row about these records, whose keys are gone: person, subject, lines of lists, told, missed, unread, doubts,
+/// requests and jobs, what is parked, routes and events, and the copies of sealed content in dead letters. How many person
+/// rows.
 pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error> {
     let list = hexes(records);
     for statement in [
+        "DELETE FROM subject WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM listing WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM told WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM missed WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         "DELETE FROM unread WHERE record IN (SELECT unhex(value) FROM json_each(?))",

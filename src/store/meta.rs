@@ -17,6 +17,16 @@ pub async fn selectors(conn: &mut Conn) -> Result<i64, Error> {
     number(conn, "selectors").await
 }
 
+/// The version of consumers and sources; every change of one of their compiled forms raises it in its own transaction.
+pub async fn parties(conn: &mut Conn) -> Result<i64, Error> {
+    number(conn, "parties").await
+}
+
+/// Raises the version of consumers and sources.
+pub(super) async fn raise_parties(conn: &mut Conn) -> Result<(), Error> {
+    raise(conn, "parties").await.map(drop)
+}
+
 /// Raises the version of the selections and gives the new one.
 pub(super) async fn raise_selectors(conn: &mut Conn) -> Result<i64, Error> {
     raise(conn, "selectors").await

@@ -7,6 +7,7 @@
 //! Functions are grouped by noun and take a connection, so that the caller decides on the transaction.
 
 mod aead;
+pub mod announcing;
 pub mod attempt;
 pub mod audit_entry;
 pub mod catalogue;
@@ -23,6 +24,9 @@ pub mod job;
 pub mod keys;
 pub mod lane;
 mod leaving;
+pub mod list_hour;
+pub mod list_state;
+pub mod listing;
 pub mod meta;
 pub mod missed;
 pub mod open;
@@ -39,6 +43,7 @@ pub mod seal;
 pub mod selection;
 pub mod sizes;
 pub mod source;
+pub mod subject;
 pub mod subscription;
 pub mod told;
 pub mod unread;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 pub use super::leaving::{delete, leaving, mark_leaving};
 use super::rows::{Blobs, Column, batch, count as unsigned, hexes};
 use super::seal::{PersonKey, Place};
-use super::{Conn, Error, SourceId};
+use super::{Conn, Error, SourceId, SubscriptionId};
 use crate::domain::field_group::GroupSet;
 use crate::domain::municipality::Municipality;
 use crate::domain::pairwise::RecordId;
@@ -367,6 +367,23 @@ pub async fn standings(
 /// Record, municipality, status, since when inactive, whether protected.
 type StandingRow = (Vec<u8>, Option<i64>, Option<i64>, Option<i64>, bool);
 
+/// Persons of a source after a record, in the order of their records, at most `limit`; none who is leaving.
+pub async fn after(
+    conn: &mut Conn,
+    source: SourceId,
+    after: Option<RecordId>,
+    limit: u32,
+) -> Result<Vec<PersonRow>, Error> {
+    let found: Vec<Row> =
+        sqlx::query_as("SELECT * FROM person WHERE record > ? AND source = ? AND leaving = 0 ORDER BY record LIMIT ?")
+            .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
+            .bind(source)
+            .bind(limit)
+            .fetch_all(conn)
+            .await?;
+    rows(found)
+}
+
 /// How many persons of a source are still settled for an older version of the configuration.
 pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i64) -> Result<u64, Error> {
     let found: i64 = sqlx::query_scalar("SELECT count(*) FROM person WHERE source = ? AND settled < ? AND leaving = 0")
@@ -377,12 +394,12 @@ pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i
     Ok(unsigned(found))
 }
 
-/// Persons of a source who live in one of the municipalities (none: everyone) and are not inactive or void.
-pub async fn count(conn: &mut Conn, source: SourceId, municipalities: Option<&[Municipality]>) -> Result<u64, Error> {
-    let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
-    let codes = codes.map(|codes| batch("person", &codes)).transpose()?;
-    let void: Vec<u8> =
-        [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced].iter().filter_map(StatusCode::code).collect();
+/// Persons of a source who are not inactive or void, and who live in one of the municipalities (none: everyone).
+pub async fn count_living_in(
+    conn: &mut Conn,
+    source: SourceId,
+    municipalities: Option<&[Municipality]>,
+) -> Result<u64, Error> {
     let found: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM person
          WHERE source = ?1 AND leaving = 0 AND inactive_since IS NULL
@@ -390,9 +407,44 @@ pub async fn count(conn: &mut Conn, source: SourceId, municipalities: Option<&[M
            AND (?3 IS NULL OR municipality IN (SELECT value FROM json_each(?3)))",
     )
     .bind(source)
-    .bind(batch("person", &void)?)
-    .bind(codes)
+    .bind(void()?)
+    .bind(codes(municipalities)?)
     .fetch_one(conn)
     .await?;
     Ok(unsigned(found))
+}
+
+/// Persons of a source who are not inactive or void, whom the subscription has by name, and who live in none of the
+/// municipalities (none: nobody does).
+pub async fn count_named(
+    conn: &mut Conn,
+    source: SourceId,
+    municipalities: Option<&[Municipality]>,
+    subscription: SubscriptionId,
+) -> Result<u64, Error> {
+    let elsewhere: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT DISTINCT record FROM subject WHERE subscription = ?4) s
+         CROSS JOIN person ON person.record = s.record AND source = ?1
+         WHERE leaving = 0 AND inactive_since IS NULL
+           AND (status IS NULL OR status NOT IN (SELECT value FROM json_each(?2)))
+           AND ?3 IS NOT NULL AND coalesce(municipality NOT IN (SELECT value FROM json_each(?3)), true)",
+    )
+    .bind(source)
+    .bind(void()?)
+    .bind(codes(municipalities)?)
+    .bind(subscription)
+    .fetch_one(conn)
+    .await?;
+    Ok(unsigned(elsewhere))
+}
+
+/// Codes of those who are void, as an element of a statement.
+fn void() -> Result<String, Error> {
+    let void = [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced];
+    batch("person", &void.iter().filter_map(StatusCode::code).collect::<Vec<u8>>())
+}
+
+fn codes(municipalities: Option<&[Municipality]>) -> Result<Option<String>, Error> {
+    let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
+    codes.map(|codes| batch("person", &codes)).transpose()
 }

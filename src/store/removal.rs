@@ -26,6 +26,17 @@ pub async fn run_once(store: &Store) -> Result<u64, Error> {
     Ok(removed)
 }
 
+/// Deletes at once the keys of those records about whom nothing is stored that their key would open.
+pub async fn forget_unused(store: &Store, records: &[RecordId]) -> Result<(), Error> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let unused = async |free: &[RecordId]| -> Result<Vec<RecordId>, Error> {
+        without_row(&mut *store.main.read().await?, free).await
+    };
+    store.keys.forget_unused(records, unused).await
+}
+
 /// Walks over both databases in small steps, and deletes keys that had no row for a day and rows whose key is gone.
 #[derive(Clone, Debug, Default)]
 pub struct Sweep {
@@ -69,6 +80,7 @@ async fn without_row(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<Record
         "SELECT unhex(j.value) FROM json_each(?) j
          WHERE NOT EXISTS (SELECT 1 FROM person p WHERE p.record = unhex(j.value))
            AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = unhex(j.value))
+           AND NOT EXISTS (SELECT 1 FROM listing w WHERE w.record = unhex(j.value) AND w.number IS NOT NULL)
            AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.record = unhex(j.value) AND d.snapshot IS NOT NULL)
            AND NOT EXISTS (
                SELECT 1 FROM consumer c CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value)

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::lane::LANES;
-use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
+use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, meta};
 
 /// Rows that one call deletes.
 pub const BATCH: u32 = 1_000;
@@ -89,12 +89,18 @@ pub async fn delete_dead_letters(conn: &mut Conn, before: Timestamp) -> Result<u
     Ok(deleted.rows_affected())
 }
 
-/// Deletes an ended subscription's row, after what it missed. Whether it is gone; call again while it is not.
+/// Deletes an ended subscription's row, after what it missed and its list. Whether it is gone; call again while it is not.
 pub async fn delete_subscription(conn: &mut Conn, id: SubscriptionId) -> Result<bool, Error> {
-    let missed = "DELETE FROM missed WHERE (subscription, record) IN
-                      (SELECT subscription, record FROM missed WHERE subscription = ? LIMIT ?)";
-    if delete_some(&mut *conn, missed, id).await? == u64::from(BATCH) {
-        return Ok(false);
+    for statement in [
+        "DELETE FROM missed WHERE (subscription, record) IN
+             (SELECT subscription, record FROM missed WHERE subscription = ? LIMIT ?)",
+        "DELETE FROM subject WHERE (subscription, record, origin) IN
+             (SELECT subscription, record, origin FROM subject WHERE subscription = ? LIMIT ?)",
+        "DELETE FROM listing WHERE id IN (SELECT id FROM listing WHERE subscription = ? LIMIT ?)",
+    ] {
+        if delete_some(&mut *conn, statement, id).await? == u64::from(BATCH) {
+            return Ok(false);
+        }
     }
     sqlx::query("DELETE FROM subscription WHERE id = ?").bind(id).execute(conn).await?;
     Ok(true)
@@ -116,7 +122,8 @@ pub async fn delete_consumer(conn: &mut Conn, id: ConsumerId) -> Result<bool, Er
             return Ok(false);
         }
     }
-    sqlx::query("DELETE FROM consumer WHERE id = ?").bind(id).execute(conn).await?;
+    sqlx::query("DELETE FROM consumer WHERE id = ?").bind(id).execute(&mut *conn).await?;
+    meta::raise_parties(conn).await?;
     Ok(true)
 }
 
@@ -135,7 +142,8 @@ pub async fn delete_source(conn: &mut Conn, id: SourceId) -> Result<bool, Error>
         }
     }
     sqlx::query("DELETE FROM cursor WHERE source = ?").bind(id).execute(&mut *conn).await?;
-    sqlx::query("DELETE FROM source WHERE id = ?").bind(id).execute(conn).await?;
+    sqlx::query("DELETE FROM source WHERE id = ?").bind(id).execute(&mut *conn).await?;
+    meta::raise_parties(conn).await?;
     Ok(true)
 }
 

@@ -38,17 +38,38 @@ pub(super) async fn supersede(
     Ok(())
 }
 
+/// The forms that held no more from a version after `after` on, up to and with `upto`; none where some of them are forgotten
+/// by now, so that all has to be read. Each version is the end of one form.
+pub async fn between(conn: &mut Conn, after: i64, upto: i64) -> Result<Option<Vec<Earlier>>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT subscription, consumer, until, compiled FROM selection WHERE until > ? AND until <= ? ORDER BY until",
+    )
+    .bind(after)
+    .bind(upto)
+    .fetch_all(conn)
+    .await?;
+    let is_whole = i64::try_from(rows.len()).is_ok_and(|count| count == upto - after);
+    is_whole.then(|| rows.into_iter().map(earlier).collect()).transpose()
+}
+
+/// The lowest version from which a form held no more that persons may still stand by; none where there is no such form.
+pub async fn lowest(conn: &mut Conn) -> Result<Option<i64>, Error> {
+    Ok(sqlx::query_scalar("SELECT min(until) FROM selection").fetch_one(conn).await?)
+}
+
+/// Subscription, consumer, until, form.
+type Row = (i64, i64, i64, Option<String>);
+
+fn earlier((subscription, consumer, until, form): Row) -> Result<Earlier, Error> {
+    Ok(Earlier { subscription, consumer, until, form: COMPILED.optional_json(form.as_deref())? })
+}
+
 /// Every form that persons may still stand by.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Earlier>, Error> {
-    let rows: Vec<(i64, i64, i64, Option<String>)> =
-        sqlx::query_as("SELECT subscription, consumer, until, compiled FROM selection ORDER BY until")
-            .fetch_all(conn)
-            .await?;
-    rows.into_iter()
-        .map(|(subscription, consumer, until, form)| {
-            Ok(Earlier { subscription, consumer, until, form: COMPILED.optional_json(form.as_deref())? })
-        })
-        .collect()
+    let rows: Vec<Row> = sqlx::query_as("SELECT subscription, consumer, until, compiled FROM selection ORDER BY until")
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(earlier).collect()
 }
 
 /// Forgets forms that nobody stands by any more.

@@ -12,7 +12,7 @@ pub async fn rows(conn: &mut Conn) -> Result<BTreeMap<&'static str, u64>, Error>
     let mut found = BTreeMap::new();
     for (table, _, _) in catalogue::MAIN {
         if !found.contains_key(table) {
-            let sql = format!("SELECT count(*) FROM \"{table}\"");
+            let sql = ["SELECT count(*)", "FROM", table].join(" ");
             let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *conn).await?;
             found.insert(*table, count(rows));
         }

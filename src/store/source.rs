@@ -46,6 +46,9 @@ pub struct SourceState {
     pub apart: u64,
     /// Persons whom we hold and whom the register does not know any more.
     pub vanished: u64,
+    /// Whether numbers of lists wait to be asked for.
+    #[serde(default)]
+    pub lists_waiting: bool,
 }
 
 /// Outcome of a conversation with the register.
@@ -120,6 +123,7 @@ pub async fn upsert(
     generation: i64,
     compiled: Option<&Source>,
 ) -> Result<SourceId, Error> {
+    meta::raise_parties(&mut *conn).await?;
     let compiled = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
     Ok(sqlx::query_scalar(
         "INSERT INTO source (namespace, name, uid, generation, compiled) VALUES (?, ?, ?, ?, ?)
@@ -138,6 +142,7 @@ pub async fn upsert(
 
 /// Marks a source as ended, keeping its compiled form for those who still need its grace. Whether it was live.
 pub async fn end(conn: &mut Conn, id: SourceId, now: Timestamp) -> Result<bool, Error> {
+    meta::raise_parties(&mut *conn).await?;
     let ended = sqlx::query("UPDATE source SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
         .bind(now.as_millisecond())
         .bind(id)

@@ -1,11 +1,13 @@
 //! Subscriptions: their compiled form and their end.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Column, name_of};
-use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, selection};
-use crate::domain::compiled::Subscription;
+use super::rows::{Column, batch, name_of};
+use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, announcing, selection, subject};
+use crate::domain::compiled::{Announce, Subscription};
 use crate::domain::resource::ResourceKey;
 
 /// A subscription as stored.
@@ -90,8 +92,8 @@ impl TryFrom<Row> for SubscriptionRow {
 
 /// Writes a compiled form and the generation that it comes from, remembers what it selected before if it selects anew, and
 /// gives its id and whether a life began with it: it was
-/// new, or had ended and is taken up again. One that had ended is taken up only by a form whose own end has not passed. The
-/// caller raises the configuration's version.
+/// new, or had ended and is taken up again. One that had ended is taken up only by a form whose own end has not passed. One
+/// that is new and asks for it has those announced whom we know. The caller raises the configuration's version.
 #[expect(clippy::too_many_arguments, reason = "one for each column that a compiled subscription fills")]
 pub async fn upsert(
     conn: &mut Conn,
@@ -107,7 +109,8 @@ pub async fn upsert(
     let lasts = compiled.is_some_and(|form| form.ends_at.is_none_or(|end| end > now));
     let begins = known.as_ref().is_none_or(|row| row.ended_at.is_some() && lasts);
     let live = known.as_ref().filter(|row| row.ended_at.is_none()).and_then(|row| row.compiled.as_ref());
-    let selects_anew = live != compiled.filter(|_| begins || live.is_some());
+    let lives = begins || known.as_ref().is_some_and(|row| row.ended_at.is_none());
+    let selects_anew = live != compiled.filter(|_| lives);
     let form = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
     let id = sqlx::query_scalar(
         "INSERT INTO subscription (namespace, name, uid, generation, source, consumer, compiled, began_at)
@@ -129,6 +132,12 @@ pub async fn upsert(
     .bind(begins)
     .fetch_one(&mut *conn)
     .await?;
+    if known.as_ref().is_some_and(|row| row.source != source) {
+        subject::forget(&mut *conn, id).await?;
+    }
+    if known.is_none() && compiled.is_some_and(|form| form.announce == Announce::Snapshot) {
+        announcing::begin(&mut *conn, id).await?;
+    }
     if selects_anew {
         selection::supersede(conn, id, consumer, live).await?;
     }
@@ -174,4 +183,46 @@ pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<Subscript
 pub async fn all(conn: &mut Conn) -> Result<Vec<SubscriptionRow>, Error> {
     let rows: Vec<Row> = sqlx::query_as("SELECT * FROM subscription ORDER BY id").fetch_all(conn).await?;
     rows.into_iter().map(SubscriptionRow::try_from).collect()
+}
+
+/// These subscriptions, as far as they are there.
+pub async fn some(conn: &mut Conn, ids: &[SubscriptionId]) -> Result<Vec<SubscriptionRow>, Error> {
+    let rows: Vec<Row> =
+        sqlx::query_as("SELECT * FROM subscription WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id")
+            .bind(batch("subscription", ids)?)
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(SubscriptionRow::try_from).collect()
+}
+
+/// Keys of the subscriptions that are not known to be deleted.
+pub async fn keys(conn: &mut Conn) -> Result<Vec<ResourceKey>, Error> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT namespace, name FROM subscription WHERE deleted_at IS NULL ORDER BY id")
+            .fetch_all(conn)
+            .await?;
+    Ok(rows.into_iter().map(|(namespace, name)| ResourceKey::new(namespace, name)).collect())
+}
+
+/// Subscriptions that were deleted at or before `grace`.
+pub async fn deleted_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<SubscriptionId>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM subscription WHERE deleted_at <= ? ORDER BY id")
+        .bind(grace.as_millisecond())
+        .fetch_all(conn)
+        .await?)
+}
+
+/// Sources and consumers that subscriptions name, ended ones too.
+pub async fn named(conn: &mut Conn) -> Result<HashSet<(SourceId, ConsumerId)>, Error> {
+    let found: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT DISTINCT source, consumer FROM subscription").fetch_all(conn).await?;
+    Ok(found.into_iter().collect())
+}
+
+/// How many live subscriptions deliver to a consumer.
+pub async fn count_live(conn: &mut Conn, consumer: ConsumerId) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM subscription WHERE consumer = ? AND ended_at IS NULL")
+        .bind(consumer)
+        .fetch_one(conn)
+        .await?)
 }

@@ -71,6 +71,8 @@ class Store:
             self.run("UPDATE person SET gap = 1 WHERE reference = ?", reference)
         if kind == "person.merged" and "reference" in data.get("previous", {}):
             self.merge(data["previous"]["reference"], reference)
+        if kind == "scope.entered":  # A merge can be undone: then the earlier reference is a person again.
+            self.run("DELETE FROM alias WHERE earlier = ?", reference)
         if kind == "snapshot" and "fields" in data:  # All that may be known now: what it does not name is forgotten.
             self.run("DELETE FROM content WHERE reference = ?", reference)
             if newer:
@@ -109,7 +111,7 @@ class Receiver(BaseHTTPRequestHandler):
     webhook = store = None
 
     def do_POST(self):
-        length = self.headers.get("content-length", "")
+        length = self.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > LONGEST:
             self.close_connection = True
             return self.answer(413)

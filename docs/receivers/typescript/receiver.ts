@@ -77,6 +77,8 @@ class Store {
     // Something was lost on the way: what is held of this person is doubtful until a snapshot.
     if (gap) this.run("UPDATE person SET gap = 1 WHERE reference = ?", reference);
     if (kind === "person.merged" && data.previous?.reference) this.merge(data.previous.reference, reference);
+    // A merge can be undone: then the earlier reference is a person again.
+    if (kind === "scope.entered") this.run("DELETE FROM alias WHERE earlier = ?", reference);
     if (kind === "snapshot" && data.fields) {
       // All that may be known now: what it does not name is forgotten.
       this.run("DELETE FROM content WHERE reference = ?", reference);

@@ -160,7 +160,8 @@ impl Ground {
             asked = GroupSet::EMPTY;
         }
         let protected_persons = rights.allowance.protected_persons(consumer.protected_persons);
-        let regard = Regard { sector: consumer.sector, protected_persons, reach: Reach::Area };
+        let reach = Reach::of(compiled, facts.subjects.get(row.id));
+        let regard = Regard { sector: consumer.sector, protected_persons, reach };
         let cut = regard.cut(asked, granted, protected);
         Some(Self { row: row.clone(), level, granted, asked, ruling: regard.rule(protected, type_), cut })
     }

@@ -23,6 +23,7 @@ use super::queue::Turn;
 use crate::domain::change::Snapshot;
 use crate::domain::field_group::GroupSet;
 use crate::domain::pairwise::{ConsumerKey, RecordId};
+use crate::domain::subject::Subjects;
 use crate::store::consumer::ConsumerRow;
 use crate::store::event::Detail;
 
@@ -38,6 +39,8 @@ pub struct Facts<'a> {
     pub snapshot: Option<&'a Snapshot>,
     /// Whether name and address are protected now.
     pub protected: bool,
+    /// Which subscriptions have the person by name now.
+    pub subjects: &'a Subjects,
     /// Which related persons the consumer has a claim on.
     pub claimed: &'a HashSet<RecordId>,
     /// What an earlier attempt gave; never more is given after it.

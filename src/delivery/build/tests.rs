@@ -21,6 +21,7 @@ use crate::domain::event_type::{Class, EventType};
 use crate::domain::field_group::FieldGroup;
 use crate::domain::person::{Parent, ParentRole, Related, Row};
 use crate::domain::resource::{ProtectedPersons, ResourceKey, Sector};
+use crate::domain::subject::{Subject, Subjects};
 use crate::domain::testing::complete;
 use crate::store::subscription::{EndReason, SubscriptionRow};
 
@@ -33,6 +34,7 @@ struct Case {
     snapshot: Option<Snapshot>,
     protected: bool,
     claimed: HashSet<RecordId>,
+    subjects: Subjects,
     gap: bool,
     type_: EventType,
 }
@@ -48,6 +50,7 @@ fn case(type_: EventType) -> Case {
         snapshot: Some(snapshot(type_)),
         protected: false,
         claimed: HashSet::new(),
+        subjects: Subjects::default(),
         gap: false,
         type_,
     }
@@ -61,7 +64,7 @@ impl Case {
     fn built(&self) -> Built {
         let mut route = route(42_117, 0x33);
         route.type_ = self.type_;
-        route.at = "2026-11-22T03:11:08.123Z".parse().unwrap();
+        route.event_at = "2026-11-22T03:11:08.123Z".parse().unwrap();
         route.subscriptions = (1..=self.subscriptions.len() as i64).collect();
         let turn = Turn { key: Key::of(&route), route: Arc::new(route), gap: self.gap, wait: None };
         self.build_turn(turn, None)
@@ -111,6 +114,7 @@ impl Case {
                 key: &key(),
                 snapshot: self.snapshot.as_ref(),
                 protected: self.protected,
+                subjects: &self.subjects,
                 claimed: &self.claimed,
                 ceiling,
                 now: now(),
@@ -251,6 +255,22 @@ fn what_a_protected_person_yields_depends_on_sector_and_mode() {
         assert_eq!(data.get("changed").is_some(), sent, "{sector:?} {mode:?}");
         assert_eq!(String::from_utf8_lossy(&case.delivery().body).contains("Prøvevej"), content);
     }
+}
+
+#[test]
+fn a_private_consumer_is_told_the_essentials_of_who_is_protected_on_its_list_now() {
+    let mut case = case(EventType::Died);
+    (case.protected, case.consumer.sector) = (true, Sector::Private);
+    case.subscriptions[0].selector.listed = true;
+    assert_eq!(case.withdrawn(), Some("Protected"), "not on the list, or not any more");
+    case.subjects.set(1, Subject { listed: true, moved_at: None });
+    let data = case.data();
+    assert!(data.get("changed").is_none() && data["fields"].get("Address").is_none(), "{data}");
+    case.type_ = EventType::AddressChanged;
+    assert_eq!(case.withdrawn(), Some("Protected"));
+    case.subscriptions[0].selector.listed = false;
+    case.type_ = EventType::Died;
+    assert_eq!(case.withdrawn(), Some("Protected"), "the subscription has no list any more");
 }
 
 #[test]

@@ -29,9 +29,16 @@ pub(super) fn schema(type_: EventType) -> Value {
             of_person(&[], vec![previous(&[FieldGroup::Address, FieldGroup::Municipality], false)])
         }
         EventType::NumberChanged => of_person(&[], vec![previous(&[FieldGroup::Number], false)]),
-        EventType::PersonMerged => of_person(&[], vec![previous(&[FieldGroup::Number], true)]),
+        EventType::PersonMerged => merged(),
         _ => of_person(&[], Vec::new()),
     }
+}
+
+/// The other reference is said at every level, the numbers only with `fields`.
+fn merged() -> Value {
+    let mut schema = of_person(&[], vec![previous(&[FieldGroup::Number], true)]);
+    schema["dependentRequired"] = json!({ "fields": ["withheld"], "withheld": ["fields"] });
+    schema
 }
 
 type Member = (&'static str, Value);

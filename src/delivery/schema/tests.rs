@@ -81,7 +81,8 @@ fn a_reason_of_the_code_is_a_reason_of_the_schemas() {
     use DerivedFrom::*;
     use ScopeReason::*;
     let scope =
-        [Moved, FirstSeen, Unprotected, Protected, SubscriptionChanged, Inactive].map(|word| format!("{word:?}"));
+        [Moved, Listed, Unlisted, FollowEnded, FirstSeen, Unprotected, Protected, SubscriptionChanged, Inactive];
+    let scope = scope.map(|word| format!("{word:?}"));
     let end = [EndReason::Deleted, EndReason::Expired, EndReason::ReviewOverdue].map(|word| format!("{word:?}"));
     let derived = [Comparison, History, Notice, Clock].map(|word| format!("{word:?}"));
     let all = bundle().to_string();
@@ -146,6 +147,21 @@ fn a_broken_event_is_refused_with_its_type_and_place_and_without_its_content() {
         assert!(!CHECK.faults(&broken).is_empty(), "{place}");
     }
     assert!(!CHECK.faults(&json!({ "type": "dev.cpr-operator.nothing" })).is_empty());
+}
+
+#[test]
+fn a_merge_names_the_other_reference_at_every_level() {
+    let none = || None::<RegisterDate>.map(Into::into);
+    let merged = |previous: Value| {
+        let data =
+            Data { from: none(), until: none(), challenge: None, reason: None, fields: None, withheld: None, ..full() };
+        let mut event = event(EventType::PersonMerged, data);
+        event["data"]["previous"] = previous;
+        CHECK.faults(&event)
+    };
+    assert_eq!(merged(json!({ "reference": REFERENCE })), Vec::<String>::new());
+    assert!(!merged(json!({ "reference": "6101800001" })).is_empty());
+    assert!(!merged(json!({})).is_empty());
 }
 
 #[test]

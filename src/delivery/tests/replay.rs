@@ -142,13 +142,9 @@ async fn a_snapshot_that_was_asked_for_repeats_nothing() {
     let mut tx = world.store.main.begin().await.unwrap();
     let seq = event::append_as(&mut tx, &[told], Some(3), world.clock.now()).await.unwrap().unwrap();
     tx.commit().await.unwrap();
-    receiver.answer(|_| Answer::Status(422));
-    world.deliver().await;
-    world.after(3600 * SEC).await;
-    world.after(3600 * SEC).await;
+    give_up(&mut world, &receiver).await;
     assert_eq!(world.dead_letters(consumer).await, 1);
     retry_all(&world, consumer, 4).await;
-    receiver.answer(|_| Answer::Status(204));
     world.deliver().await;
     let got = receiver.events();
     let (first, last) = (&got[0], got.last().unwrap());
@@ -169,8 +165,8 @@ async fn retry_all(world: &World, consumer: ConsumerId, number: job::JobId) -> u
 async fn give_up(world: &mut World, receiver: &Receiver) {
     receiver.answer(|_| Answer::Status(422));
     world.deliver().await;
-    for _ in 0..4 {
-        world.after(3600 * SEC).await;
+    for _ in 0..120 {
+        world.after(10 * SEC).await;
     }
     receiver.answer(|_| Answer::Status(204));
 }
@@ -231,19 +227,23 @@ async fn a_range_is_sent_again_as_far_as_it_is_left() {
     receiver.answer(|_| Answer::Status(503));
     world.deliver().await;
     world.after(721 * 3600 * SEC).await;
-    world.after(3600 * SEC).await;
+    for _ in 0..3 {
+        world.after(3600 * SEC).await;
+    }
     receiver.answer(|_| Answer::Status(204));
     assert_eq!(world.dead_letters(consumer).await, 3);
     let mut tx = world.store.main.begin().await.unwrap();
     sqlx::query("DELETE FROM route WHERE seq = ?").bind(sent[0]).execute(&mut *tx).await.unwrap();
-    let mut found = Vec::new();
-    loop {
-        let Some(range) = dead_letter::list(&mut tx, consumer, 0, 10).await.unwrap().pop() else { break };
+    let mut found = (0, 0);
+    while let Some(range) = dead_letter::list(&mut tx, consumer, 0, 1).await.unwrap().pop() {
         assert!(range.given_up.is_none());
-        found.push(dead_letter::retry_range(&mut tx, 1, consumer, &range, (1, world.clock.now())).await.unwrap());
+        let (sent, gone) =
+            dead_letter::retry_range(&mut tx, 1, consumer, &range, (1, world.clock.now())).await.unwrap();
+        assert!(sent + gone <= 1, "one at a time");
+        (found.0, found.1) = (found.0 + sent, found.1 + gone);
     }
     tx.commit().await.unwrap();
-    assert_eq!(found, [(1, 0), (1, 0), (0, 1)], "two are sent, one at a time, and one is gone");
+    assert_eq!(found, (2, 1), "two are sent, and one is gone");
     receiver.forget();
     world.after(3600 * SEC).await;
     let again = receiver.events();

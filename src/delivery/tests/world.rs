@@ -15,7 +15,8 @@ use crate::delivery::metrics::Metrics;
 use crate::delivery::{Context, Engine};
 use crate::domain::change::{Change, DerivedFrom, ScopeReason, Snapshot};
 use crate::domain::compiled::{
-    Calendar, Consumer, Delivery, MunicipalityCodes, PayloadLevel, Retry, Selector, Source, Subscription, Verification,
+    Announce, Calendar, Consumer, Delivery, MunicipalityCodes, PayloadLevel, Retry, Selector, Source, Subscription,
+    Verification,
 };
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
@@ -127,7 +128,7 @@ impl World {
         store::meta::raise_configuration(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
         Self {
-            folder: folder,
+            folder,
             store,
             clock,
             context,
@@ -495,7 +496,7 @@ pub fn subscription(name: &str, consumer: &Consumer) -> Subscription {
         consumer: consumer.key.clone(),
         purpose: "case-work".into(),
         legal_bases: vec!["GDPR-6-1-e".into()],
-        selector: Selector::Everyone,
+        selector: Selector::everyone(),
         places: Default::default(),
         types: TypeSet::default_for(consumer.fields),
         level: PayloadLevel::Fields,
@@ -504,6 +505,8 @@ pub fn subscription(name: &str, consumer: &Consumer) -> Subscription {
         protected_persons: consumer.protected_persons,
         sector: consumer.sector,
         follow_inactive: 2160 * 3600 * SEC,
+        follow_on_move: None,
+        announce: Announce::None,
         suspended: false,
         ends_at: None,
     }

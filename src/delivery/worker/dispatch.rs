@@ -82,6 +82,7 @@ impl Worker {
             key: &self.key,
             snapshot,
             protected: basis.is_protected(&turn.route),
+            subjects: basis.subjects(&turn.route),
             claimed: &basis.claimed,
             ceiling: self.ceilings.get(&turn.route.seq),
             now,

@@ -20,6 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
+use self::upkeep::COUNTED_EVERY;
 use super::Shared;
 use super::build::Ceiling;
 use super::circuit::Circuit;
@@ -43,8 +44,8 @@ use crate::store::{self, ConsumerId};
 
 /// The longest wait between two looks at the database while anything is to be done, or to be seen in time.
 const POLL: Duration = Duration::from_secs(1);
-/// The longest wait of a worker with nothing to do. Whoever gives it something rings.
-const AT_REST: Duration = Duration::from_secs(60);
+/// The same where nothing waits.
+const IDLE: Duration = Duration::from_secs(60);
 /// How often more answers are let in before those that came are worked on.
 const GATHERED: usize = 4;
 /// How long to rest after the store failed.
@@ -77,6 +78,8 @@ pub struct Worker {
     /// The address has to prove itself again, whatever is stored.
     proof_needed: bool,
     measured: Option<Instant>,
+    /// Whether metrics and status say how it stands, and time alone changes nothing of that.
+    is_shown: bool,
     counted: Instant,
     /// When the oldest event that waits was committed, and when that was looked for.
     oldest: Option<Timestamp>,
@@ -151,6 +154,7 @@ impl Worker {
             configured: None,
             proof_needed: false,
             measured: None,
+            is_shown: false,
             counted: Instant::now(),
             oldest: None,
             looked_at: None,
@@ -311,16 +315,25 @@ impl Worker {
 
     fn pause(&self) -> Duration {
         let now = self.now();
-        let longest = if self.is_at_rest() { AT_REST } else { POLL };
-        let due = self.next_due(now).map_or(longest, |at| between(now, at));
-        due.clamp(Duration::from_millis(1), longest)
+        let most = self.longest_pause();
+        let due = self.next_due(now).map_or(most, |at| between(now, at));
+        due.clamp(Duration::from_millis(1), most)
     }
 
-    /// Whether there is nothing that time alone would change.
-    fn is_at_rest(&self) -> bool {
-        let holds_nothing = self.queues.load().0 == 0 && self.queues.parked() == 0 && self.oldest.is_none();
-        let shows_all_well = !self.dead_letters && !self.backlog.is_turning() && self.rest_until.is_none();
-        holds_nothing && shows_all_well && self.caught_up && self.is_quiet()
+    /// Where nothing waits the supervisor looks for all: it wakes those for whom something came.
+    fn longest_pause(&self) -> Duration {
+        let is_idle = self.caught_up
+            && self.fresh.is_empty()
+            && self.queues.load().0 == 0
+            && self.queues.parked() == 0
+            && self.is_quiet()
+            && self.is_shown
+            && !self.signers.is_changing();
+        match (is_idle, self.dead_letters) {
+            (true, false) => IDLE,
+            (true, true) => COUNTED_EVERY,
+            (false, _) => POLL,
+        }
     }
 }
 

@@ -124,7 +124,9 @@ impl Worker {
         let turn = attempt.delivery.turn.clone();
         let own_fault = self.is_own_fault(&turn, failure);
         let (first, wishes) = (attempt.number == 1, failure.wish.is_some());
-        let opened = self.circuit.failed(turn.key, first, failure.fault, wishes, now);
+        // What is held against the person is not held against the consumer as well.
+        let fault = if own_fault { Fault::Person } else { failure.fault };
+        let opened = self.circuit.failed(turn.key, first, fault, wishes, now);
         let counts = own_fault && self.circuit.is_closed();
         if counts && self.is_spent(&turn, attempt.began_at, now) {
             return self.give_up(attempt, failure, now);

@@ -17,7 +17,7 @@ use crate::store::{self, dead_letter};
 const MEASURED_EVERY: Duration = Duration::from_millis(100);
 /// How often the oldest event that waits is looked for; that reads all that wait.
 const LOOKED_EVERY: Duration = Duration::from_secs(600);
-const COUNTED_EVERY: Duration = Duration::from_secs(10);
+pub(super) const COUNTED_EVERY: Duration = Duration::from_secs(10);
 /// A clock that goes back by less is not worth a thought.
 const SET_BACK: Duration = Duration::from_secs(1);
 /// How often lanes without results move too while there is always something under way.
@@ -121,7 +121,10 @@ impl Worker {
         let now = self.now();
         let lag = self.queues.oldest().map_or(Duration::ZERO, |at| between(at, now));
         let is_behind = self.backlog.is_behind(lag, now);
-        if self.measured.is_none_or(|at| at.elapsed() >= MEASURED_EVERY) {
+        self.is_shown = !self.backlog.is_turning();
+        if self.measured.is_some_and(|at| at.elapsed() < MEASURED_EVERY) {
+            self.is_shown = false;
+        } else {
             self.measured = Some(Instant::now());
             self.shared.context.metrics.set(&self.row.key, &self.gauges(lag));
         }

@@ -115,6 +115,26 @@ fn a_newly_closed_entry_asks_for_its_survivor_once() {
 }
 
 #[test]
+fn who_names_a_number_of_another_known_entry_waits_until_that_one_is_asked_for() {
+    let (one, two) = (person(1, &[ONE]), person(2, &[TWO]));
+    let by_id = HashMap::from([(id(1), record(1)), (id(2), record(2))]);
+    let by_number = numbers(&one).map(|number| (number.clone(), record(1))).collect();
+    let stored = HashMap::from([(record(1), one.clone()), (record(2), two)]);
+    let place = |fetched: &[Person], may_ask| {
+        let in_doubt = &HashSet::new();
+        let known =
+            Knowledge { fetched, gone: &[], may_ask, by_id: &by_id, by_number: &by_number, stored: &stored, in_doubt };
+        places(&known).remove(0)
+    };
+    let both = person(2, &[ONE, TWO]);
+    let asks = Place::Open(Question::Other(id(2), id(1)));
+    assert_eq!(place(std::slice::from_ref(&both), true), asks);
+    assert_eq!(own(&place(std::slice::from_ref(&both), false)).record, Some(record(2)));
+    assert_eq!(own(&place(&[both.clone(), one], true)).record, Some(record(2)));
+    assert_eq!(own(&place(&[both, closed(1, &[ONE])], true)).record, Some(record(2)));
+}
+
+#[test]
 fn of_two_who_would_go_on_with_one_record_neither_does() {
     let fetched = [closed(1, &[ONE]), person(2, &[ONE]), person(3, &[ONE])];
     let placed = places_of(person(1, &[ONE]), &fetched, &[], true);

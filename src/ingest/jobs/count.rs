@@ -1,6 +1,6 @@
 //! How much a job would be: nothing is written.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -8,12 +8,14 @@ use super::{Job, Letters};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::ResourceKey;
 use crate::domain::standing::Standing;
+use crate::domain::subject::Subjects;
 use crate::ingest::matching::{self, Selectors};
 use crate::ingest::selections::Selections;
+use crate::ingest::settle::Seen;
 use crate::store::consumer::ConsumerRow;
 use crate::store::replay::{self, Range};
 use crate::store::{
-    self, ConsumerId, SourceId, Store, SubscriptionId, dead_letter, person, route, source, subscription,
+    self, Conn, ConsumerId, SourceId, Store, SubscriptionId, dead_letter, person, route, source, subject, subscription,
 };
 
 /// Routes, or persons, that are looked at together.
@@ -89,15 +91,12 @@ async fn covered(store: &Store, consumer: &ConsumerRow, now: Timestamp) -> Resul
         let Some(key) = key(store, id).await? else { continue };
         let mut after = None;
         loop {
-            let page = person::standings(&mut *store.main.read().await?, id, after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
-            let theirs = page
-                .iter()
-                .filter(|(_, standing)| !grounds(&selections.now, &key, consumer.id, standing, now).is_empty());
-            for (record, _) in theirs {
+            let page = Page::read(&mut *store.main.read().await?, id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last);
+            for record in page.covered(&selections.now, &key, consumer.id, now) {
                 deliveries += 1;
-                persons.insert(*record);
+                persons.insert(record);
             }
         }
     }
@@ -109,15 +108,56 @@ async fn key(store: &Store, id: SourceId) -> Result<Option<ResourceKey>, store::
     Ok(rows.into_iter().find(|row| row.id == id).map(|row| row.key))
 }
 
-/// A consumer's subscriptions, but for suspended ones, that cover a person who stands so.
+/// Persons of a source in the order of their records, with what decides who covers them.
+pub(super) struct Page {
+    standings: Vec<(RecordId, Standing)>,
+    subjects: HashMap<RecordId, Subjects>,
+}
+
+impl Page {
+    /// Reads at most `limit` persons after a record.
+    pub(super) async fn read(
+        conn: &mut Conn,
+        source: SourceId,
+        after: Option<RecordId>,
+        limit: u32,
+    ) -> Result<Self, store::Error> {
+        let standings = person::standings(&mut *conn, source, after, limit).await?;
+        let records: Vec<RecordId> = standings.iter().map(|(record, _)| *record).collect();
+        Ok(Self { standings, subjects: subject::find(conn, Some(source), &records).await? })
+    }
+
+    /// The last person of the page; none where it is empty.
+    pub(super) fn last(&self) -> Option<RecordId> {
+        self.standings.last().map(|(record, _)| *record)
+    }
+
+    /// Those whom a subscription of the consumer covers.
+    pub(super) fn covered(
+        &self,
+        selectors: &Selectors,
+        source: &ResourceKey,
+        consumer: ConsumerId,
+        now: Timestamp,
+    ) -> Vec<RecordId> {
+        let nobody = Subjects::default();
+        let is_covered = |(record, standing): &&(RecordId, Standing)| {
+            let person = Seen { standing, subjects: self.subjects.get(record).unwrap_or(&nobody) };
+            !grounds(selectors, source, consumer, person, now).is_empty()
+        };
+        self.standings.iter().filter(is_covered).map(|(record, _)| *record).collect()
+    }
+}
+
+/// A consumer's subscriptions, but for suspended ones, that cover a person.
 pub(super) fn grounds(
     selectors: &Selectors,
     source: &ResourceKey,
     consumer: ConsumerId,
-    standing: &Standing,
+    person: Seen<'_>,
     now: Timestamp,
 ) -> Vec<SubscriptionId> {
-    let covering = matching::covering(selectors, source, standing, now).into_iter();
+    let covering = matching::covering(selectors, source, person.standing, person.subjects, now).into_iter();
     covering.filter(|entry| entry.consumer == consumer && !entry.subscription.suspended).map(|entry| entry.id).collect()
 }
 

@@ -165,9 +165,8 @@ async fn validate(store: &Store, consumer: &ConsumerRow, what: &Job, now: Timest
                 return Err(Error::Span);
             }
             let earliest = store::replay::earliest(&mut *store.main.read().await?, consumer.id).await?;
-            let end = to.unwrap_or(now);
-            if earliest.is_none_or(|earliest| end <= earliest) {
-                return Err(Error::NotHeld { to: end, earliest });
+            if earliest.is_none_or(|earliest| to.is_some_and(|to| to <= earliest)) {
+                return Err(Error::NotHeld { to: to.unwrap_or(now), earliest });
             }
             match person {
                 Some(record) if store.keys.claimed(consumer.id, &[*record]).await?.is_empty() => {

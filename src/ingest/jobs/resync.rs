@@ -1,10 +1,11 @@
 //! A resync: a snapshot of each person whom a consumer's subscriptions cover now. Each source's task tells of its own persons.
 
-use super::count::grounds;
+use super::count::{Page, grounds};
 use super::run::{Office, Step};
 use crate::domain::change::{Change, DerivedFrom};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::RecordId;
+use crate::domain::subject::Subjects;
 use crate::ingest::relatives::Relatives;
 use crate::ingest::selections::Selections;
 use crate::ingest::settle::{Opened, about, claims, is_settled, settle_rows};
@@ -12,7 +13,7 @@ use crate::ingest::source::Source;
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::job::{self, JobRow};
 use crate::store::person::PersonRow;
-use crate::store::{Error, event, meta, person};
+use crate::store::{Error, event, meta, person, subject};
 
 /// Persons that are looked at together, and those of them that are told in one transaction.
 const LOOK: u32 = 2_000;
@@ -26,15 +27,13 @@ pub(super) async fn step(office: &Office<'_>, job: &JobRow) -> Result<Step, Erro
     }
     let Some(source) = office.source else { return Ok(Step::Elsewhere) };
     let Some(after) = job::part(&mut conn, job.id, source.id).await? else { return Ok(Step::Elsewhere) };
-    let page = person::standings(&mut conn, source.id, after, LOOK).await?;
+    let page = Page::read(&mut conn, source.id, after, LOOK).await?;
     drop(conn);
     let selections = source.selections().await?;
-    let covered = page
-        .iter()
-        .filter(|(_, standing)| !grounds(&selections.now, &source.key, job.consumer, standing, office.now).is_empty());
-    let covered: Vec<RecordId> = covered.map(|(record, _)| *record).take(BATCH).collect();
-    let looked = if covered.len() == BATCH { covered.last() } else { page.last().map(|(record, _)| record) };
-    let Some(looked) = looked.copied() else { return end_part(office, job, source).await };
+    let mut covered = page.covered(&selections.now, &source.key, job.consumer, office.now);
+    covered.truncate(BATCH);
+    let looked = if covered.len() == BATCH { covered.last().copied() } else { page.last() };
+    let Some(looked) = looked else { return end_part(office, job, source).await };
     let events = events(source, &selections, job, &covered).await?;
     source.store.keys.ensure_claims(&claims(&events), office.now).await?;
     let mut tx = office.store.main.begin().await?;
@@ -72,7 +71,7 @@ async fn events(
     source.store.keys.ensure_period(now).await?;
     let mut events = Vec::new();
     for known in &known {
-        let subscriptions = grounds(&selections.now, &source.key, job.consumer, &known.row.standing, now);
+        let subscriptions = grounds(&selections.now, &source.key, job.consumer, known.seen(), now);
         if !subscriptions.is_empty() {
             let route = NewRoute { consumer: job.consumer, type_: EventType::Snapshot, subscriptions };
             let change = Change::new(EventType::Snapshot, DerivedFrom::Notice);
@@ -85,7 +84,10 @@ async fn events(
 /// The persons' rows, each settled first, so that who came into scope is told that before.
 async fn settled(source: &Source, selections: &Selections, records: &[RecordId]) -> Result<Vec<PersonRow>, Error> {
     let rows = person::find(&mut *source.store.main.read().await?, source.id, records).await?;
-    let late: Vec<PersonRow> = rows.values().filter(|row| !is_settled(source, selections, row)).cloned().collect();
+    let subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), records).await?;
+    let nobody = Subjects::default();
+    let is_late = |row: &&PersonRow| !is_settled(source, selections, row, subjects.get(&row.record).unwrap_or(&nobody));
+    let late: Vec<PersonRow> = rows.values().filter(is_late).cloned().collect();
     let rows = match late.is_empty() {
         true => rows,
         false => {

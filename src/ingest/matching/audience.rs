@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::coverage::covers;
+use super::following::followed;
 use super::hearing::heard_as;
-use super::scope::{Passage, passage, scope_change, tells_of_departure};
+use super::scope::{Passage, Ties, passage, scope_change, tells_of_departure};
 use super::selectors::{ConsumerId, Entry, Selectors, SubscriptionId};
 use super::{Before, Heard, Matched, Matching, Missed, Sight};
 use crate::domain::change::{Change, ScopeReason};
 use crate::domain::event_type::EventType;
 use crate::domain::protection::{Regard, Ruling};
 use crate::domain::resource::ResourceKey;
+use crate::domain::subject::Subjects;
 
 /// The subscriptions that hear one event, by consumer and type.
 #[derive(Default)]
@@ -65,56 +67,58 @@ pub(super) struct Audience {
     heard: Vec<Listeners>,
     left: Scopes,
     missed: Vec<Missed>,
+    subjects: Subjects,
 }
 
 impl Audience {
-    pub fn of(changes: &[Change]) -> Self {
+    /// Nobody yet, for these changes of a person whom subscriptions have so by name.
+    pub fn of(changes: &[Change], subjects: Subjects) -> Self {
         Self {
             entered: Scopes::new(EventType::ScopeEntered),
             heard: changes.iter().map(|_| Listeners::default()).collect(),
             left: Scopes::new(EventType::ScopeLeft),
             missed: Vec::new(),
+            subjects,
         }
     }
 
     /// Adds what one subscription hears. One whose scope the person has left hears only what made them leave.
     pub fn admit(&mut self, entry: &Entry, sight: &Sight<'_>, changes: &[Change]) {
         let subscription = &entry.subscription;
-        let passage = passage(subscription, sight.before, sight.after, sight.now);
+        let is = followed(subscription, sight.before, sight.after, self.subjects.get(entry.id), sight.now);
+        self.subjects.set(entry.id, is);
+        let ties = Ties { was: sight.subjects.get(entry.id), is };
+        let passage = passage(subscription, sight.before, sight.after, ties, sight.now);
         if passage == Passage::Outside {
             return;
         }
         if subscription.suspended {
             return self.miss(entry, passage, sight, changes);
         }
+        let regard = Regard::of(subscription, is);
         match passage {
+            Passage::Enters(_) if regard.rule(sight.after.protected, EventType::ScopeEntered) == Ruling::Withhold => {}
             Passage::Enters(reason) => self.entered.add(reason, entry),
             Passage::Leaves(reason) => self.left.add(reason, entry),
             Passage::Stays | Passage::Outside => {}
         }
+        // Who is put on a list is told of as they are; what happened to them before is not, but that they are somebody whom
+        // the list had already.
+        let newly_listed = passage == Passage::Enters(ScopeReason::Listed) && !ties.was.listed;
         for (change, listeners) in changes.iter().zip(&mut self.heard) {
             let departing = matches!(passage, Passage::Leaves(reason) if !tells_of_departure(change, reason));
-            if departing {
+            if departing || (newly_listed && change.joined.is_none()) {
                 continue;
             }
-            if let Some(type_) = heard_as(subscription, change, sight.before.standing(), sight.after) {
+            if let Some(type_) = heard_as(subscription, is, change, sight.before.standing(), sight.after) {
                 listeners.add(entry, type_);
             }
         }
     }
 
-    /// Adds one subscription whose scope the person leaves without a change of theirs.
-    pub fn release(&mut self, entry: &Entry, reason: ScopeReason) {
-        if entry.subscription.suspended {
-            self.missed.push(Missed { subscription: entry.id, covered_before: true });
-        } else {
-            self.left.add(reason, entry);
-        }
-    }
-
     fn miss(&mut self, entry: &Entry, passage: Passage, sight: &Sight<'_>, changes: &[Change]) {
         let covered_before = match sight.before {
-            Before::Stored(before) => covers(&entry.subscription, before, sight.now),
+            Before::Stored(before) => covers(&entry.subscription, before, sight.subjects.get(entry.id), sight.now),
             Before::Rebuilt(_) | Before::Unknown => false,
         };
         if passage != Passage::Stays || !changes.is_empty() {
@@ -133,7 +137,8 @@ impl Audience {
             }
             for entry in selectors.of_consumer(source, *consumer, sight.now) {
                 let subscription = &entry.subscription;
-                let ruling = Regard::of(subscription).rule(sight.after.protected, change.type_);
+                let ruling =
+                    Regard::of(subscription, self.subjects.get(entry.id)).rule(sight.after.protected, change.type_);
                 let granted = change.type_.may_be_heard_with(subscription.granted);
                 if granted && ruling != Ruling::Withhold && !subscription.suspended {
                     self.heard[at].add(entry, change.type_);
@@ -148,6 +153,6 @@ impl Audience {
         let told = changes.into_iter().zip(self.heard);
         matched.extend(told.filter_map(|(change, listeners)| listeners.matched(change)));
         matched.extend(left);
-        Matching { matched, missed: self.missed }
+        Matching { matched, missed: self.missed, subjects: self.subjects }
     }
 }

@@ -1,15 +1,17 @@
 //! As which type a subscription hears a change, if it hears it at all.
 
 use crate::domain::change::Change;
-use crate::domain::compiled::{Selector, Subscription};
+use crate::domain::compiled::Subscription;
 use crate::domain::event_type::{Class, EventType};
 use crate::domain::protection::{Regard, Ruling};
 use crate::domain::standing::Standing;
 use crate::domain::status::{Presence, StatusCode};
+use crate::domain::subject::Subject;
 
 /// The most specific type that the subscription asks for and may hear of a change, seen from its own selection.
 pub(super) fn heard_as(
     subscription: &Subscription,
+    subject: Subject,
     change: &Change,
     before: Option<&Standing>,
     after: &Standing,
@@ -22,7 +24,7 @@ pub(super) fn heard_as(
         other => other,
     };
     let told = hears(subscription, type_, change);
-    (told && Regard::of(subscription).rule(after.protected, type_) != Ruling::Withhold).then_some(type_)
+    (told && Regard::of(subscription, subject).rule(after.protected, type_) != Ruling::Withhold).then_some(type_)
 }
 
 /// Whether the subscription asks for the type and is granted what it needs. `changed` needs one of the groups that it is
@@ -40,7 +42,8 @@ fn hears(subscription: &Subscription, type_: EventType, change: &Change) -> bool
 }
 
 /// What a change of residence is to the subscription: in, out or within its municipalities; to everyone, in from abroad and
-/// out to it. None where nobody moved: whose whereabouts became unknown, and who died.
+/// out to it. None where nobody moved, for their whereabouts became unknown or they died; and where the subscription selects
+/// nobody by place.
 fn move_seen(subscription: &Subscription, before: &Standing, after: &Standing) -> Option<EventType> {
     if matches!(after.status, StatusCode::Disappeared | StatusCode::Dead) {
         return None;
@@ -64,8 +67,6 @@ fn lived_within(subscription: &Subscription, standing: &Standing) -> bool {
 }
 
 fn selects(subscription: &Subscription, standing: &Standing) -> bool {
-    match &subscription.selector {
-        Selector::Everyone => true,
-        Selector::Municipalities(selected) => standing.municipality.is_some_and(|here| selected.contains(&here)),
-    }
+    let here = standing.municipality;
+    subscription.selector.has_place(here) && subscription.places.covers_place(here)
 }

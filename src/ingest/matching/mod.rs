@@ -7,19 +7,22 @@
 
 mod audience;
 mod coverage;
+mod following;
 mod hearing;
 mod scope;
 mod selectors;
 
 use jiff::Timestamp;
 
-use crate::domain::change::{Change, DerivedFrom, ScopeReason};
+use crate::domain::change::Change;
 use crate::domain::event_type::{EventType, TypeSet};
+use crate::domain::municipality::Municipality;
 use crate::domain::resource::ResourceKey;
 use crate::domain::standing::Standing;
+use crate::domain::subject::Subjects;
 use audience::Audience;
 
-pub use coverage::{covers, follow_ends, is_live};
+pub use coverage::{covers, follow_ends, is_live, move_ends};
 pub use selectors::{ConsumerId, Entry, Selectors, SubscriptionId, could_cover, covering, groups_kept, groups_wanted};
 
 /// What is known of the person besides the changes.
@@ -29,6 +32,10 @@ pub struct Sight<'a> {
     pub before: Before<'a>,
     /// Where the person stands now.
     pub after: &'a Standing,
+    /// Which subscriptions had the person by name before.
+    pub subjects: &'a Subjects,
+    /// Which have them by name now, but for a following after a move, which is found out here.
+    pub named: &'a Subjects,
     /// Which statements each consumer was told of this person and has not seen undone.
     pub told: &'a [(ConsumerId, TypeSet)],
     /// The time of the match.
@@ -62,6 +69,8 @@ pub struct Matching {
     pub matched: Vec<Matched>,
     /// The suspended subscriptions that would have been concerned.
     pub missed: Vec<Missed>,
+    /// Which subscriptions have the person by name from now on.
+    pub subjects: Subjects,
 }
 
 /// One event and who hears it.
@@ -102,8 +111,8 @@ pub fn match_person(
 ) -> Matching {
     changes.sort_by_key(|change| !is_protection(change.type_));
     let places = [sight.before.standing(), Some(sight.after)].into_iter().flatten().filter_map(|s| s.municipality);
-    let mut audience = Audience::of(&changes);
-    for entry in selectors.candidates(source, places, sight.now) {
+    let mut audience = Audience::of(&changes, sight.named.clone());
+    for entry in candidates(selectors, source, places, sight) {
         audience.admit(entry, sight, &changes);
     }
     for (at, change) in changes.iter().enumerate() {
@@ -112,40 +121,34 @@ pub fn match_person(
     audience.finish(changes)
 }
 
-/// Who no longer hears of a person who died, emigrated or disappeared because the time of following ended after `from` and
-/// by `to`: `scope.left` with `Inactive`.
-pub fn follow_ended(
-    selectors: &Selectors,
+/// Who may be concerned: for a place of the person, or for having them by name before or now.
+fn candidates<'a>(
+    selectors: &'a Selectors,
     source: &ResourceKey,
-    standing: &Standing,
-    from: Timestamp,
-    to: Timestamp,
-) -> Matching {
-    let mut audience = Audience::of(&[]);
-    for entry in selectors.candidates(source, standing.municipality.into_iter(), to) {
-        let followed = covers(&entry.subscription, standing, from) && !covers(&entry.subscription, standing, to);
-        if followed {
-            audience.release(entry, ScopeReason::Inactive);
-        }
+    places: impl Iterator<Item = Municipality>,
+    sight: &Sight<'_>,
+) -> Vec<&'a Entry> {
+    let mut subjects = sight.named.clone();
+    for id in sight.subjects.subscriptions() {
+        subjects.set(id, sight.subjects.get(id));
     }
-    let mut matching = audience.finish(Vec::new());
-    matching.matched.iter_mut().for_each(|matched| matched.change.derived_from = DerivedFrom::Clock);
-    matching
+    selectors.candidates(source, places, &subjects, sight.now)
 }
 
-/// When the next of the subscriptions that follow a person who died, emigrated or disappeared ends its following.
+/// When the next of the subscriptions that follow a person who died, emigrated, disappeared or moved away ends its following.
 pub fn next_follow_end(
     selectors: &Selectors,
     source: &ResourceKey,
     standing: &Standing,
+    subjects: &Subjects,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let candidates = selectors.candidates(source, standing.municipality.into_iter(), now);
-    candidates
-        .into_iter()
-        .filter(|entry| covers(&entry.subscription, standing, now))
-        .filter_map(|entry| follow_ends(&entry.subscription, standing))
-        .min()
+    let covering = covering(selectors, source, standing, subjects, now);
+    let ends = covering.iter().flat_map(|entry| {
+        let moved = move_ends(&entry.subscription, subjects.get(entry.id)).filter(|end| now < *end);
+        [follow_ends(&entry.subscription, standing), moved]
+    });
+    ends.flatten().min()
 }
 
 fn is_protection(type_: EventType) -> bool {

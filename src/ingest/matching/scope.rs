@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Before;
-use super::coverage::{covers, covers_but_for_protection};
+use super::coverage::{covers, covers_but_for_protection, is_listed};
 use crate::domain::change::{Change, DerivedFrom, ScopeReason};
 use crate::domain::compiled::Subscription;
 use crate::domain::event_type::EventType;
@@ -11,6 +11,7 @@ use crate::domain::field_group::FieldGroup;
 use crate::domain::protection::Regard;
 use crate::domain::standing::Standing;
 use crate::domain::status::Presence;
+use crate::domain::subject::Subject;
 
 /// How a person passes a subscription's scope in one import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,31 +26,54 @@ pub(super) enum Passage {
     Outside,
 }
 
+/// How a subscription has the person by name, before what happened and after it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ties {
+    pub was: Subject,
+    pub is: Subject,
+}
+
 /// How a person passes the scope of a subscription.
-pub(super) fn passage(subscription: &Subscription, before: Before<'_>, after: &Standing, now: Timestamp) -> Passage {
-    let was_covered = before.standing().is_some_and(|before| covers(subscription, before, now));
-    match (was_covered, covers(subscription, after, now)) {
+pub(super) fn passage(
+    subscription: &Subscription,
+    before: Before<'_>,
+    after: &Standing,
+    ties: Ties,
+    now: Timestamp,
+) -> Passage {
+    let was_covered = before.standing().is_some_and(|before| covers(subscription, before, ties.was, now));
+    match (was_covered, covers(subscription, after, ties.is, now)) {
         (true, true) if matches!(before, Before::Stored(_)) => Passage::Stays,
-        (_, true) => Passage::Enters(why_entered(subscription, before, now)),
-        (true, false) => Passage::Leaves(why_left(subscription, after)),
+        (_, true) => Passage::Enters(why_entered(subscription, before, after, ties, now)),
+        (true, false) => Passage::Leaves(why_left(subscription, after, ties)),
         (false, false) => Passage::Outside,
     }
 }
 
-fn why_entered(subscription: &Subscription, before: Before<'_>, now: Timestamp) -> ScopeReason {
-    let was_within = |standing| covers_but_for_protection(subscription, standing, now);
+fn why_entered(
+    subscription: &Subscription,
+    before: Before<'_>,
+    after: &Standing,
+    ties: Ties,
+    now: Timestamp,
+) -> ScopeReason {
+    let was_within = |standing| covers_but_for_protection(subscription, standing, ties.was, now);
+    let (was_listed, listed) = (is_listed(subscription, ties.was), is_listed(subscription, ties.is));
     match before {
+        _ if listed && !was_listed => ScopeReason::Listed,
         Before::Stored(standing) if was_within(standing) => ScopeReason::Unprotected,
+        Before::Stored(_) if listed && !subscription.selector.has_place(after.municipality) => ScopeReason::Listed,
         Before::Stored(_) => ScopeReason::Moved,
         Before::Rebuilt(standing) if !was_within(standing) => ScopeReason::Moved,
         Before::Rebuilt(_) | Before::Unknown => ScopeReason::FirstSeen,
     }
 }
 
-/// Protection comes before all else, so that a person under it is not said to have moved.
-fn why_left(subscription: &Subscription, after: &Standing) -> ScopeReason {
+/// Protection comes before all that happens to the person, so that one under it is not said to have moved.
+fn why_left(subscription: &Subscription, after: &Standing, ties: Ties) -> ScopeReason {
     match after.status.presence() {
-        _ if !Regard::of(subscription).covers(after.protected) => ScopeReason::Protected,
+        _ if is_listed(subscription, ties.was) && !is_listed(subscription, ties.is) => ScopeReason::Unlisted,
+        _ if !Regard::of(subscription, ties.is).covers(after.protected) => ScopeReason::Protected,
         Presence::Inactive | Presence::Void => ScopeReason::Inactive,
         Presence::Resident | Presence::Administrative => ScopeReason::Moved,
     }
@@ -91,6 +115,10 @@ fn causes(change: &Change, reason: ScopeReason) -> bool {
                 EventType::Died | EventType::Emigrated | EventType::Disappeared | EventType::NumberCancelled
             )
         }
-        ScopeReason::FirstSeen | ScopeReason::SubscriptionChanged => false,
+        ScopeReason::FirstSeen
+        | ScopeReason::SubscriptionChanged
+        | ScopeReason::Listed
+        | ScopeReason::Unlisted
+        | ScopeReason::FollowEnded => false,
     }
 }

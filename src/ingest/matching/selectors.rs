@@ -1,15 +1,17 @@
 //! The live subscriptions of all sources, found by where a person lives or lived.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::coverage::{covers, is_live};
-use crate::domain::compiled::{Selector, Subscription};
+use crate::domain::compiled::Subscription;
 use crate::domain::field_group::GroupSet;
 use crate::domain::municipality::Municipality;
 use crate::domain::resource::ResourceKey;
 use crate::domain::standing::Standing;
+use crate::domain::subject::Subjects;
 
 /// The store's id of a subscription.
 pub type SubscriptionId = i64;
@@ -24,7 +26,7 @@ pub struct Entry {
     /// Of its consumer.
     pub consumer: ConsumerId,
     /// As compiled.
-    pub subscription: Subscription,
+    pub subscription: Arc<Subscription>,
 }
 
 /// An index of subscriptions; what one person costs depends on those that may cover the person, not on how many there are.
@@ -46,10 +48,10 @@ struct Index {
 
 impl Selectors {
     /// The index of these subscriptions, suspended ones included: they count for what is fetched and stored.
-    pub fn new(subscriptions: Vec<(SubscriptionId, ConsumerId, Subscription)>) -> Self {
+    pub fn new<S: Into<Arc<Subscription>>>(subscriptions: Vec<(SubscriptionId, ConsumerId, S)>) -> Self {
         let mut selectors = Self::default();
         for (id, consumer, subscription) in subscriptions {
-            selectors.add(Entry { id, consumer, subscription });
+            selectors.add(Entry { id, consumer, subscription: subscription.into() });
         }
         selectors
     }
@@ -62,13 +64,11 @@ impl Selectors {
             index.all.push(at);
         }
         index.consumers.entry(entry.consumer).or_default().push(at);
-        match &entry.subscription.selector {
-            Selector::Everyone => index.everyone.push(at),
-            Selector::Municipalities(selected) => {
-                for municipality in selected {
-                    index.municipalities.entry(*municipality).or_default().push(at);
-                }
-            }
+        if entry.subscription.selector.everyone {
+            index.everyone.push(at);
+        }
+        for municipality in &entry.subscription.selector.municipalities {
+            index.municipalities.entry(*municipality).or_default().push(at);
         }
         self.entries.push(entry);
     }
@@ -78,16 +78,21 @@ impl Selectors {
         self.positions.get(&id).map(|at| &self.entries[*at])
     }
 
-    /// The subscriptions of a source that have not ended and that may cover somebody of one of these municipalities.
+    /// The subscriptions of a source that have not ended and that may cover somebody of one of these municipalities, or have
+    /// the person by name.
     pub(super) fn candidates<'a>(
         &'a self,
         source: &ResourceKey,
         places: impl Iterator<Item = Municipality>,
+        subjects: &Subjects,
         now: Timestamp,
     ) -> Vec<&'a Entry> {
         let Some(index) = self.sources.get(source) else { return Vec::new() };
         let selected = places.filter_map(|place| index.municipalities.get(&place)).flatten();
-        let found: BTreeSet<usize> = index.everyone.iter().chain(selected).copied().collect();
+        // A person may be known to several sources of one authority, each with subscriptions of its own.
+        let is_ours = |at: &&usize| self.entries[**at].subscription.source == *source;
+        let named = subjects.subscriptions().filter_map(|id| self.positions.get(&id)).filter(is_ours);
+        let found: BTreeSet<usize> = index.everyone.iter().chain(selected).chain(named).copied().collect();
         self.live(found.iter(), now).collect()
     }
 
@@ -102,7 +107,8 @@ impl Selectors {
         self.live(found.into_iter().flatten(), now)
     }
 
-    fn of_source<'a>(&'a self, source: &ResourceKey, now: Timestamp) -> impl Iterator<Item = &'a Entry> {
+    /// The subscriptions of a source that have not ended.
+    pub fn of_source<'a>(&'a self, source: &ResourceKey, now: Timestamp) -> impl Iterator<Item = &'a Entry> {
         self.live(self.sources.get(source).into_iter().flat_map(|index| &index.all), now)
     }
 
@@ -115,8 +121,9 @@ impl Selectors {
     }
 }
 
-/// Whether anybody could cover the person of a notice, by its hints: the municipality now and the one before. Only two
-/// hints together can exclude. Not to be asked about a person who is stored: their notices are always followed.
+/// Whether anybody could cover the person of a notice for where they live, by its hints: the municipality now and the one
+/// before. Only two hints together can exclude a subscription to places. Not to be asked about a person who is stored: their
+/// notices are always followed, and nobody else is on a list.
 pub fn could_cover(
     selectors: &Selectors,
     source: &ResourceKey,
@@ -125,8 +132,11 @@ pub fn could_cover(
     now: Timestamp,
 ) -> bool {
     match (municipality_now, municipality_before) {
-        (Some(here), Some(there)) => !selectors.candidates(source, [here, there].into_iter(), now).is_empty(),
-        _ => selectors.of_source(source, now).next().is_some(),
+        (Some(here), Some(there)) => {
+            let nobody = Subjects::default();
+            !selectors.candidates(source, [here, there].into_iter(), &nobody, now).is_empty()
+        }
+        _ => selectors.of_source(source, now).any(|entry| entry.subscription.selector.has_area()),
     }
 }
 
@@ -138,15 +148,16 @@ pub fn groups_wanted(selectors: &Selectors, source: &ResourceKey, now: Timestamp
         .fold(GroupSet::ALWAYS_HELD, |groups, entry| groups.union(entry.subscription.granted))
 }
 
-/// The live subscriptions, suspended ones too, that cover a person who stands so.
+/// The live subscriptions, suspended ones too, that cover a person who stands so and whom they have so by name.
 pub fn covering<'a>(
     selectors: &'a Selectors,
     source: &ResourceKey,
     standing: &Standing,
+    subjects: &Subjects,
     now: Timestamp,
 ) -> Vec<&'a Entry> {
-    let mut found = selectors.candidates(source, standing.municipality.into_iter(), now);
-    found.retain(|entry| covers(&entry.subscription, standing, now));
+    let mut found = selectors.candidates(source, standing.municipality.into_iter(), subjects, now);
+    found.retain(|entry| covers(&entry.subscription, standing, subjects.get(entry.id), now));
     found
 }
 

@@ -1,17 +1,19 @@
 //! The table of cases: who hears what when a person moves, changes status, and is protected.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::*;
 use crate::domain::change::DerivedFrom;
-use crate::domain::compiled::{PayloadLevel, Selector, Subscription};
+use crate::domain::compiled::{Announce, PayloadLevel, Selector, Subscription};
 use crate::domain::event_type::EventType as T;
 use crate::domain::field_group::{FieldGroup as G, GroupSet};
 use crate::domain::municipality::Municipality;
 use crate::domain::resource::{ProtectedPersons, Sector};
 use crate::domain::status::StatusCode;
+use crate::domain::subject::Subject;
 use crate::domain::testing::{at, on};
 
 const AALBORG: u16 = 851;
@@ -35,8 +37,8 @@ fn place(code: u16) -> Municipality {
 fn subscription(municipalities: &[u16]) -> Subscription {
     let granted: GroupSet = G::ALL.into_iter().collect();
     let selector = match municipalities {
-        [] => Selector::Everyone,
-        some => Selector::Municipalities(some.iter().map(|code| place(*code)).collect()),
+        [] => Selector::everyone(),
+        some => Selector::living_in(some.iter().map(|code| place(*code))),
     };
     Subscription {
         key: ResourceKey::new("aalborg", "clients"),
@@ -53,6 +55,8 @@ fn subscription(municipalities: &[u16]) -> Subscription {
         protected_persons: ProtectedPersons::Mask,
         sector: Sector::Public,
         follow_inactive: Duration::from_secs(90 * DAY),
+        follow_on_move: None,
+        announce: Announce::None,
         suspended: false,
         ends_at: None,
     }
@@ -91,9 +95,15 @@ fn changes(types: &[T]) -> Vec<Change> {
     types.iter().map(|type_| change(*type_)).collect()
 }
 
+static NOBODY: LazyLock<Subjects> = LazyLock::new(Subjects::default);
+
+/// A sight of a person whom nobody has by name.
+fn sight<'a>(before: Before<'a>, after: &'a Standing) -> Sight<'a> {
+    Sight { before, after, subjects: &NOBODY, named: &NOBODY, told: &[], now: now() }
+}
+
 fn matching(selectors: &Selectors, before: Before<'_>, after: &Standing, types: &[T]) -> Matching {
-    let sight = Sight { before, after, told: &[], now: now() };
-    match_person(selectors, &source(), &sight, changes(types))
+    match_person(selectors, &source(), &sight(before, after), changes(types))
 }
 
 /// What one subscription alone hears, in order: types, with the reason of a scope.
@@ -182,7 +192,7 @@ fn changed_goes_to_who_is_granted_one_of_its_groups() {
     let told = |granted: &[G], change: Change| {
         let selectors =
             each_its_consumer(vec![Subscription { granted: GroupSet::of(granted), ..subscription(&[AALBORG]) }]);
-        let sight = Sight { before: Before::Stored(&here), after: &here, told: &[], now: now() };
+        let sight = sight(Before::Stored(&here), &here);
         match_person(&selectors, &source(), &sight, vec![change]).matched.len()
     };
     assert_eq!(told(&[G::Sex], of(&[G::Sex, G::Children])), 1);
@@ -222,16 +232,13 @@ fn the_inactive_stay_covered_for_a_while() {
 }
 
 #[test]
-fn the_end_of_following_is_told_once_and_known_ahead() {
+fn the_end_of_following_is_known_ahead() {
     let dead = gone(StatusCode::Dead, AALBORG, "2026-08-24");
     let selectors = each_its_consumer(vec![subscription(&[AALBORG]), subscription(&[]), subscription(&[AARHUS])]);
-    let told = |from: &str, to: &str| follow_ended(&selectors, &source(), &dead, at(from), at(to));
-    assert_eq!(spoken(&told("2026-11-21", "2026-11-22")), ["scope.left Inactive"; 2]);
-    assert_eq!(told("2026-11-20", "2026-11-21"), Matching::default());
-    assert_eq!(told("2026-11-22", "2026-11-23"), Matching::default());
-    assert_eq!(told("2026-11-21", "2026-11-22").matched[0].change.derived_from, DerivedFrom::Clock);
-    assert_eq!(next_follow_end(&selectors, &source(), &dead, at("2026-10-01")), Some(at("2026-11-22")));
-    assert_eq!(next_follow_end(&selectors, &source(), &lives_in(AALBORG), now()), None);
+    let end =
+        |standing: &Standing, at: Timestamp| next_follow_end(&selectors, &source(), standing, &Subjects::default(), at);
+    assert_eq!(end(&dead, at("2026-10-01")), Some(at("2026-11-22")));
+    assert_eq!(end(&lives_in(AALBORG), now()), None);
 }
 
 #[test]
@@ -303,16 +310,16 @@ fn only_everyone_covers_those_without_residence_and_nobody_the_void() {
     let without = |status| Standing { municipality: None, status, ..lives_in(AALBORG) };
     let wide = subscription(&[]);
     let narrow = subscription(&[AALBORG]);
-    assert!(covers(&wide, &without(StatusCode::NoResidence), now()));
-    assert!(covers(&wide, &without(StatusCode::Other("nyt".into())), now()));
-    assert!(!covers(&narrow, &without(StatusCode::NoResidence), now()));
-    assert!(!covers(&narrow, &without(StatusCode::Resident), now()));
+    assert!(covers(&wide, &without(StatusCode::NoResidence), Subject::default(), now()));
+    assert!(covers(&wide, &without(StatusCode::Other("nyt".into())), Subject::default(), now()));
+    assert!(!covers(&narrow, &without(StatusCode::NoResidence), Subject::default(), now()));
+    assert!(!covers(&narrow, &without(StatusCode::Resident), Subject::default(), now()));
     for status in [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced] {
-        assert!(!covers(&wide, &without(status.clone()), now()));
-        assert!(!covers(&narrow, &Standing { status, ..lives_in(AALBORG) }, now()));
+        assert!(!covers(&wide, &without(status.clone()), Subject::default(), now()));
+        assert!(!covers(&narrow, &Standing { status, ..lives_in(AALBORG) }, Subject::default(), now()));
     }
     let unknown_since = Standing { inactive_since: None, ..gone(StatusCode::Dead, AALBORG, "2026-11-22") };
-    assert!(!covers(&wide, &unknown_since, now()), "without a beginning there is no following");
+    assert!(!covers(&wide, &unknown_since, Subject::default(), now()), "without a beginning there is no following");
 }
 
 #[test]
@@ -321,7 +328,7 @@ fn an_undoing_goes_with_its_statement_in_scope_or_not() {
     let told = [(10, [T::Died].into_iter().collect()), (20, [T::Emigrated].into_iter().collect())];
     let run = |subscription: Subscription, after: &Standing| {
         let selectors = each_its_consumer(vec![subscription.clone(), subscription]);
-        let sight = Sight { before: Before::Stored(&dead), after, told: &told, now: now() };
+        let sight = Sight { told: &told, ..sight(Before::Stored(&dead), after) };
         match_person(&selectors, &source(), &sight, changes(&[T::DeathAnnulled, T::NameChanged])).matched
     };
     let heard = run(subscription(&[AALBORG]), &back);
@@ -340,7 +347,7 @@ fn who_hears_an_undoing_anyway_hears_it_once() {
     let (dead, back) = (gone(StatusCode::Dead, AALBORG, "2026-11-01"), lives_in(AALBORG));
     let selectors = each_its_consumer(vec![subscription(&[AALBORG])]);
     let told = [(10, [T::Died].into_iter().collect())];
-    let sight = Sight { before: Before::Stored(&dead), after: &back, told: &told, now: now() };
+    let sight = Sight { told: &told, ..sight(Before::Stored(&dead), &back) };
     let matching = match_person(&selectors, &source(), &sight, changes(&[T::DeathAnnulled]));
     assert_eq!(matching.matched[0].heard, [Heard { consumer: 10, type_: T::DeathAnnulled, subscriptions: vec![1] }]);
 }
@@ -388,15 +395,21 @@ fn a_suspended_subscription_hears_nothing_and_is_reported() {
     let suspended = Subscription { suspended: true, ..subscription(&[AALBORG]) };
     let selectors = each_its_consumer(vec![suspended]);
     let run = |before, after: &Standing, types: &[T]| matching(&selectors, before, after, types);
-    let missed =
-        |covered_before| Matching { matched: vec![], missed: vec![Missed { subscription: 1, covered_before }] };
+    let missed = |covered_before| Matching {
+        matched: vec![],
+        missed: vec![Missed { subscription: 1, covered_before }],
+        ..Matching::default()
+    };
     assert_eq!(run(Before::Stored(&here), &here, &[T::Died]), missed(true));
     assert_eq!(run(Before::Stored(&here), &there, &[T::AddressChanged]), missed(true));
     assert_eq!(run(Before::Stored(&there), &here, &[T::AddressChanged]), missed(false));
     assert_eq!(run(Before::Rebuilt(&here), &here, &[T::Changed]), missed(false));
     assert_eq!(run(Before::Stored(&there), &there, &[T::Died]), Matching::default());
     assert_eq!(run(Before::Stored(&here), &here, &[]), Matching::default());
-    assert_eq!(groups_kept(&covering(&selectors, &source(), &here, now())), G::ALL.into_iter().collect());
+    assert_eq!(
+        groups_kept(&covering(&selectors, &source(), &here, &Subjects::default(), now())),
+        G::ALL.into_iter().collect()
+    );
 }
 
 #[test]
@@ -409,7 +422,7 @@ fn an_ended_subscription_and_another_source_are_not_there() {
     assert!(could_cover(&selectors, &source(), None, None, at("2026-11-21")));
     let live = each_its_consumer(vec![subscription(&[AALBORG])]);
     let other = ResourceKey::new("aarhus", "datafordeler");
-    let sight = Sight { before: Before::Stored(&here), after: &here, told: &[], now: now() };
+    let sight = sight(Before::Stored(&here), &here);
     assert_eq!(match_person(&live, &other, &sight, changes(&[T::Died])), Matching::default());
     assert!(!could_cover(&live, &other, None, None, now()));
 }
@@ -442,7 +455,7 @@ fn only_what_covering_subscriptions_are_granted_is_kept() {
         denying(&[AARHUS]),
     ]);
     let kept = |standing: Standing| {
-        let covering = covering(&selectors, &source(), &standing, now());
+        let covering = covering(&selectors, &source(), &standing, &Subjects::default(), now());
         (!covering.is_empty()).then(|| groups_kept(&covering))
     };
     let with = |groups: &[G]| Some(GroupSet::of(groups).union(GroupSet::ALWAYS_HELD));
@@ -461,6 +474,6 @@ fn only_the_candidates_among_a_hundred_thousand_are_looked_at() {
     let mut all: Vec<_> = many.collect();
     all.push((100_000, 7, subscription(&[codes[0]])));
     let selectors = Selectors::new(all);
-    let found = selectors.candidates(&source(), [place(codes[0])].into_iter(), now());
+    let found = selectors.candidates(&source(), [place(codes[0])].into_iter(), &NOBODY, now());
     assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), [100_000]);
 }

@@ -109,12 +109,10 @@ async fn write(configured: &Configured, wanted: Option<&Wanted>, fleet: &Fleet) 
 async fn observe(key: &ResourceKey, applied: Applied, fleet: &Fleet) -> Result<Applied, Error> {
     let mut conn = fleet.context().store.main.read().await?;
     let Some(row) = consumer::find(&mut conn, key).await? else { return Ok(applied) };
-    let subscriptions = subscription::all(&mut conn).await?;
-    let live = subscriptions.iter().filter(|s| s.consumer == row.id && s.ended_at.is_none()).count();
     Ok(Applied {
         state: consumer::state(&mut conn, row.id).await?.unwrap_or_default(),
         backlog: consumer::backlog(&mut conn, row.id).await?,
-        subscriptions: i64::try_from(live).unwrap_or(i64::MAX),
+        subscriptions: subscription::count_live(&mut conn, row.id).await?,
         ..applied
     })
 }

@@ -30,7 +30,7 @@ impl Kind for ConsumerSystem {
         let wanted = checked.map(build::build);
         let applied = apply::apply(self, &found, wanted, fleet).await?;
         let done = status::report(self, &applied, fleet).await?;
-        if done.told {
+        if done.taken_up {
             fleet.wake_subscriptions(Reference::Consumer, &found.key);
         }
         Ok(done)

@@ -1,6 +1,6 @@
 //! The status of a consumer, from what was applied and what delivery found.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::apply::Applied;
@@ -19,8 +19,7 @@ pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet)
     let last = fleet.consumers.desk.last(&key, &consumer.metadata, consumer.status.as_ref());
     let new = compute(consumer, applied, &last, fleet.now());
     let done = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
-    let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
-    let counted = fleet.now().checked_add(interval).ok();
+    let counted = fleet.now().checked_add(fleet.status_interval()).ok();
     Ok(done.again_by(counted).again_soon(&applied.secrets, fleet.now()))
 }
 

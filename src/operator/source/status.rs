@@ -205,6 +205,7 @@ mod tests {
             unread: 0,
             apart: 0,
             vanished: 0,
+            lists_waiting: false,
         }
     }
 

@@ -1,17 +1,17 @@
 //! Makes the store as a subscription wants it: begins it, changes it, narrows what is left of it, or ends it.
 
-use jiff::SignedDuration;
-
 use super::build::Wanted;
 use super::dereference::{self, Found, Present, SourceFound};
 use super::keep::keep;
 use super::life::Life;
+use super::list::{self, Lines, List};
 use crate::api::conditions::{self, ConditionType};
 use crate::api::subscription::CprSubscription;
 use crate::domain::compiled::{Selector, Subscription};
 use crate::domain::grant::Allowance;
 use crate::domain::resource::ResourceKey;
 use crate::ingest::announce;
+use crate::operator::counts::Covered;
 use crate::operator::fleet::Fleet;
 use crate::operator::record::{self, Configured, Given};
 use crate::operator::refusal::Refusal;
@@ -19,7 +19,7 @@ use crate::operator::requeue::Error;
 use crate::store;
 use crate::store::source::SchemaState;
 use crate::store::subscription::{EndReason, SubscriptionRow};
-use crate::store::{ConsumerId, SourceId, meta, person, subscription};
+use crate::store::{ConsumerId, SourceId, meta, subscription};
 
 /// Reasons that refuse what a subscription may not have.
 pub const OF_RIGHTS: [&str; 10] = [
@@ -50,6 +50,8 @@ pub struct Applied {
     pub schema: Option<SchemaState>,
     /// Known persons covered.
     pub subjects: Option<i64>,
+    /// How its list stands, if it has one.
+    pub list: Option<List>,
 }
 
 /// The row that is wanted.
@@ -67,6 +69,7 @@ pub async fn apply(
     subscription: &CprSubscription,
     found: Found,
     wanted: Result<Wanted, Refusal>,
+    lines: Option<Result<Lines, Refusal>>,
     fleet: &Fleet,
 ) -> Result<Applied, Error> {
     let now = fleet.now();
@@ -86,6 +89,10 @@ pub async fn apply(
     if let Err(refusal) = &wanted {
         record_refusal(subscription, &configured, refusal, fleet).await?;
     }
+    let list = list::apply(subscription, &found, lines, fleet).await?;
+    if is_loaded_now(subscription, &configured, list.as_ref(), fleet) {
+        fleet.counts.forget(&found.key);
+    }
     Ok(Applied {
         refusal: wanted.err(),
         references: references(&found),
@@ -93,7 +100,16 @@ pub async fn apply(
         ended,
         schema: found.source.as_ref().ok().and_then(|source| source.schema.clone()),
         subjects: subjects(&found.key, configured.generation, fleet).await?,
+        list,
     })
+}
+
+/// Whether a list was being loaded when this was last looked at, and is not any more: then the persons are counted anew.
+fn is_loaded_now(subscription: &CprSubscription, configured: &Configured, list: Option<&List>, fleet: &Fleet) -> bool {
+    let last = fleet.subscriptions.desk.last(&configured.key, &subscription.metadata, subscription.status.as_ref());
+    let was_loading = conditions::get(&last.conditions, ConditionType::InitialLoadComplete)
+        .is_some_and(|condition| matches!(condition.reason.as_str(), "Loading" | "LimitReached"));
+    was_loading && list.and_then(|list| list.load).is_some_and(|load| load.counts.waiting == 0)
 }
 
 /// Records a refusal of rights once for each generation: the status says whether it was told before.
@@ -220,22 +236,19 @@ async fn end_as(key: &ResourceKey, ending: Ending, fleet: &Fleet) -> Result<(), 
 
 /// Counts the known persons covered, no more often than counters are written.
 async fn subjects(key: &ResourceKey, generation: i64, fleet: &Fleet) -> Result<Option<i64>, Error> {
-    let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
-    let now = fleet.now();
-    if let Some(count) = fleet.counts.get(key, generation, now - interval) {
+    let (now, lasts) = (fleet.now(), fleet.status_interval());
+    if let Some(count) = fleet.counts.get(key, generation, now, lasts) {
         return Ok(Some(count));
     }
     let mut conn = fleet.context().store.main.read().await?;
     let row = subscription::find(&mut conn, key).await?.filter(|row| row.ended_at.is_none());
-    let Some((source, compiled)) = row.and_then(|row| Some((row.source, row.compiled?))) else { return Ok(None) };
-    let municipalities = match &compiled.selector {
-        Selector::Everyone => None,
-        Selector::Municipalities(all) => Some(all.iter().copied().collect::<Vec<_>>()),
+    let Some((id, source, compiled)) = row.and_then(|row| Some((row.id, row.source, row.compiled?))) else {
+        return Ok(None);
     };
-    let count = person::count(&mut conn, source, municipalities.as_deref()).await?;
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    fleet.counts.put(key, generation, now, count);
-    Ok(Some(count))
+    let Selector { everyone, municipalities, .. } = compiled.selector;
+    let municipalities = (!everyone).then(|| municipalities.into_iter().collect());
+    let covered = Covered { id, source, municipalities };
+    Ok(Some(fleet.counts.count(&mut conn, (key, generation), covered, now, lasts).await?))
 }
 
 /// Cuts a subscription whose resource cannot be read to what its consumer still may have.
@@ -264,11 +277,11 @@ pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
 
 /// The subscriptions that the store has and does not know to be deleted.
 pub async fn stored(fleet: &Fleet) -> Result<Vec<ResourceKey>, store::Error> {
-    let rows = subscription::all(&mut *fleet.context().store.main.read().await?).await?;
-    Ok(rows.into_iter().filter(|row| row.deleted_at.is_none()).map(|row| row.key).collect())
+    subscription::keys(&mut *fleet.context().store.main.read().await?).await
 }
 
 /// Ends a subscription that was deleted; what it had is kept for the grace.
 pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
+    fleet.counts.forget(key);
     end_as(key, Ending::Deleted, fleet).await
 }

@@ -2,8 +2,8 @@
 
 use super::life::Life;
 use super::validate::Checked;
-use crate::api::subscription::Level;
-use crate::domain::compiled::{PayloadLevel, Subscription};
+use crate::api::subscription::{Announcement, Level};
+use crate::domain::compiled::{Announce, PayloadLevel, Subscription};
 use crate::store::{ConsumerId, SourceId};
 
 /// A compiled subscription with the rows that it joins, and its life by the clock.
@@ -41,6 +41,11 @@ pub fn build(checked: Checked) -> Wanted {
         protected_persons: checked.protected_persons,
         sector: consumer_rights.sector,
         follow_inactive: checked.follow_inactive,
+        follow_on_move: checked.follow_on_move,
+        announce: match checked.announce {
+            Announcement::None => Announce::None,
+            Announcement::Snapshot => Announce::Snapshot,
+        },
         suspended: checked.suspended,
         ends_at: Some(checked.life.ends_at),
     };

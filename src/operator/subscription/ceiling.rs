@@ -61,21 +61,19 @@ impl<'a> Ceiling<'a> {
     /// The selector, which must lie within the grant's municipalities.
     pub fn check_selector(&self, asked: Selector) -> Result<Selector, Refusal> {
         let Places::Within(granted) = self.places() else { return Ok(asked) };
-        match &asked {
-            Selector::Everyone => {
-                let message = "it does not give everyone: select municipalities of the grant, or have everyone granted";
-                Err(self.refuse("EveryoneNotGranted", message))
-            }
-            Selector::Municipalities(selected) if selected.is_subset(&granted) => Ok(asked),
-            Selector::Municipalities(selected) => {
-                let beyond: Vec<_> = selected.difference(&granted).map(ToString::to_string).collect();
-                let message = format!(
-                    "it lacks the municipalities {}: remove them from select.municipalities, or have them granted",
-                    beyond.join(", ")
-                );
-                Err(self.refuse("MunicipalityNotGranted", &message))
-            }
+        if asked.everyone {
+            let message = "it does not give everyone: select municipalities of the grant, or have everyone granted";
+            return Err(self.refuse("EveryoneNotGranted", message));
         }
+        let beyond: Vec<_> = asked.municipalities.difference(&granted).map(ToString::to_string).collect();
+        if beyond.is_empty() {
+            return Ok(asked);
+        }
+        let message = format!(
+            "it lacks the municipalities {}: remove them from select.municipalities, or have them granted",
+            beyond.join(", ")
+        );
+        Err(self.refuse("MunicipalityNotGranted", &message))
     }
 
     /// The types, which must be told by what is left of the purpose's groups.

@@ -108,7 +108,7 @@ pub fn grants(source: &ResourceKey, fleet: &Fleet) -> Vec<Grant> {
 }
 
 /// The answer where nothing is granted, whether or not there is such a source: nobody may learn that from it.
-fn not_granted(source: &ResourceKey, own: &ResourceKey) -> Refusal {
+pub(super) fn not_granted(source: &ResourceKey, own: &ResourceKey) -> Refusal {
     let message = format!(
         "there is no CprSource {source} that grants namespace {}: correct sourceRef, or ask those who own namespace {} for a grant",
         own.namespace, source.namespace

@@ -6,6 +6,8 @@ pub mod ceiling;
 pub mod dereference;
 pub mod keep;
 pub mod life;
+pub mod list;
+pub mod plan;
 pub mod status;
 pub mod validate;
 
@@ -30,12 +32,13 @@ impl Kind for CprSubscription {
         let source = self.spec.source_ref.key(&key_of(self).namespace);
         if !(fleet.has_listed_sources_of(&source) && fleet.consumers.is_listed()) {
             // What is absent may be there: asked again as soon as both lists are complete.
-            return Ok(Done { told: false, again: Some(fleet.now()) });
+            return Ok(Done::quiet(Some(fleet.now())));
         }
         let found = dereference::dereference(self, fleet).await?;
         let checked = validate::validate(self, &found, fleet.now());
         let wanted = checked.map(build::build);
-        let applied = apply::apply(self, found, wanted, fleet).await?;
+        let lines = list::read(self.spec.select.persons_secret_ref.as_ref(), &found.key, fleet).await?;
+        let applied = apply::apply(self, found, wanted, lines, fleet).await?;
         status::report(self, &applied, fleet).await
     }
 

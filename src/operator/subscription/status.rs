@@ -4,10 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{Applied, OF_RIGHTS};
 use super::life::Life;
+use super::list::List;
 use super::validate::explicit_types;
 use crate::api::conditions::ConditionType;
 use crate::api::subscription::{CprSubscription, CprSubscriptionStatus};
 use crate::domain::event_type::EventType;
+use crate::ingest::lists::{Counts, Load};
 use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::refusal::Refusal;
 use crate::operator::report::{self, Done, Draft, Holds};
@@ -19,24 +21,94 @@ use crate::store::subscription::EndReason;
 pub async fn report(subscription: &CprSubscription, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let (key, now) = (key_of(subscription), fleet.now());
     let last = fleet.subscriptions.desk.last(&key, &subscription.metadata, subscription.status.as_ref());
-    let new = compute(subscription, applied, &last, now);
+    let new = compute(subscription, applied, &last, Speed::of(fleet), now);
     let done = report::write::<CprSubscription>(fleet, &key, &subscription.metadata, &last, new).await?;
-    let interval = SignedDuration::try_from(fleet.context().settings.status_interval).unwrap_or(SignedDuration::MAX);
-    let count = now.checked_add(interval).ok();
-    Ok(done.again_by(applied.life.and_then(|life| life.next(now))).again_by(count))
+    let count = fleet.counts.again(&key, now, fleet.status_interval());
+    let done = done.again_by(applied.life.and_then(|life| life.next(now))).again_by(count);
+    Ok(done.again_by(look_at_list(applied.list.as_ref(), now)))
+}
+
+/// How long a list that is being loaded is left alone before it is looked at again.
+const WHILE_LOADING: SignedDuration = SignedDuration::from_secs(10);
+
+/// A list that is being loaded, or whose Secret is not as it should be, is looked at again before long.
+fn look_at_list(list: Option<&List>, now: Timestamp) -> Option<Timestamp> {
+    let is_loading = |load: Load| load.counts.waiting > 0;
+    list.filter(|list| list.refusal.is_some() || list.load.is_some_and(is_loading))?;
+    now.checked_add(WHILE_LOADING).ok()
+}
+
+/// How many persons a second the register can be asked for, and a list may gain.
+#[derive(Clone, Copy, Debug)]
+struct Speed {
+    per_second: u64,
+    per_hour: u64,
+}
+
+impl Speed {
+    fn of(fleet: &Fleet) -> Self {
+        let (register, lists) = (&fleet.context().register, &fleet.context().lists);
+        Self {
+            per_second: u64::from(register.requests_per_second) * u64::from(register.batch),
+            per_hour: lists.additions_per_hour.into(),
+        }
+    }
+
+    /// How many minutes it takes at least to load so many persons, rounded up.
+    fn minutes(self, persons: u64) -> u64 {
+        let by_rate = persons.div_ceil(self.per_second.max(1)).div_ceil(60);
+        let by_limit = persons.saturating_sub(1) / self.per_hour.max(1) * 60;
+        by_rate.max(by_limit)
+    }
+}
+
+/// Whether everyone covered is known. A list that could not be read goes before how it loads.
+fn set_load(draft: &mut Draft, list: Option<&List>, speed: Speed, now: Timestamp) {
+    let type_ = ConditionType::InitialLoadComplete;
+    let Some(list) = list else {
+        let message = "persons become known as the register reports them; there is no list to load first";
+        return draft.set(type_, true, "OnFirstSight", message);
+    };
+    if let Some(refusal) = &list.refusal {
+        return draft.set(type_, false, refusal.reason, &refusal.message);
+    }
+    let Some(load) = list.load else {
+        return draft.set(type_, Holds::Unknown, "NotStarted", "the list is loaded when the subscription has begun");
+    };
+    let Counts { listed, waiting, unknown, failed } = load.counts;
+    if let Some(until) = load.held_until.filter(|until| *until > now) {
+        let message = format!(
+            "{waiting} numbers wait until {until}: the list has gained as many persons, or asked for as many unknown numbers, as the settings lists.additions_per_hour and lists.unknown_per_hour allow in an hour"
+        );
+        return draft.set(type_, false, "LimitReached", &message);
+    }
+    if waiting > 0 {
+        let minutes = speed.minutes(waiting);
+        let message = format!(
+            "{listed} persons are on the list, and {waiting} numbers wait to be asked of the register: about {minutes} minutes at its rate limit"
+        );
+        return draft.set(type_, false, "Loading", &message);
+    }
+    if unknown + failed > 0 {
+        let message = format!(
+            "{listed} persons are on the list; of the last day's numbers the register does not know {unknown}, and {failed} could not be read: correct them, or add them again"
+        );
+        return draft.set(type_, true, "LoadedWithUnknown", &message);
+    }
+    draft.set(type_, true, "Loaded", &format!("{listed} persons are on the list"));
 }
 
 fn compute(
     subscription: &CprSubscription,
     applied: &Applied,
     last: &CprSubscriptionStatus,
+    speed: Speed,
     now: Timestamp,
 ) -> CprSubscriptionStatus {
     let mut draft = Draft::begin(&last.conditions, subscription.metadata.generation.unwrap_or_default(), now);
     set_references(&mut draft, applied);
     set_types(&mut draft, subscription, applied.schema.as_ref());
-    let first_sight = "persons become known as the register reports them; there is no list to load first";
-    draft.set(ConditionType::InitialLoadComplete, true, "OnFirstSight", first_sight);
+    set_load(&mut draft, applied.list.as_ref(), speed, now);
     set_life(&mut draft, applied, now);
     // An end outweighs what is wrong besides: nothing of it takes effect any more.
     let ended = applied.ended.map(|reason| Refusal::by_author(end_name(reason), end_message(reason)));
@@ -132,6 +204,8 @@ mod tests {
     use crate::operator::subscription::life::life;
     use crate::operator::subscription::validate::tests::{NOW, subscription};
 
+    const SPEED: Speed = Speed { per_second: 2_000, per_hour: 200_000 };
+
     fn applied(of: &CprSubscription) -> Applied {
         let offered = GroupSet::of(&[FieldGroup::Status, FieldGroup::Name]);
         Applied {
@@ -141,11 +215,12 @@ mod tests {
             ended: None,
             schema: Some(SchemaState { read: true, offered, message: String::new() }),
             subjects: Some(12),
+            list: None,
         }
     }
 
     fn status_at(of: &CprSubscription, applied: &Applied, now: &str) -> CprSubscriptionStatus {
-        compute(of, applied, &CprSubscriptionStatus::default(), now.parse().unwrap())
+        compute(of, applied, &CprSubscriptionStatus::default(), SPEED, now.parse().unwrap())
     }
 
     fn shown(status: &CprSubscriptionStatus, type_: ConditionType) -> String {
@@ -162,6 +237,31 @@ mod tests {
         assert_eq!((status.waiting, status.subjects), (None, Some(12)));
         for type_ in conditions::OF_SUBSCRIPTION {
             assert!(conditions::get(&status.conditions, *type_).is_some(), "{type_:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_says_how_its_loading_stands() {
+        let of = subscription(&[]);
+        let now: Timestamp = NOW.parse().unwrap();
+        let load = |waiting, unknown, held_until| {
+            let counts = Counts { listed: 7, waiting, unknown, failed: 0 };
+            List { load: Some(Load { counts, held_until }), refusal: None }
+        };
+        let malformed = Refusal::by_others("KeyMalformed", "m");
+        for (list, expected, said) in [
+            (load(100_000, 0, None), "False Loading", "about 1 minutes"),
+            (load(500_000, 0, None), "False Loading", "about 120 minutes"),
+            (load(5, 500, Some(now + SignedDuration::from_secs(60))), "False LimitReached", "5 numbers"),
+            (load(0, 3, None), "True LoadedWithUnknown", "3"),
+            (load(0, 0, None), "True Loaded", "7 persons"),
+            (List { load: None, refusal: None }, "Unknown NotStarted", ""),
+            (List { refusal: Some(malformed), ..load(5, 0, None) }, "False KeyMalformed", "m"),
+        ] {
+            let status = status_at(&of, &Applied { list: Some(list), ..applied(&of) }, NOW);
+            assert_eq!(shown(&status, ConditionType::InitialLoadComplete), expected);
+            let condition = conditions::get(&status.conditions, ConditionType::InitialLoadComplete).unwrap();
+            assert!(condition.message.contains(said), "{}", condition.message);
         }
     }
 

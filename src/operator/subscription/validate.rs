@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::ceiling::Ceiling;
 use super::dereference::{ConsumerFound, Found, SourceFound};
 use super::life::{self, Life};
-use crate::api::subscription::{CprSubscription, CprSubscriptionSpec, Level, Select};
+use crate::api::subscription::{Announcement, CprSubscription, CprSubscriptionSpec, Level, Select};
 use crate::domain::compiled::Selector;
 use crate::domain::event_type::{Class, EventType, TypeSet};
 use crate::domain::field_group::{FieldGroup, GroupSet};
@@ -45,6 +45,10 @@ pub struct Checked {
     pub fields: GroupSet,
     /// How long those who died, emigrated or disappeared stay covered.
     pub follow_inactive: Duration,
+    /// How long those who move out of the municipalities stay covered.
+    pub follow_on_move: Option<Duration>,
+    /// What is told of persons known when it begins.
+    pub announce: Announcement,
     /// Whether nothing is routed.
     pub suspended: bool,
     /// When it is to be reviewed and when it ends.
@@ -74,6 +78,8 @@ pub fn validate(subscription: &CprSubscription, found: &Found, now: Timestamp) -
             .follow_inactive
             .parse()
             .map_err(|_| invalid("followInactive must be a duration such as 2160h: correct it"))?,
+        follow_on_move: follow_on_move(spec)?,
+        announce: spec.start.announce,
         suspended: spec.suspend,
         purpose: spec.purpose.as_str().to_owned(),
         life,
@@ -81,6 +87,14 @@ pub fn validate(subscription: &CprSubscription, found: &Found, now: Timestamp) -
         source,
         consumer,
     })
+}
+
+fn follow_on_move(spec: &CprSubscriptionSpec) -> Result<Option<Duration>, Refusal> {
+    let Some(time) = &spec.follow_on_move else { return Ok(None) };
+    if spec.select.municipalities.is_none() {
+        return Err(invalid("followOnMove needs select.municipalities: remove it, or select municipalities"));
+    }
+    time.parse().map(Some).map_err(|_| invalid("followOnMove must be a duration such as 2160h: correct it"))
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {
@@ -116,18 +130,26 @@ fn purpose(spec: &CprSubscriptionSpec, consumer: &ConsumerFound) -> Result<Purpo
 }
 
 fn selector(select: &Select) -> Result<Selector, Refusal> {
-    match (&select.municipalities, select.everyone) {
-        (None, true) => Ok(Selector::Everyone),
-        (Some(codes), false) if !codes.is_empty() => {
+    let is_listed = select.persons.is_some() || select.persons_secret_ref.is_some();
+    let codes = select.municipalities.as_deref().unwrap_or_default();
+    if select.persons.is_some() && select.persons_secret_ref.is_some() {
+        return Err(invalid("a subscription has one list: remove select.persons, or select.personsSecretRef"));
+    }
+    match (codes, select.everyone) {
+        ([], true) if !is_listed && select.municipalities.is_none() => Ok(Selector::everyone()),
+        (_, true) => Err(invalid("select.everyone must stand alone: remove the other selectors, or everyone")),
+        ([], false) if !is_listed => Err(invalid(
+            "select must have at least one selector: list municipalities, write persons: Managed, name a personsSecretRef, or write everyone: true",
+        )),
+        (codes, false) => {
             let all: Result<BTreeSet<Municipality>, _> = codes.iter().map(|code| code.parse()).collect();
-            all.map(Selector::Municipalities).map_err(|_| {
+            let all = all.map_err(|_| {
                 invalid(
                     "select.municipalities must hold four-digit codes of municipalities, such as 0851: correct them",
                 )
-            })
+            })?;
+            Ok(Selector { listed: is_listed, ..Selector::living_in(all) })
         }
-        (Some(_), true) => Err(invalid("select.everyone must stand alone: remove municipalities, or everyone")),
-        _ => Err(invalid("select must have at least one selector: list municipalities, or write everyone: true")),
     }
 }
 
@@ -240,6 +262,12 @@ pub(crate) mod tests {
             (("/payload", json!({ "level": "Fields" })), "InvalidSpec"),
             (("/payload", json!({ "fields": ["Name"] })), "InvalidSpec"),
             (("/followInactive", json!("long")), "InvalidSpec"),
+            (("/followOnMove", json!("long")), "InvalidSpec"),
+            (("/select", json!({ "persons": "Managed", "everyone": true })), "InvalidSpec"),
+            (
+                ("/select", json!({ "persons": "Managed", "personsSecretRef": { "name": "a", "key": "b" } })),
+                "InvalidSpec",
+            ),
         ] {
             assert_eq!(check(std::slice::from_ref(&replaced), &found(&[])).unwrap_err().reason, reason, "{replaced:?}");
         }
@@ -265,6 +293,23 @@ pub(crate) mod tests {
         assert!(checked.types.contains(EventType::Died));
         assert!(!checked.types.contains(EventType::AddressTechnical));
         assert!(!checked.types.contains(EventType::CitizenshipChanged));
+    }
+
+    #[test]
+    fn a_list_stands_alone_or_beside_municipalities() {
+        let of = |select: Value| check(&[("/select", select)], &found(&[])).unwrap().selector;
+        let from = json!({ "name": "list", "key": "persons" });
+        assert_eq!(of(json!({ "persons": "Managed" })), Selector::listed());
+        assert_eq!(of(json!({ "personsSecretRef": from })), Selector::listed());
+        let both = of(json!({ "persons": "Managed", "municipalities": ["0851"] }));
+        assert!(both.listed && both.municipalities.len() == 1);
+        let follows = [("/select", json!({ "persons": "Managed" })), ("/followOnMove", json!("1h"))];
+        assert_eq!(check(&follows, &found(&[])).unwrap_err().reason, "InvalidSpec");
+        let checked =
+            check(&[("/followOnMove", json!("1h")), ("/start", json!({ "announce": "Snapshot" }))], &found(&[]));
+        let checked = checked.unwrap();
+        assert_eq!(checked.follow_on_move, Some(Duration::from_secs(3600)));
+        assert_eq!(checked.announce, Announcement::Snapshot);
     }
 
     #[test]

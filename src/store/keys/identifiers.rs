@@ -10,7 +10,7 @@ use super::{Ensured, Identity, Keys, Realm};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::Environment;
-use crate::store::rows::{Column, batch};
+use crate::store::rows::{Column, batch, hexes};
 use crate::store::seal::PersonKey;
 use crate::store::{Conn, Error, aead};
 
@@ -88,13 +88,50 @@ impl Keys {
         now: Timestamp,
     ) -> Result<Vec<Ensured>, Error> {
         let lookup = self.ring.get(Kind::Lookup, "")?;
-        let sought: Vec<Vec<Reference>> = persons.iter().map(|person| references(&lookup, realm, person)).collect();
+        let sought = persons.iter().map(|person| references(&lookup, realm, person)).collect();
+        self.ensure(realm, &lookup, sought, now).await
+    }
+
+    /// As [`Keys::ensure_persons`], for persons of whom nothing but a number is known.
+    pub async fn ensure_numbers(
+        &self,
+        realm: &Realm,
+        numbers: &[CprNumber],
+        now: Timestamp,
+    ) -> Result<Vec<Ensured>, Error> {
+        let lookup = self.ring.get(Kind::Lookup, "")?;
+        let sought = numbers.iter().map(|number| vec![reference(&lookup, realm, NUMBER, number.expose())]).collect();
+        self.ensure(realm, &lookup, sought, now).await
+    }
+
+    /// Of these records those that are known by numbers and by nothing else.
+    pub async fn known_by_number_only(&self, records: &[RecordId]) -> Result<HashSet<RecordId>, Error> {
+        if records.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT unhex(j.value) FROM json_each(?) j
+             WHERE NOT EXISTS (SELECT 1 FROM identifier i WHERE i.record = unhex(j.value) AND i.kind <> 'Number')",
+        )
+        .bind(hexes(records))
+        .fetch_all(&mut *self.db.read().await?)
+        .await?;
+        rows.iter().map(|bytes| Column("identifier", "record").record(bytes)).collect()
+    }
+
+    async fn ensure(
+        &self,
+        realm: &Realm,
+        lookup: &RingKey,
+        sought: Vec<Vec<Reference>>,
+        now: Timestamp,
+    ) -> Result<Vec<Ensured>, Error> {
         let forgettings = self.cache.forgettings();
         let mut tx = self.db.begin().await?;
-        let found = known(&mut tx, &lookup, realm, &sought.concat()).await?;
+        let found = known(&mut tx, lookup, realm, &sought.concat()).await?;
         let plan = plan(&sought, found);
         let made = self.insert_persons(&mut tx, &plan.made, now).await?;
-        insert_identifiers(&mut tx, &lookup, realm, &plan.added).await?;
+        insert_identifiers(&mut tx, lookup, realm, &plan.added).await?;
         let known: Vec<RecordId> = plan.records.iter().copied().filter(|r| !plan.made.contains(r)).collect();
         let mut keys = self.read_sought(&mut tx, &known, now).await?;
         let lease = self.leases.take(plan.records.clone());

@@ -66,6 +66,25 @@ impl Keys {
         Ok(free)
     }
 
+    /// Deletes those of the records that nobody is about to write about and that `unused` finds to be so while nobody can
+    /// begin to.
+    pub(in crate::store) async fn forget_unused(
+        &self,
+        records: &[RecordId],
+        unused: impl AsyncFnOnce(&[RecordId]) -> Result<Vec<RecordId>, Error>,
+    ) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        let free = unused(&self.leases.free(records)).await?;
+        sqlx::query("DELETE FROM person_key WHERE record IN (SELECT unhex(value) FROM json_each(?))")
+            .bind(hexes(&free))
+            .execute(&mut *tx)
+            .await?;
+        self.cache.forget(&free);
+        tx.commit().await?;
+        self.cache.forget(&free);
+        Ok(())
+    }
+
     /// Of these records those that have no key.
     pub async fn without_key(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
         let rows: Vec<Vec<u8>> = sqlx::query_scalar(

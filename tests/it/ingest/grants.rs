@@ -1,7 +1,10 @@
 //! What is granted decides what is asked for and kept; and what delivery asks of ingest.
 
+use cpr_operator::domain::compiled::Selector;
 use cpr_operator::domain::field_group::FieldGroup::{Address, Citizenship, Name, Number, Status};
 use cpr_operator::domain::field_group::GroupSet;
+use cpr_operator::domain::grant::{Allowance, Places};
+use cpr_operator::domain::municipality::Municipality;
 use cpr_operator::store;
 
 use super::world::{AWAY, HOME, World, groups};
@@ -121,4 +124,47 @@ async fn each_request_to_the_register_is_recorded_with_as_many_subjects() {
     let asked: Vec<usize> =
         world.register.requests().iter().filter(|request| request.by.is_some()).map(|r| r.ids).collect();
     assert_eq!(asked, [3]);
+}
+
+#[tokio::test]
+async fn a_grant_of_the_source_that_is_taken_away_ends_all_and_comes_back_as_a_wider_selection() {
+    let mut world = World::ready().await;
+    let person = world.known(HOME).await;
+    let mut whole = None;
+    world
+        .subscribe("clients", "acadre", |form| {
+            let cut = form.cut_to(Allowance::Nothing);
+            whole = Some(std::mem::replace(form, cut));
+        })
+        .await;
+    world.poll().await;
+    world.told().await;
+    world.register.rename(&person, None, Some("Andersen"), world.today()).unwrap();
+    let fetched = world.audited("fetch").await.len();
+    world.settle(HOME);
+    world.import().await;
+    assert_eq!(world.told().await, NOTHING);
+    assert_eq!(world.audited("fetch").await.len(), fetched + 1, "who is stored is followed, nobody else is asked for");
+    world.subscribe("clients", "acadre", |form| *form = whole.unwrap()).await;
+    world.poll().await;
+    assert_eq!(world.told().await, ["acadre scope.entered SubscriptionChanged"]);
+}
+
+#[tokio::test]
+async fn a_grant_with_municipalities_covers_whoever_lives_there_however_they_are_selected() {
+    let mut world = World::new().await;
+    let home = [Municipality::parse(HOME).unwrap()].into();
+    world
+        .subscribe("clients", "acadre", |form| {
+            (form.selector, form.places) = (Selector::everyone(), Places::Within(home));
+        })
+        .await;
+    world.poll().await;
+    let person = world.known(HOME).await;
+    world.settle(AWAY);
+    world.import().await;
+    assert_eq!(world.told().await, NOTHING);
+    world.register.move_to(&person, AWAY, world.today()).unwrap();
+    world.import().await;
+    assert!(world.told().await.contains(&"acadre scope.left Moved".to_owned()));
 }

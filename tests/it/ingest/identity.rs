@@ -1,11 +1,12 @@
 //! Who is who: entries that turn out to be one person, that part again, and that must never be taken for one.
 
+use cpr_operator::domain::compiled::Selector;
 use cpr_operator::domain::event_type::EventType;
 use cpr_operator::domain::field_group::FieldGroup;
 use cpr_operator::domain::identifier::CprNumber;
 use cpr_operator::simulate::datafordeler::Service;
 
-use super::world::{AWAY, HOME, World, living_in};
+use super::world::{AWAY, HOME, World, living_in, realm};
 
 /// Two persons known in [`HOME`], the second of whom is a double of the first.
 async fn doubles(world: &mut World) -> (String, String) {
@@ -316,4 +317,45 @@ async fn a_closed_record_goes_when_all_of_it_is_delivered_and_its_number_leads_t
     world.import().await;
     assert_eq!(world.told().await, ["acadre name.changed"], "the closed entry is not taken for somebody new");
     assert_eq!(world.rows("person").await, 1);
+}
+
+#[tokio::test]
+async fn a_list_that_names_a_closed_entry_names_the_survivor_from_then_on() {
+    use cpr_operator::domain::subject::Origin;
+    use cpr_operator::store::subject::{self, SubjectRow};
+    let mut world = World::ready().await;
+    let list =
+        world.subscribe("list", "fagsystem", |form| form.selector = Selector { listed: true, ..living_in(&[]) }).await;
+    world.poll().await;
+    let (survivor, double) = doubles(&mut world).await;
+    let records = (world.record(&survivor).await.unwrap(), world.record(&double).await.unwrap());
+    let row = SubjectRow { subscription: list, record: records.1, origin: Origin::Managed };
+    let mut tx = world.store.main.begin().await.unwrap();
+    subject::write(&mut tx, world.source, &[row], world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+
+    world.register.merge(&double, &survivor, world.today()).unwrap();
+    world.import().await;
+    let heard = world.heard().await;
+    let theirs: Vec<_> = heard.iter().filter(|heard| heard.consumer == "fagsystem").collect();
+    let words: Vec<_> = theirs.iter().map(|heard| (heard.words(), heard.record)).collect();
+    let expected = [
+        ("fagsystem changed".to_owned(), records.1),
+        ("fagsystem scope.left Inactive".to_owned(), records.1),
+        ("fagsystem scope.entered Listed".to_owned(), records.0),
+        ("fagsystem person.merged".to_owned(), records.0),
+    ];
+    assert_eq!(words, expected);
+    let mut conn = world.store.main.read().await.unwrap();
+    assert_eq!(subject::page(&mut conn, list, None, 10).await.unwrap(), [records.0]);
+    drop(conn);
+    let number = number(&world, &double);
+    let led = world.store.keys.find_numbers(&realm(), std::slice::from_ref(&number)).await.unwrap();
+    assert_eq!(led.get(&number), Some(&records.0), "the number is looked for under the survivor");
+
+    world.register.split(&double, &survivor).unwrap();
+    world.import().await;
+    world.heard().await;
+    let led = world.store.keys.find_numbers(&realm(), std::slice::from_ref(&number)).await.unwrap();
+    assert_eq!(led.get(&number), Some(&records.1), "and is their own again");
 }

@@ -6,10 +6,12 @@
 mod crash;
 mod dialects;
 mod feed;
+mod follow;
 mod grants;
 mod identity;
 mod inactive;
 mod jobs;
+mod lists;
 mod numbers;
 mod protection;
 mod removal;

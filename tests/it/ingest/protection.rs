@@ -61,7 +61,7 @@ async fn who_moves_in_protected_is_not_announced_to_who_is_denied() {
     let mut world = World::new().await;
     world.subscribe("pupils", "denied", |form| form.protected_persons = ProtectedPersons::Deny).await;
     world.subscribe("customers", "shop", |form| form.sector = Sector::Private).await;
-    world.subscribe("all", "bank", |form| (form.sector, form.selector) = (Sector::Private, Selector::Everyone)).await;
+    world.subscribe("all", "bank", |form| (form.sector, form.selector) = (Sector::Private, Selector::everyone())).await;
     let person = world.settle(AWAY);
     world.register.protect(&person, NameAndAddress, LONG_AGO, None).unwrap();
     world.register.load();
@@ -164,7 +164,7 @@ async fn a_change_of_subscriptions_on_that_day_does_not_keep_a_protection_from_b
     world.import().await;
     world.register.go_down().await;
     world.clock.advance(Duration::from_secs(24 * 3600));
-    world.subscribe("clients", "acadre", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("clients", "acadre", |form| form.selector = Selector::everyone()).await;
     world.work().await;
     world.pass(Duration::from_secs(3600)).await;
     assert!(world.row(&person).await.unwrap().standing.protected);

@@ -143,7 +143,7 @@ async fn who_is_stored_is_fetched_whatever_the_hints_say() {
 #[tokio::test]
 async fn everyone_means_everyone() {
     let mut world = World::new().await;
-    world.subscribe("all", "statistics", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
     world.poll().await;
     let person = world.settle(AWAY);
     world.import().await;
@@ -160,7 +160,7 @@ async fn everyone_means_everyone() {
 async fn two_subscriptions_of_one_consumer_share_a_route() {
     let mut world = World::new().await;
     world.subscribe("clients", "acadre", |_| ()).await;
-    world.subscribe("everybody", "acadre", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("everybody", "acadre", |form| form.selector = Selector::everyone()).await;
     world.poll().await;
     let person = world.known(HOME).await;
     world.register.rename(&person, None, Some("Andersen"), world.today()).unwrap();

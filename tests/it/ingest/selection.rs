@@ -11,7 +11,7 @@ const NOTHING: [&str; 0] = [];
 /// A world that stores everybody for one consumer, with a second whose selection changes; and somebody at home and away.
 async fn watched() -> (World, String, String) {
     let mut world = World::new().await;
-    world.subscribe("all", "statistics", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
     world.subscribe("clients", "acadre", |_| ()).await;
     world.poll().await;
     let home = world.known(HOME).await;
@@ -174,4 +174,43 @@ async fn an_ended_subscription_hears_nothing_and_its_persons_are_uncovered() {
     world.work().await;
     assert!(world.row(&person).await.unwrap().uncovered_since.is_none(), "taken up again");
     assert_eq!(world.told().await, NOTHING);
+}
+
+#[tokio::test]
+async fn selections_that_are_renewed_say_the_same_as_those_that_are_read_anew() {
+    let (mut world, _, _) = watched().await;
+    let mut renewed = read(&world).await;
+    world.subscribe("clients", "acadre", |form| form.selector = living_in(&[AWAY])).await;
+    renewed = is_same(renewed, &world).await;
+    world.subscribe("further", "sbsys", |_| ()).await;
+    world.unsubscribe("clients").await;
+    renewed = is_same(renewed, &world).await;
+    world.subscribe("clients", "acadre", |form| form.suspended = true).await;
+    renewed = is_same(renewed, &world).await;
+    // With everybody settled, what was selected before is forgotten: before it was read, and after.
+    world.work().await;
+    world.sweep().await;
+    renewed = is_same(renewed, &world).await;
+    world.unsubscribe("further").await;
+    world.work().await;
+    world.sweep().await;
+    is_same(renewed, &world).await;
+}
+
+async fn read(world: &World) -> Selections {
+    Selections::load(&mut world.store.main.read().await.unwrap()).await.unwrap()
+}
+
+async fn is_same(renewed: Selections, world: &World) -> Selections {
+    let renewed = renewed.renew(&mut world.store.main.read().await.unwrap()).await.unwrap();
+    let anew = read(world).await;
+    assert_eq!(renewed.version, anew.version);
+    for version in 0..=anew.version {
+        let of = |selections: &Selections, id| {
+            let then = selections.at(version);
+            then.get(id).map(|entry| (entry.consumer, entry.subscription.clone()))
+        };
+        (1..10).for_each(|id| assert_eq!(of(&renewed, id), of(&anew, id), "subscription {id} at {version}"));
+    }
+    renewed
 }

@@ -63,7 +63,7 @@ async fn who_came_and_who_went_meanwhile_is_told_once() {
 #[tokio::test]
 async fn a_selection_that_changes_as_the_subscription_goes_on_tells_nobody_twice() {
     let mut world = World::new().await;
-    world.subscribe("all", "statistics", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
     world.subscribe("clients", "acadre", |_| ()).await;
     world.poll().await;
     let (changed, unchanged) = (world.known(HOME).await, world.known(HOME).await);
@@ -85,7 +85,7 @@ async fn a_selection_that_changes_as_the_subscription_goes_on_tells_nobody_twice
 #[tokio::test]
 async fn who_came_while_it_was_suspended_and_is_not_selected_any_more_is_never_mentioned() {
     let mut world = World::new().await;
-    world.subscribe("all", "statistics", |form| form.selector = Selector::Everyone).await;
+    world.subscribe("all", "statistics", |form| form.selector = Selector::everyone()).await;
     world.subscribe("clients", "acadre", |_| ()).await;
     world.poll().await;
     suspend(&mut world, true).await;

@@ -1,6 +1,7 @@
 //! The world of an ingest test: a store in a folder, a register on a port of its own, and one clock that a test turns.
 
 mod forms;
+mod lists;
 mod seen;
 
 use std::collections::HashMap;
@@ -47,7 +48,7 @@ pub struct World {
     told: i64,
     consumers: HashMap<ConsumerId, String>,
     subscriptions: HashMap<SubscriptionId, String>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -81,7 +82,7 @@ impl World {
             told: 0,
             consumers: HashMap::new(),
             subscriptions: HashMap::new(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -138,7 +139,13 @@ impl World {
             self.clock.clone(),
             context.bells.clone(),
             context.settings.clone(),
+            context.lists.clone(),
         )
+    }
+
+    /// Where the databases lie.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// What is measured, as text.

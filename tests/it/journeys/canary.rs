@@ -16,6 +16,7 @@ fn canaries(world: &World) -> Vec<(&'static str, String)> {
         ("name", "Kanariella".to_owned()),
         ("name", "Gulfuglesen".to_owned()),
         ("number of an error page", "610180-0001".to_owned()),
+        ("number that nobody has", "6101800001".to_owned()),
     ];
     for citizen in world.register.people() {
         found.push(("number with a hyphen", format!("{}-{}", &citizen.number[..6], &citizen.number[6..])));
@@ -52,6 +53,14 @@ async fn canaries_appear_in_no_output() {
         }
         world.register.load();
     };
+    let numbers: Vec<String> = world.register.people().into_iter().map(|citizen| citizen.number).collect();
+    let list = format!("# pupils\n{}\n6101800001\n", numbers.join("\n"));
+    world.apply(secret("persons", "persons", json!({ "list": list }))).await;
+    let mut listed = world.subscription("listed", "casework");
+    listed["spec"]["select"] = json!({ "personsSecretRef": { "name": "persons", "key": "list" } });
+    world.apply(listed).await;
+    let loaded = "InitialLoadComplete";
+    world.until_condition("CprSubscription", "listed", loaded, "True", Some("LoadedWithUnknown")).await;
     sing(&world);
     world.until_received("a name", |one| one.kind == "name.changed").await;
     world.consumer.behave(Behaviour::Status { status: 500 });

@@ -7,4 +7,5 @@ mod namespace;
 mod outage;
 mod scarcity;
 mod suspend;
+mod tenant;
 mod webhook;

@@ -41,3 +41,30 @@ async fn three_hundred_subscriptions_at_once_are_all_taken_in_and_then_there_is_
     drop(conn);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_while_it_is_looked_at_does_not_stay() {
+    let mut world = Steered::new().await;
+    world.install().await;
+    let spec = subscription(&world.day(100));
+    for round in 0..3 {
+        let one = async |number: usize| {
+            let name = format!("s-{round}-{number}");
+            world.apply::<CprSubscription>(&name, spec.clone()).await;
+            world.delete::<CprSubscription>(&name).await;
+        };
+        stream::iter(0..60).map(one).buffer_unordered(8).collect::<Vec<()>>().await;
+    }
+    let live = async || {
+        let mut conn = world.context.store.main.read().await.unwrap();
+        let stored = cpr_operator::store::subscription::all(&mut conn).await.unwrap();
+        stored.iter().filter(|row| row.ended_at.is_none()).count()
+    };
+    let rested = within_patience(async || {
+        let before = live().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        (before == 1 && live().await == 1).then_some(())
+    });
+    assert!(rested.await.is_some(), "{} are left besides the one that was not deleted", live().await - 1);
+    world.stop().await;
+}

@@ -3,10 +3,13 @@
 mod clock;
 mod crowd;
 mod definitions;
+mod grants;
 mod leader;
 mod lifecycle;
+mod lists;
 mod record;
 mod rights;
+mod scale;
 mod secrets;
 mod steered;
 mod unreadable;

@@ -20,8 +20,10 @@ use cpr_operator::operator::metrics::Metrics;
 use cpr_operator::operator::{self, Context};
 use cpr_operator::runtime::bell::Bells;
 use cpr_operator::runtime::clock::Clock;
+use cpr_operator::settings::lists::ListSettings;
 use cpr_operator::settings::network::NetworkSettings;
 use cpr_operator::settings::operator::OperatorSettings;
+use cpr_operator::settings::register::RegisterSettings;
 use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::store::consumer::{ConsumerState, EndpointState, SendingState};
 use cpr_operator::store::source::{Contact, FeedState, SchemaState, SourceState};
@@ -78,6 +80,8 @@ impl Steered {
             bells: Bells::default(),
             settings: settings(namespace.name()),
             network: NetworkSettings { allowed_networks: vec![] },
+            lists: ListSettings { additions_per_hour: 200_000, unknown_per_hour: 500 },
+            register: register_settings(),
             accept_local_root_key: true,
             metrics: Metrics::default(),
         };
@@ -259,7 +263,20 @@ fn settings(namespace: &str) -> OperatorSettings {
     }
 }
 
-fn source_state() -> SourceState {
+fn register_settings() -> RegisterSettings {
+    RegisterSettings {
+        requests_per_second: 20,
+        timeout: Duration::from_secs(20),
+        page_size: 100,
+        batch: 100,
+        schema_max_age: Duration::from_secs(3600),
+        circuit_failures: 5,
+        circuit_max: Duration::from_secs(60),
+    }
+}
+
+/// What ingest finds where all is well.
+pub fn source_state() -> SourceState {
     let offered = FieldGroup::ALL.into_iter().collect();
     SourceState {
         contact: Some(Contact {

@@ -12,11 +12,12 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "docs/conditions.md",
     "docs/events.md",
     "docs/operations.md",
+    "docs/receivers.md",
     "docs/resources.md",
     "docs/security.md",
     "docs/settings.md",

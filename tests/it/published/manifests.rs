@@ -38,6 +38,8 @@ const KEY: &str = "must be a key of a Secret or ConfigMap";
 const TIME: &str = "must be a time such as 2027-06-01T00:00:00Z";
 const BASIS: &str = "must be GDPR-6-1-a to GDPR-6-1-f";
 const MUNICIPALITY: &str = "must be the four-digit code of a present municipality";
+const GRANTEE: &str = "must be the name of one namespace";
+const HOST: &str = "must be a host name in lower case";
 const MISSING: &str = "Required value";
 const NOT_OFFERED: &str = "Unsupported value";
 
@@ -95,6 +97,37 @@ const SOURCE_RULES: &[Rule] = &[
     ("certificates' ConfigMap has a name", "", "spec: { datafordeler: { caBundleRef: { name: C, key: ca.crt } } }", NAME),
     ("certificates' key", "", "spec: { datafordeler: { caBundleRef: { name: c, key: 'a/b' } } }", KEY),
     ("an approval has an end", "", "spec: { access: {} }", MISSING),
+    ("a grant names one namespace", "spec: { grants: [{ namespace: a-1, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "spec: { grants: [{ namespace: '*', sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", GRANTEE),
+    ("a grant's namespace has no wildcard", "", "spec: { grants: [{ namespace: 'team-*', sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", GRANTEE),
+    ("a grant's namespace is a label", "", "spec: { grants: [{ namespace: a.b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", GRANTEE),
+    ("a grant's namespace is given", "", "spec: { grants: [{ sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", MISSING),
+    ("one grant for each namespace", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }, { namespace: team-c, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }, { namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "Duplicate value"),
+    ("a grant's sector is given", "", "spec: { grants: [{ namespace: team-b, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", MISSING),
+    ("a grant's sector is known", "spec: { grants: [{ namespace: team-b, sector: Private, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "spec: { grants: [{ namespace: team-b, sector: Both, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", NOT_OFFERED),
+    ("a grant's fields are given", "", "spec: { grants: [{ namespace: team-b, sector: Public, municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", MISSING),
+    ("a grant's fields are not empty", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "should have at least 1 items"),
+    ("a grant's fields are known", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Income], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", NOT_OFFERED),
+    ("a grant's fields are named once", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Name, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "Duplicate value"),
+    ("no permanent identifier for private parties", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [PersonId], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "spec: { grants: [{ namespace: team-b, sector: Private, fields: [PersonId], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "PersonId may not be given to sector Private"),
+    ("protected persons are decided", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], hosts: ['*.example.org'] }] }", MISSING),
+    ("all of protected persons is for public authorities", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Allow, hosts: ['*.example.org'] }] }", "spec: { grants: [{ namespace: team-b, sector: Private, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Allow, hosts: ['*.example.org'] }] }", "Allow needs sector Public"),
+    ("a grant's municipalities are real", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851', '0101'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0850'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", MUNICIPALITY),
+    ("a grant's municipalities have no wildcard", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: [], protectedPersons: Mask, hosts: ['*.example.org'] }] }", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['*'], protectedPersons: Mask, hosts: ['*.example.org'] }] }", MUNICIPALITY),
+    ("everyone and municipalities exclude each other", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], protectedPersons: Mask, hosts: ['*.example.org'], everyone: true }] }", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.example.org'], everyone: true }] }", "everyone covers every municipality"),
+    ("hosts are given", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask }] }", MISSING),
+    ("hosts are not empty", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: [] }] }", "should have at least 1 items"),
+    ("hosts are named once", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: [a.example.org, a.example.org] }] }", "Duplicate value"),
+    ("hosts are names", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: [a.example.org, localhost, xn--a.example.org] }] }", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['https://a.example.org'] }] }", HOST),
+    ("hosts have no port", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['a.example.org:443'] }] }", HOST),
+    ("hosts are in lower case", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: [A.example.org] }] }", HOST),
+    ("hosts are in ASCII", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: [æble.example.org] }] }", HOST),
+    ("hosts have no dot at the end", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['a.example.org.'] }] }", HOST),
+    ("a wildcard is the first label", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.a.example.org'] }] }", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['a.*.example.org'] }] }", HOST),
+    ("a wildcard is a whole label", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['a*.example.org'] }] }", HOST),
+    ("a wildcard is not everything", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*'] }] }", HOST),
+    ("a wildcard stands before two labels", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.org'] }] }", "must have at least two labels after '*.'"),
+    ("hosts are not numbers", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['10.0.0.1'] }] }", "must be a name, not an address by number"),
+    ("hosts' labels are short", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org'] }] }", "must have labels of at most 63 characters"),
 ];
 
 #[rustfmt::skip]
@@ -152,7 +185,7 @@ const CONSUMER_RULES: &[Rule] = &[
     ("rate, most", "spec: { delivery: { ratePerSecond: 100000 } }", "spec: { delivery: { ratePerSecond: 100001 } }", "should be less than or equal to 100000"),
     ("first wait", "spec: { delivery: { retry: { initial: 1s } } }", "spec: { delivery: { retry: { initial: 0s } } }", "must be a duration from 1s to 1h"),
     ("longest wait", "spec: { delivery: { retry: { max: 24h } } }", "spec: { delivery: { retry: { max: 25h } } }", "must be a duration from 1s to 24h"),
-    ("giving up", "spec: { delivery: { retry: { giveUpAfter: 720h } } }", "spec: { delivery: { retry: { giveUpAfter: 721h } } }", "must be a duration from 1m to 720h"),
+    ("giving up", "spec: { delivery: { retry: { giveUpAfter: 720h } } }", "spec: { delivery: { retry: { giveUpAfter: 721h } } }", "must be a duration from 1s to 720h"),
     ("waits grow", "spec: { delivery: { retry: { initial: 60s, max: 1m } } }", "spec: { delivery: { retry: { initial: 61s, max: 1m } } }", "max must be at least initial"),
     ("waits grow, against the default", "spec: { delivery: { retry: { initial: 1h } } }", "spec: { delivery: { retry: { max: 4s } } }", "max must be at least initial"),
     ("ranges are private", "spec: { delivery: { allowedNetworks: [10.20.0.0/16] } }", "spec: { delivery: { allowedNetworks: [11.20.0.0/16] } }", PRIVATE),
@@ -179,6 +212,7 @@ const CONSUMER_RULES: &[Rule] = &[
 const SUBSCRIPTION_RULES: &[Rule] = &[
     ("a source is named", "", "spec: { sourceRef: null }", MISSING),
     ("a source's name", "", "spec: { sourceRef: { name: Register } }", NAME),
+    ("a source's namespace", "spec: { sourceRef: { namespace: team-a } }", "spec: { sourceRef: { namespace: '*' } }", GRANTEE),
     ("a consumer is named", "", "spec: { consumerRef: null }", MISSING),
     ("a purpose is quoted", "", "spec: { purpose: null }", MISSING),
     ("a purpose's id", "", "spec: { purpose: Case work }", "must be lower-case letters, digits and '-'"),
@@ -187,6 +221,12 @@ const SUBSCRIPTION_RULES: &[Rule] = &[
     ("an empty list is nobody", "", "spec: { select: { municipalities: [] } }", "should have at least 1 items"),
     ("everyone is written out", "spec: { select: { municipalities: null, everyone: true } }", "spec: { select: { municipalities: null, everyone: false } }", "must have at least one selector"),
     ("everyone stands alone", "spec: { select: { everyone: false } }", "spec: { select: { everyone: true } }", "everyone must stand alone"),
+    ("a list is a selector", "spec: { select: { municipalities: null, persons: Managed } }", "spec: { select: { persons: Everyone } }", NOT_OFFERED),
+    ("a list stands beside municipalities", "spec: { select: { personsSecretRef: { name: a, key: b } } }", "spec: { select: { municipalities: null, everyone: true, persons: Managed } }", "everyone must stand alone"),
+    ("there is one list", "", "spec: { select: { persons: Managed, personsSecretRef: { name: a, key: b } } }", "has one list"),
+    ("who moves out of a municipality is followed", "spec: { followOnMove: 720h }", "spec: { followOnMove: 720h, select: { municipalities: null, persons: Managed } }", "followOnMove needs select.municipalities"),
+    ("following after a move ends", "spec: { followOnMove: 17520h }", "spec: { followOnMove: 17521h }", "must be a duration from 0s to 17520h"),
+    ("a start is known", "spec: { start: { announce: Snapshot } }", "spec: { start: { announce: All } }", NOT_OFFERED),
     ("municipalities are real", "spec: { select: { municipalities: ['0411', '0960'] } }", "spec: { select: { municipalities: ['0850'] } }", MUNICIPALITY),
     ("municipalities have four digits", "", "spec: { select: { municipalities: ['851'] } }", MUNICIPALITY),
     ("municipalities have no wildcard", "", "spec: { select: { municipalities: ['*'] } }", MUNICIPALITY),

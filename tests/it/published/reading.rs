@@ -4,6 +4,7 @@
 use cpr_operator::api::consumer::ConsumerSystem;
 use cpr_operator::api::source::CprSource;
 use cpr_operator::api::subscription::CprSubscription;
+use cpr_operator::domain::grant::HostPattern;
 use serde_json::Value;
 
 /// Reads every text of a source.
@@ -16,6 +17,14 @@ pub fn source(manifest: Value) {
         range.parse().unwrap();
     }
     spec.events.poll_interval.parse().unwrap();
+    for grant in &spec.grants {
+        for code in &grant.municipalities {
+            code.parse().unwrap();
+        }
+        for host in &grant.hosts {
+            HostPattern::parse(host.as_str()).unwrap();
+        }
+    }
     if let Some(access) = &spec.access {
         access.expires_at.parse().unwrap();
     }

@@ -131,7 +131,7 @@ fn everything() -> Value {
             FieldGroup::Status => json!({ "code": "01", "text": "Resident in Denmark" }),
             _ => Value::Null,
         };
-        (name, content)
+        (name.to_owned(), content)
     });
     json!({ "fields": all.collect::<serde_json::Map<_, _>>() })
 }
@@ -289,7 +289,7 @@ async fn protection_deletes_all_that_it_governs(person: &mut Person<'_>) {
     person.happen("moved.in", 1, everything()).await;
     person.happen("protection.started", 3, json!({})).await;
     let mut left: Vec<String> =
-        FieldGroup::ALL.into_iter().filter(|group| !group.is_governed()).map(FieldGroup::name).collect();
+        FieldGroup::ALL.into_iter().filter(|group| !group.is_governed()).map(|group| group.name().to_owned()).collect();
     left.sort();
     assert_eq!(person.groups().await, left);
     person.happen("address.changed", 2, json!({ "fields": { "Address": { "roadName": "Prøvevej" } } })).await;
@@ -392,9 +392,14 @@ async fn merged_references_become_one(person: &mut Person<'_>) {
     person.happen("name.changed", 2, named("Alma")).await;
     let merged = json!({ "fields": { "Name": { "first": "Alma" } }, "previous": { "reference": earlier } });
     person.happen("person.merged", 3, merged).await;
-    assert_eq!(person.receiver.now_known_as(&earlier).await, Some(survivor));
+    assert_eq!(person.receiver.now_known_as(&earlier).await, Some(survivor.clone()));
     assert!(person.receiver.held(&earlier).await.groups.is_empty());
     assert_eq!(person.held().await.subscriptions, [elsewhere, own].into());
+    assert_eq!(person.first_name().await, "Alma");
+    person.reference = earlier.clone();
+    person.happen("scope.entered", 4, json!({ "reason": "FirstSeen" })).await;
+    assert_eq!(person.receiver.now_known_as(&earlier).await, None, "a merge can be undone");
+    person.reference = survivor;
     assert_eq!(person.first_name().await, "Alma");
 }
 

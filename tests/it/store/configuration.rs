@@ -1,6 +1,6 @@
 //! Compiled resources, what the stages found, and the small nouns of ingest.
 
-use cpr_operator::domain::compiled::{PayloadLevel, Selector, Subscription};
+use cpr_operator::domain::compiled::{Announce, PayloadLevel, Selector, Subscription};
 use cpr_operator::domain::event_type::{EventType, TypeSet};
 use cpr_operator::domain::field_group::GroupSet;
 use cpr_operator::domain::pairwise::RecordId;
@@ -22,7 +22,7 @@ fn form(ends_at: Option<Timestamp>) -> Subscription {
         consumer: ResourceKey::new("skole", "c"),
         purpose: "skolegang".into(),
         legal_bases: vec!["Folkeskoleloven § 36".into()],
-        selector: Selector::Everyone,
+        selector: Selector::everyone(),
         places: Default::default(),
         types: [EventType::MovedIn].into_iter().collect(),
         level: PayloadLevel::Reference,
@@ -31,6 +31,8 @@ fn form(ends_at: Option<Timestamp>) -> Subscription {
         protected_persons: ProtectedPersons::Mask,
         sector: Sector::Public,
         follow_inactive: std::time::Duration::from_secs(3600),
+        follow_on_move: None,
+        announce: Announce::None,
         suspended: false,
         ends_at,
     }
@@ -105,6 +107,16 @@ pub async fn an_earlier_selection_is_kept_while_somebody_stands_by_it(store: &St
     assert_eq!(selection::all(&mut tx).await.unwrap().len(), 1);
     assert!(retention::delete_subscription(&mut tx, id).await.unwrap());
     assert!(selection::all(&mut tx).await.unwrap().is_empty());
+}
+
+pub async fn a_form_that_was_taken_away_and_comes_back_is_a_new_selection(store: &Store) {
+    let (s, c) = (site::source(store, "s").await, site::consumer(store, "c").await);
+    let one = form(None);
+    let mut tx = store.main.begin().await.unwrap();
+    for (compiled, version) in [(Some(&one), 1), (None, 2), (None, 2), (Some(&one), 3), (Some(&one), 3)] {
+        subscription::upsert(&mut tx, &one.key, "u", 1, s, c, compiled, site::noon()).await.unwrap();
+        assert_eq!(meta::selectors(&mut tx).await.unwrap(), version);
+    }
 }
 
 pub async fn an_expired_subscription_is_not_revived_by_its_old_form(store: &Store) {

@@ -14,6 +14,7 @@ type Samples = &'static [(i64, &'static str)];
 
 const MAIN: Samples = &[
     (1, include_str!("samples/main_0001.sql")),
+    (2, include_str!("samples/main_0002.sql")),
     (3, include_str!("samples/main_0003.sql")),
     (5, include_str!("samples/main_0005.sql")),
     (6, include_str!("samples/main_0006.sql")),

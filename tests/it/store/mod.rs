@@ -83,6 +83,7 @@ mod sqlite {
             a_compiled_resource_is_read_back_as_written,
             an_ended_resource_is_taken_up_again_under_its_id,
             an_earlier_selection_is_kept_while_somebody_stands_by_it,
+            a_form_that_was_taken_away_and_comes_back_is_a_new_selection,
             an_expired_subscription_is_not_revived_by_its_old_form,
             only_a_changed_state_raises_the_revision,
             a_cursor_forgets_notices_before_the_last_two_imports,

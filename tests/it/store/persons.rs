@@ -130,9 +130,9 @@ pub async fn residents_are_counted_by_municipality(store: &Store) {
     site::write(store, &rows).await;
     let mut conn = store.main.read().await.unwrap();
     let aarhus = [Municipality::from_code(751).unwrap()];
-    assert_eq!(person::count(&mut conn, source, None).await.unwrap(), 2);
-    assert_eq!(person::count(&mut conn, source, Some(&aarhus)).await.unwrap(), 1);
-    assert_eq!(person::count(&mut conn, source, Some(&[])).await.unwrap(), 0);
+    assert_eq!(person::count_living_in(&mut conn, source, None).await.unwrap(), 2);
+    assert_eq!(person::count_living_in(&mut conn, source, Some(&aarhus)).await.unwrap(), 1);
+    assert_eq!(person::count_living_in(&mut conn, source, Some(&[])).await.unwrap(), 0);
 }
 
 pub async fn leaving_is_not_written(store: &Store) {

@@ -8,7 +8,7 @@ use sqlx::{Executor, Row};
 use super::site::Site;
 
 /// Tables that grow with persons, events or time.
-const LARGE: [&str; 17] = [
+const LARGE: [&str; 19] = [
     "person",
     "event",
     "route",
@@ -17,6 +17,8 @@ const LARGE: [&str; 17] = [
     "dead_letter",
     "told",
     "missed",
+    "subject",
+    "listing",
     "request",
     "notice",
     "unread",

@@ -8,5 +8,6 @@ pub mod plane;
 pub mod proxy;
 pub mod published;
 pub mod schemas;
+pub mod tenant;
 pub mod webhook;
 pub mod world;

@@ -254,3 +254,30 @@ async fn people_are_found_by_where_they_live() {
     assert_eq!(found("Aktuel", "0851").await, Vec::<String>::new());
     assert_eq!(found("aktuel", "851").await, Vec::<String>::new());
 }
+
+const NUMBERS: &str = "status personnumre { personnummer status }";
+
+#[tokio::test]
+async fn identities_part_and_change_as_told() {
+    let asker = Asker::new().await;
+    let [person, other] = [(); 2].map(|()| asker.settled());
+    let numbers = |person: &Value| {
+        let rows = person["personnumre"].as_array().unwrap().iter();
+        rows.map(|row| (row["personnummer"].as_str().unwrap().to_owned(), row["status"].clone())).collect::<Vec<_>>()
+    };
+    asker.register.merge(&other, &person, TODAY).unwrap();
+    asker.register.split(&other, &person).unwrap();
+    let parted = asker.person(&other, NUMBERS).await;
+    assert_eq!((parted["status"].as_str(), numbers(&parted).len()), (Some("bopael_i_danmark"), 1));
+    let survivor = numbers(&asker.person(&person, NUMBERS).await);
+    assert!(survivor.iter().any(|(number, state)| *number == numbers(&parted)[0].0 && state == "fortrudt"));
+
+    asker.register.second_number(&other, TODAY).unwrap();
+    assert!(numbers(&asker.person(&other, NUMBERS).await).iter().all(|(_, state)| state == "aktuel"));
+    asker.register.vanish(&other).unwrap();
+    assert!(asker.register.citizen(&other).is_some());
+    asker.register.reappear(&other).unwrap();
+    let new = asker.register.another_person_id(&other).unwrap();
+    assert!(new != other && asker.register.citizen(&other).is_none());
+    assert_eq!(numbers(&asker.person(&new, NUMBERS).await).len(), 2);
+}

@@ -1,9 +1,8 @@
 //! The smallest compiled forms, and the settings that ingest is given in a test.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cpr_operator::domain::compiled::{Consumer, PayloadLevel, Selector, Source, Subscription};
+use cpr_operator::domain::compiled::{Announce, Consumer, PayloadLevel, Selector, Source, Subscription};
 use cpr_operator::domain::event_type::{EventType, TypeSet};
 use cpr_operator::domain::field_group::{FieldGroup, GroupSet};
 use cpr_operator::domain::municipality::Municipality;
@@ -15,6 +14,7 @@ use cpr_operator::ingest::task::Basis;
 use cpr_operator::runtime::bell::Bells;
 use cpr_operator::runtime::clock::Clock;
 use cpr_operator::settings::ingest::IngestSettings;
+use cpr_operator::settings::lists::ListSettings;
 use cpr_operator::settings::network::NetworkSettings;
 use cpr_operator::settings::register::RegisterSettings;
 use cpr_operator::settings::retention::RetentionSettings;
@@ -35,7 +35,7 @@ pub fn groups(groups: &[FieldGroup]) -> GroupSet {
 
 /// A selector of municipalities.
 pub fn living_in(codes: &[&str]) -> Selector {
-    Selector::Municipalities(codes.iter().map(|code| Municipality::parse(code).unwrap()).collect::<BTreeSet<_>>())
+    Selector::living_in(codes.iter().map(|code| Municipality::parse(code).unwrap()))
 }
 
 pub fn source_form(register: &Register) -> Source {
@@ -69,6 +69,8 @@ pub fn subscription_form(name: &str, source: &ResourceKey, consumer: &Consumer) 
         protected_persons: ProtectedPersons::Mask,
         sector: Sector::Public,
         follow_inactive: DAY * 90,
+        follow_on_move: None,
+        announce: Announce::None,
         suspended: false,
         ends_at: None,
     }
@@ -97,6 +99,7 @@ pub fn context(store: &Store, clock: &Clock) -> Context {
             tries: 3,
             unread_retry: Duration::from_secs(15 * 60),
         },
+        lists: ListSettings { additions_per_hour: 200_000, unknown_per_hour: 500 },
         register: RegisterSettings {
             requests_per_second: 100_000,
             timeout: Duration::from_secs(20),

@@ -23,3 +23,8 @@ INSERT INTO audit_subject VALUES (1, 'PersonId', '2026-07', x'04');
 INSERT INTO job VALUES (1, 1, 'Replay', '{}', x'00112233445566778899aabbccddeeff', 'kari', 'OperatingSystem', 'Done', 1, 1, 1, 0, 1782900000000, 1782900000001, NULL);
 INSERT INTO job_part VALUES (1, 1, x'00');
 INSERT INTO doubt VALUES (x'00112233445566778899aabbccddeeff', 1, 'Vanished', 1782900000000);
+INSERT INTO subject VALUES (1, x'00112233445566778899aabbccddeeff', 'Managed', 1, 1782900000000);
+INSERT INTO listing VALUES (1, 1, 1, x'ffeeddccbbaa99887766554433221100', 12, 'Managed', 'Waiting', x'01', 0, NULL, NULL, 1782900000000);
+INSERT INTO list_hour VALUES (1, 495250, 3, 1);
+INSERT INTO list_state VALUES (1, 3);
+INSERT INTO announcing VALUES (1, x'00112233445566778899aabbccddeeff');

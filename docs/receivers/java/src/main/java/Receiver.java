@@ -109,6 +109,9 @@ public final class Receiver {
             if (kind.equals("person.merged") && !earlier.isEmpty()) {
                 merge(earlier, reference);
             }
+            if (kind.equals("scope.entered")) { // A merge can be undone: then the earlier reference is a person again.
+                run("DELETE FROM alias WHERE earlier = ?", reference);
+            }
             if (kind.equals("snapshot") && data.has("fields")) {
                 // All that may be known now: what it does not name is forgotten.
                 run("DELETE FROM content WHERE reference = ?", reference);
@@ -172,42 +175,46 @@ public final class Receiver {
     void handle(HttpExchange exchange) throws IOException {
         try (exchange) {
             byte[] body = exchange.getRequestBody().readNBytes(LONGEST + 1);
-            Object answer = null;
-            int status = 413;
+            Answer answer;
             if (!exchange.getRequestMethod().equals("POST")) {
-                status = 405;
-            } else if (body.length <= LONGEST) {
-                var said = receive(body, exchange.getRequestHeaders());
-                status = said.getKey();
-                answer = said.getValue();
+                answer = Answer.of(405);
+            } else if (body.length > LONGEST) {
+                answer = Answer.of(413);
+            } else {
+                answer = receive(body, exchange.getRequestHeaders());
             }
-            byte[] content = answer == "" || answer == null ? new byte[0] : JSON.writeValueAsBytes(answer);
-            exchange.sendResponseHeaders(status, content.length == 0 ? -1 : content.length);
-            exchange.getResponseBody().write(content);
+            exchange.sendResponseHeaders(answer.status, answer.body.length == 0 ? -1 : answer.body.length);
+            exchange.getResponseBody().write(answer.body);
         }
     }
 
-    private Map.Entry<Integer, Object> receive(byte[] body, Map<String, List<String>> headers) throws IOException {
+    record Answer(int status, byte[] body) {
+        static Answer of(int status) {
+            return new Answer(status, new byte[0]);
+        }
+    }
+
+    private Answer receive(byte[] body, Map<String, List<String>> headers) {
         try {
             Map<String, List<String>> anyCase = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
             anyCase.putAll(headers);
             webhook.verify(new String(body, StandardCharsets.UTF_8), anyCase);
         } catch (Exception notSigned) { // The library has more than one error for what is no signature.
-            return Map.entry(401, "");
+            return Answer.of(401);
         }
         try {
             // From the body alone: headers are not signed.
             CloudEvent event = new JsonFormat().deserialize(body);
             if (event.getType().equals("dev.cpr-operator.endpoint.verify")) {
                 JsonNode data = JSON.readTree(event.getData().toBytes());
-                return Map.entry(200, Map.of("challenge", data.get("challenge").asText()));
+                return new Answer(200, JSON.writeValueAsBytes(Map.of("challenge", data.get("challenge").asText())));
             }
             store.take(event);
-            return Map.entry(204, "");
+            return Answer.of(204);
         } catch (SQLException ours) {
-            return Map.entry(503, "");
+            return Answer.of(503);
         } catch (IOException | RuntimeException notUnderstood) {
-            return Map.entry(400, "");
+            return Answer.of(400);
         }
     }
 
