@@ -268,10 +268,10 @@ impl Worker {
         if self.over || self.draining {
             return Ok(false);
         }
-        self.read();
+        let read = self.read().await;
         let replayed = self.replay().await?;
         let expired = self.expire(self.now()).await?;
-        Ok(self.dispatch().await? || replayed || expired)
+        Ok(self.dispatch().await? || read || replayed || expired)
     }
 
     async fn wait(&mut self, stop: &CancellationToken) {
