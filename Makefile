@@ -11,6 +11,9 @@ CARGO := cargo
 # Arguments of the demo, such as DEMO_ARGS=--help
 DEMO_ARGS ?=
 
+# A figure to measure alone, such as FIGURE=drain
+FIGURE ?=
+
 # CLUSTER=current takes the cluster of the kubeconfig's current context; then Go is not needed.
 ifeq ($(CLUSTER),current)
 CONTROL_PLANE :=
@@ -37,6 +40,11 @@ build: tools ## Build the program (debug profile, the one that tests and demo us
 .PHONY: test
 test: tools format-check $(CONTROL_PLANE) build-all receivers lint ## Everything: format, lints, docs, tests on a real control plane
 	exec $(WITH_CLUSTER) $(CARGO) test --locked
+
+.PHONY: bench
+bench: tools ## Measure the figures of docs/limits.md here, as a table; FIGURE=drain for one of them
+	@echo "Building the benchmarks: about 15 minutes the first time on 2 cores."
+	$(CARGO) bench --locked --bench figures -- $(FIGURE)
 
 .PHONY: lint
 lint: tools ## Lints and documentation, warnings refused

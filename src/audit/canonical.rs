@@ -255,6 +255,7 @@ mod tests {
             class: odd(),
             credential: odd(),
             keys: odd().into_iter().collect(),
+            grants: vec!["b".into(), "a".into()],
             resource: Some(resource),
             end_user: odd(),
             end_user_basis: odd(),

@@ -75,9 +75,14 @@ const RENEWED: usize = 1000;
 impl Shelf {
     /// The book of the present version.
     pub async fn fresh(&self, conn: &mut Conn) -> Result<Arc<Book>, store::Error> {
-        let mut shelf = self.0.lock().await;
         let version = store::meta::configuration(conn).await?;
-        if let Some(held) = shelf.as_ref().filter(|held| held.book.version == version) {
+        self.at_least(version, conn).await
+    }
+
+    /// The book of this version or a later one.
+    pub async fn at_least(&self, version: i64, conn: &mut Conn) -> Result<Arc<Book>, store::Error> {
+        let mut shelf = self.0.lock().await;
+        if let Some(held) = shelf.as_ref().filter(|held| held.book.version >= version) {
             return Ok(held.book.clone());
         }
         // Taken out, so that one that is half renewed when reading fails is not used.

@@ -69,7 +69,31 @@ pub struct Gauges {
     pub in_flight: usize,
 }
 
+/// Where one consumer's accepted deliveries are counted: found once, for there are many.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    attempts: Counter,
+    duration: Histogram,
+}
+
+impl Accepted {
+    /// A delivery was accepted after `took`.
+    pub fn count(&self, took: Duration) {
+        self.attempts.inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+}
+
 impl Metrics {
+    /// Where a consumer's accepted deliveries are counted.
+    pub fn accepted(&self, consumer: &ResourceKey) -> Accepted {
+        let ended = Ended { consumer: consumer.to_string(), outcome: "Accepted".into() };
+        Accepted {
+            attempts: self.attempts.get_or_create_owned(&ended),
+            duration: self.duration.get_or_create_owned(&label(consumer)),
+        }
+    }
+
     /// Makes the metrics known under `cpr_delivery_…`.
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("cpr_delivery");

@@ -82,8 +82,8 @@ pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[
     let records: Vec<RecordId> = turns.iter().filter_map(|turn| turn.route.record).collect();
     let (book, protected, subjects) = {
         let mut conn = store.main.read().await?;
-        let book = shelf.fresh(&mut conn).await?;
-        let protected = store::person::protected(&mut conn, &records).await?;
+        let (protected, version) = store::person::protected(&mut conn, &records).await?;
+        let book = shelf.at_least(version, &mut conn).await?;
         let form = book.consumers.get(&consumer).and_then(|row| row.compiled.as_ref());
         let subjects = match form.is_some_and(|form| form.sector == Sector::Private) {
             true => store::subject::find(&mut conn, None, &records).await?,

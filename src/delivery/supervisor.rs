@@ -25,7 +25,7 @@ use crate::settings::delivery::DeliverySettings;
 use crate::settings::network::NetworkSettings;
 use crate::store::{self, ConsumerId, Store};
 
-/// The longest wait between two looks at the configuration.
+/// The longest wait between two looks at the configuration and for routes that nobody rang for.
 const POLL: Duration = Duration::from_secs(1);
 /// Rings within this time wake a worker once; and so much longer for each worker that was woken.
 const GATHER: Duration = Duration::from_millis(5);
@@ -88,7 +88,7 @@ impl Shared {
         }
     }
 
-    async fn book(&self) -> Result<Arc<Book>, store::Error> {
+    pub(super) async fn book(&self) -> Result<Arc<Book>, store::Error> {
         let mut conn = self.context.store.main.read().await?;
         self.shelf.fresh(&mut conn).await
     }

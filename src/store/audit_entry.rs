@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::rows::{Column, batch};
+use super::rows::{Blobs, Column, batch};
 use super::{Conn, Error};
 
 /// An entry to append.
@@ -62,15 +62,18 @@ pub async fn append(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Err
         return Ok(());
     }
     let first = next_position(&mut *conn).await?;
-    let values: Vec<_> = entries.iter().map(value).collect();
+    let mut blobs = Blobs::default();
+    let values: Vec<_> = entries.iter().map(|entry| value(entry, &mut blobs)).collect();
     sqlx::query(
         "INSERT INTO audit_entry (position, id, at, public, private, private_key, period, person, number)
-         SELECT ? + key, unhex(value ->> 0), value ->> 1, CAST(value ->> 2 AS BLOB), unhex(value ->> 3), value ->> 4,
-                value ->> 5, unhex(value ->> 6), unhex(value ->> 7)
-         FROM json_each(?) ORDER BY key",
+         SELECT ?1 + key, substr(?3, value ->> 0, 16), value ->> 1, substr(?3, value ->> 2, value ->> 3),
+                substr(?3, value ->> 4, value ->> 5), value ->> 6, value ->> 7, substr(?3, value ->> 8, value ->> 9),
+                substr(?3, value ->> 10, value ->> 11)
+         FROM json_each(?2)",
     )
     .bind(first)
     .bind(batch("audit_entry", &values)?)
+    .bind(blobs.into_bytes())
     .execute(&mut *conn)
     .await?;
     insert_further(conn, entries, first).await
@@ -82,28 +85,38 @@ async fn next_position(conn: &mut Conn) -> Result<i64, Error> {
     Ok(last.unwrap_or(0) + 1)
 }
 
-/// An entry as an element of the batch.
-type Value<'a> = (String, i64, &'a str, String, i64, Option<&'a str>, Option<String>, Option<String>);
+/// An entry as an element of the batch. Blobs are position and length, but for the id.
+type Value<'a> = (usize, i64, usize, usize, usize, usize, i64, Option<&'a str>, At, Len, At, Len);
+type At = Option<usize>;
+type Len = Option<usize>;
 
-fn value<'a>(entry: &'a NewEntry<'_>) -> Value<'a> {
+fn value<'a>(entry: &NewEntry<'a>, blobs: &mut Blobs) -> Value<'a> {
     let own = own(entry);
-    let reference = |kind: &str| own.iter().find(|subject| subject.kind == kind).map(|s| hex::encode(s.reference));
+    let mut reference = |kind: &str| {
+        let subject = own.iter().find(|subject| subject.kind == kind);
+        subject.map(|subject| (blobs.put(subject.reference), subject.reference.len())).unzip()
+    };
+    let ((person, person_length), (number, number_length)) = (reference("PersonId"), reference("Number"));
     (
-        hex::encode(entry.id),
+        blobs.put(&entry.id),
         entry.at.as_millisecond(),
-        &entry.public,
-        hex::encode(&entry.private),
+        blobs.put(entry.public.as_bytes()),
+        entry.public.len(),
+        blobs.put(&entry.private),
+        entry.private.len(),
         entry.private_key,
         own.first().map(|subject| subject.period),
-        reference("PersonId"),
-        reference("Number"),
+        person,
+        person_length,
+        number,
+        number_length,
     )
 }
 
 /// The subjects that stand in the entry's own columns.
-fn own<'a>(entry: &'a NewEntry<'_>) -> Vec<&'a Subject<'a>> {
+fn own<'a>(entry: &NewEntry<'a>) -> Vec<Subject<'a>> {
     let Some(first) = entry.subjects.first() else { return Vec::new() };
-    let of_kind = |kind: &str| entry.subjects.iter().find(|s| s.kind == kind && s.period == first.period);
+    let of_kind = |kind: &str| entry.subjects.iter().find(|s| s.kind == kind && s.period == first.period).copied();
     [of_kind("PersonId"), of_kind("Number")].into_iter().flatten().collect()
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::JobId;
 use super::keys::AuditReferences;
-use super::rows::{Column, batch};
+use super::rows::{Blobs, Column, batch, hex16};
 use super::seal::PersonKey;
 use super::seal::Place;
 use super::subscription::EndReason;
@@ -61,12 +61,12 @@ pub enum Detail {
 
 /// Seals the snapshot of the event with this id.
 pub fn seal(key: &PersonKey, id: EventId, snapshot: &Snapshot) -> Result<Vec<u8>, Error> {
-    key.seal(Place { table: "event", column: "snapshot", row: &hex::encode(id.0) }, snapshot)
+    key.seal(Place { table: "event", column: "snapshot", row: hex16(&id.0, &mut [0; 32]) }, snapshot)
 }
 
 /// Opens a sealed snapshot of the event with this id, also where it was copied to a dead letter.
 pub fn open(key: &PersonKey, id: EventId, sealed: &[u8]) -> Result<Snapshot, Error> {
-    key.open(Place { table: "event", column: "snapshot", row: &hex::encode(id.0) }, sealed)
+    key.open(Place { table: "event", column: "snapshot", row: hex16(&id.0, &mut [0; 32]) }, sealed)
 }
 
 /// Appends events with their routes, one statement per table; within an event routes keep their order, and events theirs.
@@ -85,58 +85,83 @@ pub async fn append_as(
     if events.is_empty() {
         return Ok(None);
     }
-    let first = next_seq(&mut *conn).await?;
-    insert_events(&mut *conn, events, first, now).await?;
-    insert_routes(conn, events, first, replay, now).await
+    let next = Next::read(&mut *conn).await?;
+    insert_events(&mut *conn, events, next, now).await?;
+    insert_routes(conn, events, next, replay, now).await
 }
 
-/// The number that the next event gets. Nobody else takes it: there is one writing transaction at a time.
-async fn next_seq(conn: &mut Conn) -> Result<i64, Error> {
-    let last: Option<i64> =
-        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetch_optional(conn).await?;
-    Ok(last.unwrap_or(0) + 1)
+/// The numbers that the next event and the next route get. Nobody else takes them: there is one writing transaction at a time.
+#[derive(Clone, Copy)]
+struct Next {
+    event: i64,
+    route: i64,
 }
 
-/// An event as an element of the batch.
+impl Next {
+    async fn read(conn: &mut Conn) -> Result<Self, Error> {
+        let (event, route): (Option<i64>, Option<i64>) = sqlx::query_as(
+            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'event'),
+                    (SELECT seq FROM sqlite_sequence WHERE name = 'route')",
+        )
+        .fetch_one(conn)
+        .await?;
+        Ok(Self { event: event.unwrap_or(0) + 1, route: route.unwrap_or(0) + 1 })
+    }
+}
+
+/// An event as an element of the batch. Blobs are positions, with lengths where those are not always the same.
 type EventValue<'a> = (
-    String,
-    Option<String>,
+    usize,
+    Option<usize>,
     SourceId,
     &'static str,
     Option<String>,
-    Option<String>,
+    Option<usize>,
+    Option<usize>,
     Option<&'a str>,
-    Option<String>,
-    Option<String>,
+    Option<usize>,
+    Option<usize>,
+    Option<usize>,
+    Option<usize>,
 );
 
-fn event_value(event: &NewEvent) -> Result<EventValue<'_>, Error> {
+fn event_value<'a>(event: &'a NewEvent, blobs: &mut Blobs) -> Result<EventValue<'a>, Error> {
     let detail = event.detail.as_ref().map(|detail| Column("event", "detail").to_json(detail)).transpose()?;
     let audit = event.audit.as_ref();
+    let mut put = |blob: Option<&Vec<u8>>| blob.map(|blob| (blobs.put(blob), blob.len())).unzip();
+    let (snapshot, snapshot_length) = put(event.snapshot.as_ref());
+    let (person, person_length) = put(audit.map(|audit| &audit.person));
+    let (number, number_length) = put(audit.and_then(|audit| audit.number.as_ref()));
     Ok((
-        hex::encode(event.id.0),
-        event.record.map(|record| hex::encode(record.0)),
+        blobs.put(&event.id.0),
+        event.record.map(|record| blobs.put(&record.0)),
         event.source,
         event.type_.name(),
         detail,
-        event.snapshot.as_ref().map(hex::encode),
+        snapshot,
+        snapshot_length,
         audit.map(|audit| audit.period.as_str()),
-        audit.map(|audit| hex::encode(&audit.person)),
-        audit.and_then(|audit| audit.number.as_ref().map(hex::encode)),
+        person,
+        person_length,
+        number,
+        number_length,
     ))
 }
 
-async fn insert_events(conn: &mut Conn, events: &[NewEvent], first: i64, now: Timestamp) -> Result<(), Error> {
-    let values = events.iter().map(event_value).collect::<Result<Vec<_>, _>>()?;
+async fn insert_events(conn: &mut Conn, events: &[NewEvent], next: Next, now: Timestamp) -> Result<(), Error> {
+    let mut blobs = Blobs::default();
+    let values = events.iter().map(|event| event_value(event, &mut blobs)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(
         "INSERT INTO event (seq, at, id, record, source, type, detail, snapshot, audit_period, audit_person, audit_number)
-         SELECT ?1 + key, ?2, unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4,
-                unhex(value ->> 5), value ->> 6, unhex(value ->> 7), unhex(value ->> 8)
-         FROM json_each(?3) ORDER BY key",
+         SELECT ?1 + key, ?2, substr(?4, value ->> 0, 16), substr(?4, value ->> 1, 16), value ->> 2, value ->> 3,
+                value ->> 4, substr(?4, value ->> 5, value ->> 6), value ->> 7, substr(?4, value ->> 8, value ->> 9),
+                substr(?4, value ->> 10, value ->> 11)
+         FROM json_each(?3)",
     )
-    .bind(first)
+    .bind(next.event)
     .bind(now.as_millisecond())
     .bind(batch("event", &values)?)
+    .bind(blobs.into_bytes())
     .execute(conn)
     .await?;
     Ok(())
@@ -145,31 +170,34 @@ async fn insert_events(conn: &mut Conn, events: &[NewEvent], first: i64, now: Ti
 async fn insert_routes(
     conn: &mut Conn,
     events: &[NewEvent],
-    first: i64,
+    next: Next,
     replay: Option<JobId>,
     now: Timestamp,
 ) -> Result<Option<i64>, Error> {
-    let mut values = Vec::new();
-    for (event, seq) in events.iter().zip(first..) {
-        let record = event.record.map(|record| hex::encode(record.0));
+    let (mut values, mut blobs) = (Vec::new(), Blobs::default());
+    for (event, seq) in events.iter().zip(next.event..) {
+        let record = event.record.map(|record| blobs.put(&record.0));
         let shard = event.record.map_or(0, RecordId::shard);
         for route in &event.routes {
             let subscriptions = Column("route", "subscriptions").to_json(&route.subscriptions)?;
-            values.push((route.consumer, shard, seq, record.clone(), route.type_.name(), subscriptions));
+            values.push((route.consumer, shard, seq, record, route.type_.name(), subscriptions));
         }
     }
     if values.is_empty() {
         return Ok(None);
     }
-    let inserted = sqlx::query(
-        "INSERT INTO route (at, consumer, shard, event, record, type, subscriptions, replay)
-         SELECT ?1, value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3), value ->> 4, value ->> 5, ?3
-         FROM json_each(?2) ORDER BY key",
+    sqlx::query(
+        "INSERT INTO route (seq, at, consumer, shard, event, record, type, subscriptions, replay)
+         SELECT ?1 + key, ?2, value ->> 0, value ->> 1, value ->> 2, substr(?4, value ->> 3, 16), value ->> 4,
+                value ->> 5, ?5
+         FROM json_each(?3)",
     )
+    .bind(next.route)
     .bind(now.as_millisecond())
     .bind(batch("route", &values)?)
+    .bind(blobs.into_bytes())
     .bind(replay)
     .execute(conn)
     .await?;
-    Ok(Some(inserted.last_insert_rowid()))
+    Ok(Some(next.route + values.len() as i64 - 1))
 }

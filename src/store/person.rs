@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use super::leaving::{delete, leaving, mark_leaving};
-use super::rows::{Column, batch, count as unsigned, hexes};
+use super::rows::{Blobs, Column, batch, count as unsigned, hexes};
 use super::seal::{PersonKey, Place};
 use super::{Conn, Error, SourceId, SubscriptionId};
 use crate::domain::field_group::GroupSet;
@@ -140,13 +140,15 @@ pub async fn find(
 pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Result<Vec<RecordId>, Error> {
     let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
     let leaving = those_leaving(&mut *conn, &records).await?;
-    let values: Vec<_> = rows.iter().filter(|row| !leaving.contains(&row.record)).map(value).collect();
+    let (staying, mut blobs) = (rows.iter().filter(|row| !leaving.contains(&row.record)), Blobs::default());
+    let values = staying.map(|row| value(row, &mut blobs)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(
         "INSERT INTO person (record, source, municipality, status, inactive_since, protected, next_due, as_of, held,
                              settled, refetch, content, uncovered_since, updated_at)
-         SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, value ->> 9, value ->> 10, unhex(value ->> 11), value ->> 12, ?
-         FROM json_each(?) WHERE true
+         SELECT substr(?3, value ->> 0, 16), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+                value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10,
+                substr(?3, value ->> 11, value ->> 12), value ->> 13, ?1
+         FROM json_each(?2) WHERE true
          ON CONFLICT (record, source) DO UPDATE
          SET municipality = excluded.municipality, status = excluded.status, inactive_since = excluded.inactive_since,
              protected = excluded.protected, next_due = excluded.next_due, as_of = excluded.as_of, held = excluded.held,
@@ -157,14 +159,15 @@ pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Resul
     )
     .bind(now.as_millisecond())
     .bind(batch("person", &values)?)
+    .bind(blobs.into_bytes())
     .execute(conn)
     .await?;
     Ok(leaving)
 }
 
-/// A row as an element of the batch.
-type Value<'a> = (
-    String,
+/// A row as an element of the batch. Record and content are blobs: position, and the length of the latter.
+type Value = (
+    usize,
     SourceId,
     Option<u16>,
     Option<u8>,
@@ -175,14 +178,15 @@ type Value<'a> = (
     String,
     i64,
     i64,
-    String,
+    usize,
+    usize,
     Option<i64>,
 );
 
-fn value(row: &PersonRow) -> Value<'_> {
+fn value(row: &PersonRow, blobs: &mut Blobs) -> Result<Value, Error> {
     let standing = &row.standing;
-    (
-        hex::encode(row.record.0),
+    Ok((
+        blobs.put(&row.record.0),
         row.source,
         standing.municipality.map(Municipality::code),
         standing.status.code(),
@@ -190,12 +194,13 @@ fn value(row: &PersonRow) -> Value<'_> {
         i64::from(standing.protected),
         row.next_due.map(|date| date.to_string()),
         row.as_of.to_string(),
-        serde_json::json!(row.held).to_string(),
+        Column("person", "held").to_json(&row.held)?,
         row.settled,
         i64::from(row.refetch),
-        hex::encode(&row.content),
+        blobs.put(&row.content),
+        row.content.len(),
         row.uncovered_since.map(Timestamp::as_millisecond),
-    )
+    ))
 }
 
 async fn those_leaving(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
@@ -209,16 +214,26 @@ async fn those_leaving(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<Reco
     found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
 }
 
-/// Whether name and address of each person are protected, in any source's row; absent where nothing is stored.
-pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<HashMap<RecordId, bool>, Error> {
-    let found: Vec<(Vec<u8>, bool)> = sqlx::query_as(
+/// Whether name and address of each person are protected, in any source's row, absent where nothing is stored; and the
+/// version of the configuration, of the same instant.
+pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<(HashMap<RecordId, bool>, i64), Error> {
+    let found: Vec<(Option<Vec<u8>>, i64)> = sqlx::query_as(
         "SELECT record, max(protected) FROM person
-         WHERE record IN (SELECT unhex(value) FROM json_each(?)) GROUP BY record",
+         WHERE record IN (SELECT unhex(value) FROM json_each(?)) GROUP BY record
+         UNION ALL
+         SELECT NULL, CAST(value AS INTEGER) FROM meta WHERE name = 'configuration'",
     )
     .bind(hexes(records))
     .fetch_all(conn)
     .await?;
-    found.into_iter().map(|(record, protected)| Ok((Column("person", "record").record(&record)?, protected))).collect()
+    let (mut protected, mut version) = (HashMap::with_capacity(found.len()), 0);
+    for (record, value) in found {
+        match record {
+            Some(record) => drop(protected.insert(Column("person", "record").record(&record)?, value != 0)),
+            None => version = value,
+        }
+    }
+    Ok((protected, version))
 }
 
 /// Persons whose `next_due` has come, and after them those whose refetch is asked for, at most `limit`; none who is leaving.

@@ -68,8 +68,6 @@ pub struct Route {
     pub detail: Option<Detail>,
     /// The person's references for the audit record.
     pub audit: Option<AuditReferences>,
-    /// Whether name and address are protected now, in any source's row; none where no row is stored, which counts as protected.
-    pub protected: Option<bool>,
 }
 
 impl Route {
@@ -84,8 +82,7 @@ macro_rules! select {
     ($condition:literal) => {
         concat!(
             "SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, r.record, r.type AS type_, r.subscriptions, r.at,
-                    r.replay, r.of_seq, r.of_replay, e.at AS event_at, e.id AS event, e.source, e.detail, e.snapshot, e.audit_period, e.audit_person, e.audit_number,
-                    (SELECT max(p.protected) FROM person p WHERE p.record = r.record) AS protected
+                    r.replay, r.of_seq, r.of_replay, e.at AS event_at, e.id AS event, e.source, e.detail, e.snapshot, e.audit_period, e.audit_person, e.audit_number
              FROM route r JOIN event e ON e.seq = r.event WHERE ",
             $condition
         )
@@ -113,7 +110,6 @@ struct Row {
     audit_period: Option<String>,
     audit_person: Option<Vec<u8>>,
     audit_number: Option<Vec<u8>>,
-    protected: Option<i64>,
 }
 
 impl TryFrom<Row> for Route {
@@ -140,7 +136,6 @@ impl TryFrom<Row> for Route {
                 person,
                 number: row.audit_number,
             }),
-            protected: row.protected.map(|protected| protected != 0),
         })
     }
 }

@@ -94,11 +94,36 @@ pub(super) fn hexes(records: &[RecordId]) -> String {
     text.push('[');
     for (position, record) in records.iter().enumerate() {
         text.push_str(if position == 0 { "\"" } else { ",\"" });
-        text.push_str(&hex::encode(record.0));
+        text.push_str(hex16(&record.0, &mut [0; 32]));
         text.push('"');
     }
     text.push(']');
     text
+}
+
+/// Sixteen bytes as hexadecimal text.
+pub(super) fn hex16<'a>(bytes: &[u8; 16], text: &'a mut [u8; 32]) -> &'a str {
+    hex::encode_to_slice(bytes, text).expect("two digits for each byte");
+    std::str::from_utf8(text).expect("digits are ASCII")
+}
+
+/// The blobs of rows to insert, one after the other: the JSON of a row says where each lies, `substr(blobs, position, length)`
+/// cuts it out. That is a fraction of what hexadecimal text costs.
+#[derive(Default)]
+pub(super) struct Blobs(Vec<u8>);
+
+impl Blobs {
+    /// Puts a blob in. Where it lies, counted from one.
+    pub(super) fn put(&mut self, blob: &[u8]) -> usize {
+        let at = self.0.len() + 1;
+        self.0.extend_from_slice(blob);
+        at
+    }
+
+    /// All of them, to be bound.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 /// Rows to insert, as a JSON array of arrays.

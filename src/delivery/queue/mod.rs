@@ -386,7 +386,6 @@ pub mod testing {
             snapshot: Some(vec![0; 10]),
             detail: None,
             audit: None,
-            protected: Some(false),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a worker knows of its consumer: the row, the connection pool, the secrets, and what stands in the way of sending.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use url::Url;
@@ -38,21 +38,21 @@ pub(super) enum Gate {
 }
 
 impl Worker {
-    /// Takes in the present configuration and secrets.
+    /// Takes in the present configuration, unless that was done just now and nobody rang since, and the secrets.
     pub(super) async fn configure(&mut self) -> Result<(), store::Error> {
-        let book = {
-            let mut conn = self.shared.context.store.main.read().await?;
-            self.shared.shelf.fresh(&mut conn).await?
-        };
-        let Some(row) = book.consumers.get(&self.id) else {
-            self.over = true;
-            return Ok(());
-        };
         let now = self.now();
-        if self.version != Some(book.version) {
-            self.version = Some(book.version);
-            self.queues.release(true, now);
-            self.adopt(row.clone(), now);
+        if self.configured.is_none_or(|at| at.elapsed() >= super::POLL) {
+            let book = self.shared.book().await?;
+            self.configured = Some(Instant::now());
+            let Some(row) = book.consumers.get(&self.id) else {
+                self.over = true;
+                return Ok(());
+            };
+            if self.version != Some(book.version) {
+                self.version = Some(book.version);
+                self.queues.release(true, now);
+                self.adopt(row.clone(), now);
+            }
         }
         self.take_secrets(now);
         Ok(())
@@ -89,7 +89,8 @@ impl Worker {
     fn connect(&self, delivery: &Delivery, now: Timestamp) -> Link {
         let context = &self.shared.context;
         let guard = Guard::new(context.network.allowed_networks.clone(), delivery.allowed_networks.clone());
-        let client = Client::new(guard, delivery.ca_bundle.as_deref(), &crate::net::Settings::default());
+        let kept = crate::net::Settings { idle_per_host: delivery.max_in_flight as usize, ..Default::default() };
+        let client = Client::new(guard, delivery.ca_bundle.as_deref(), &kept);
         let proved = self.row.verified.as_deref().filter(|_| !self.proof_needed && client.is_ok());
         let before = self.link.as_ref().map(|link| &link.endpoint);
         let print = fingerprint(delivery);

@@ -38,14 +38,24 @@ impl Worker {
         let basis = match read::basis(&context.store, &self.shared.shelf, self.id, &turns).await {
             Ok(basis) => basis,
             Err(error) => {
-                turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
+                self.give_back(&turns);
                 return Err(error);
             }
         };
+        if self.version != Some(basis.book.version) {
+            // What may be sent at all, and where to, is judged anew before anything goes out.
+            self.give_back(&turns);
+            self.configured = None;
+            return Ok(true);
+        }
         for turn in turns {
             self.dispatch_one(turn, &basis, now);
         }
         Ok(true)
+    }
+
+    fn give_back(&mut self, turns: &[Turn]) {
+        turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
     }
 
     fn take_turns(&mut self, now: Timestamp) -> Vec<Turn> {

@@ -1,9 +1,11 @@
 //! Reading into memory: the next routes, and those of persons whose wait is over.
 
+use futures::FutureExt;
 use jiff::Timestamp;
+use tokio::task::{JoinError, JoinHandle};
 
-use super::Worker;
 use super::configure::Gate;
+use super::{Reading, Worker};
 use crate::delivery::queue::Span;
 use crate::delivery::read;
 use crate::delivery::retry::later;
@@ -18,23 +20,56 @@ const SHUT_READ: usize = 16;
 const REPLAYS: usize = 64;
 
 impl Worker {
-    /// Reads the next routes, if there is room. Whether there were any.
-    pub(super) async fn read(&mut self) -> Result<bool, store::Error> {
+    /// Reads the next routes, if there is room: waits for them where nothing else is ready, else sending goes on meanwhile.
+    /// Whether there were any.
+    pub(super) async fn read(&mut self) -> bool {
+        self.begin_to_read();
+        match self.reading.as_mut().filter(|_| !self.queues.has_ready()) {
+            Some(reading) => {
+                let read = reading.await;
+                self.take_read(read)
+            }
+            None => false,
+        }
+    }
+
+    fn begin_to_read(&mut self) {
         let now = self.now();
         let (held, bytes) = self.queues.load();
         let most = match self.gate(now) {
             Gate::Shut(None) => SHUT_READ,
             _ => self.shared.context.settings.read_ahead.max(1) as usize,
         };
-        if self.caught_up || !self.fresh.is_empty() || held * 2 > most || bytes > MAX_BYTES {
-            return Ok(false);
+        let is_under_way = self.reading.is_some() || !self.fresh.is_empty();
+        if self.caught_up || is_under_way || held * 2 > most || bytes > MAX_BYTES {
+            return;
         }
         let limit = (most - held).min(256);
-        let position = self.queues.position();
-        let routes = read::routes(&self.shared.context.store, self.id, position, limit as u32).await?;
-        self.caught_up = routes.len() < limit;
-        self.fresh = routes;
-        Ok(self.offer_fresh())
+        let (store, id, position) = (self.shared.context.store.clone(), self.id, self.queues.position());
+        self.rung = false;
+        let read = async move { (read::routes(&store, id, position, limit as u32).await, limit) };
+        self.reading = Some(tokio::spawn(read));
+    }
+
+    /// Takes in what was read, if it has been. Whether there was anything.
+    pub(super) fn take_finished_reading(&mut self) -> bool {
+        let Some(reading) = self.reading.as_mut().filter(|reading| reading.is_finished()) else { return false };
+        let Some(read) = reading.now_or_never() else { return false };
+        self.take_read(read)
+    }
+
+    pub(super) fn take_read(&mut self, read: Result<Reading, JoinError>) -> bool {
+        self.reading = None;
+        match read {
+            Ok((Ok(routes), limit)) => {
+                self.caught_up = routes.len() < limit && !self.rung;
+                self.fresh = routes;
+                return self.offer_fresh();
+            }
+            Ok((Err(error), _)) => self.rest(&error),
+            Err(error) => self.rest(&error),
+        }
+        false
     }
 
     /// Offers what was read, if it is durable that it may be sent; else asks for that.
@@ -103,5 +138,13 @@ impl Worker {
                 Err(error)
             }
         }
+    }
+}
+
+/// Waits for a reading that is under way; for ever, if there is none.
+pub(super) async fn finished(reading: &mut Option<JoinHandle<Reading>>) -> Result<Reading, JoinError> {
+    match reading {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
     }
 }

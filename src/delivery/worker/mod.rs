@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
@@ -26,6 +26,7 @@ use super::build::Ceiling;
 use super::circuit::Circuit;
 use super::flush::{Flushed, Results};
 use super::lanes::Lanes;
+use super::metrics::Accepted;
 use super::queue::{Key, Queues};
 use super::rate::Rate;
 use super::retry::between;
@@ -41,10 +42,12 @@ use crate::store::lane::Lane;
 use crate::store::route::Route;
 use crate::store::{self, ConsumerId};
 
-/// The longest wait between two looks at the database.
+/// The longest wait between two looks at the database while anything is to be done, or to be seen in time.
 const POLL: Duration = Duration::from_secs(1);
 /// The same where nothing waits.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often more answers are let in before those that came are worked on.
+const GATHERED: usize = 4;
 /// How long to rest after the store failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -59,13 +62,19 @@ pub struct Worker {
     lanes: Lanes,
     queues: Queues,
     known: HashMap<i64, (u32, Option<AttemptOutcome>)>,
+    /// Routes that are being read while others are sent.
+    reading: Option<JoinHandle<Reading>>,
     /// Routes that were read and wait until it is durable that they may be sent.
     fresh: Vec<Route>,
     caught_up: bool,
+    /// Somebody rang since the last reading began.
+    rung: bool,
     /// Up to here it shall be durable that routes may be sent.
     taken: Option<i64>,
     /// Version of the configuration that was adopted last; none before the first.
     version: Option<i64>,
+    /// When it was looked whether that is still the present one; none where it has to be looked now.
+    configured: Option<Instant>,
     /// The address has to prove itself again, whatever is stored.
     proof_needed: bool,
     measured: Option<Instant>,
@@ -89,6 +98,7 @@ pub struct Worker {
     last_probe: Option<Key>,
     last_class: String,
     accepted: u64,
+    counted_as: Accepted,
     ceilings: HashMap<i64, Ceiling>,
     results: Results,
     flush: Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>,
@@ -126,6 +136,7 @@ impl Worker {
         let queues = Queues::new(lanes.position(), parked, now);
         let circuit = Circuit::new(shared.circuit_limits());
         Ok(Self {
+            counted_as: shared.context.metrics.accepted(&row.key),
             id,
             row,
             key,
@@ -134,10 +145,13 @@ impl Worker {
             lanes,
             queues,
             known,
+            reading: None,
             fresh: Vec::new(),
             caught_up: false,
+            rung: false,
             taken: None,
             version: None,
+            configured: None,
             proof_needed: false,
             measured: None,
             is_shown: false,
@@ -195,7 +209,7 @@ impl Worker {
     /// Works until nothing is under way and nothing is due now. Whether there was anything to do.
     pub(super) async fn run_until_idle(&mut self) -> bool {
         let mut worked = false;
-        self.caught_up = false;
+        self.hear_bell();
         loop {
             let progress = self.step().await;
             worked |= progress;
@@ -214,7 +228,8 @@ impl Worker {
     }
 
     fn is_quiet(&self) -> bool {
-        self.in_flight.is_empty() && self.ended.is_empty() && self.flush.is_none() && self.results.is_empty()
+        let is_sent = self.in_flight.is_empty() && self.ended.is_empty();
+        is_sent && self.flush.is_none() && self.results.is_empty() && self.reading.is_none()
     }
 
     fn now(&self) -> Timestamp {
@@ -226,6 +241,7 @@ impl Worker {
         self.look_at_clock();
         let mut progress = self.take_flushed();
         progress |= self.take_ended();
+        progress |= self.take_finished_reading();
         if self.over {
             return progress;
         }
@@ -233,14 +249,16 @@ impl Worker {
             self.rest_until = None;
             match self.work().await {
                 Ok(worked) => progress |= worked,
-                Err(error) => {
-                    tracing::error!(consumer = %self.row.key, %error, "delivery rests, for the store failed");
-                    self.rest_until = Some(super::retry::later(self.now(), REST));
-                }
+                Err(error) => self.rest(&error),
             }
         }
         self.show();
         self.hand_over() || progress
+    }
+
+    fn rest(&mut self, error: &dyn std::error::Error) {
+        tracing::error!(consumer = %self.row.key, %error, "delivery rests, for the store failed");
+        self.rest_until = Some(super::retry::later(self.now(), REST));
     }
 
     async fn work(&mut self) -> Result<bool, store::Error> {
@@ -250,7 +268,7 @@ impl Worker {
         if self.over || self.draining {
             return Ok(false);
         }
-        let read = self.read().await?;
+        let read = self.read().await;
         let replayed = self.replay().await?;
         let expired = self.expire(self.now()).await?;
         Ok(self.dispatch().await? || read || replayed || expired)
@@ -260,13 +278,37 @@ impl Worker {
         let pause = self.pause();
         let bell = self.bell.clone();
         tokio::select! {
-            Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => self.note(done),
+            Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => {
+                self.note(done);
+                self.gather().await;
+            }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
-            () = bell.notified() => self.caught_up = false,
+            read = intake::finished(&mut self.reading), if self.reading.is_some() => {
+                self.take_read(read);
+            }
+            () = bell.notified() => self.hear_bell(),
             () = stop.cancelled(), if !self.draining => {}
             () = tokio::time::sleep(pause) => {
                 // Only looks that nobody rang for are a poll.
                 self.caught_up &= pause < POLL;
+            }
+        }
+    }
+
+    fn hear_bell(&mut self) {
+        (self.caught_up, self.rung, self.configured) = (false, true, None);
+    }
+
+    /// Lets answers in that come together with one: what is read, built and written for one is done for all of them.
+    async fn gather(&mut self) {
+        for _ in 0..GATHERED {
+            let before = self.ended.len();
+            tokio::task::yield_now().await;
+            while let Some(done) = self.in_flight.try_join_next() {
+                self.note(done);
+            }
+            if self.ended.len() == before {
+                return;
             }
         }
     }
@@ -294,6 +336,9 @@ impl Worker {
         }
     }
 }
+
+/// What a reading found, and how many routes it asked for.
+type Reading = (Result<Vec<Route>, store::Error>, usize);
 
 async fn flushed(flush: &mut Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>) -> Option<Flushed> {
     match flush {

@@ -46,7 +46,10 @@ impl Worker {
         let now = self.now();
         let outcome = decide(&attempt.reply, now);
         let class = class(&outcome);
-        self.shared.context.metrics.attempted(&self.row.key, class.as_deref().unwrap_or("Accepted"), attempt.took);
+        match &class {
+            Some(class) => self.shared.context.metrics.attempted(&self.row.key, class, attempt.took),
+            None => self.counted_as.count(attempt.took),
+        }
         if attempt.left() {
             let delivery = &attempt.delivery;
             let this = (delivery.id.clone(), attempt.number);

@@ -17,6 +17,7 @@ const MAIN: Samples = &[
     (2, include_str!("samples/main_0002.sql")),
     (3, include_str!("samples/main_0003.sql")),
     (5, include_str!("samples/main_0005.sql")),
+    (6, include_str!("samples/main_0006.sql")),
 ];
 const KEYS: Samples = &[(1, include_str!("samples/keys_0001.sql"))];
 
