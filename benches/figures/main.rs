@@ -4,13 +4,16 @@ mod bare;
 mod cpu;
 mod drain;
 mod idle;
+mod idle_cluster;
 mod ingest;
 mod latency;
 mod machine;
 mod neighbours;
+mod program;
 mod receiver;
 mod recorder;
 mod steps;
+mod subscriptions;
 mod table;
 mod world;
 
@@ -31,6 +34,8 @@ const FIGURES: &[Figure] = &[
     Figure { name: "ingest", measure: ingest::measure },
     Figure { name: "neighbours", measure: neighbours::measure },
     Figure { name: "idle", measure: idle::measure },
+    Figure { name: "idle-cluster", measure: idle_cluster::measure },
+    Figure { name: "subscriptions", measure: subscriptions::measure },
 ];
 
 #[expect(clippy::print_stderr, reason = "a benchmark speaks to people")]

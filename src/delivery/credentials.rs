@@ -17,20 +17,21 @@ pub struct SigningKeys {
 
 /// The secrets of all consumers. Clones share one book.
 #[derive(Clone, Debug, Default)]
-pub struct SigningBook(Arc<RwLock<HashMap<ResourceKey, SigningKeys>>>);
+pub struct SigningBook(Arc<RwLock<HashMap<ResourceKey, Option<SigningKeys>>>>);
 
 impl SigningBook {
     /// Puts a consumer's secrets in, or takes them out.
     pub fn set(&self, consumer: &ResourceKey, keys: Option<SigningKeys>) {
-        let mut book = self.0.write().expect("no holder of the book panics");
-        match keys {
-            Some(keys) => book.insert(consumer.clone(), keys),
-            None => book.remove(consumer),
-        };
+        self.0.write().expect("no holder of the book panics").insert(consumer.clone(), keys);
     }
 
     /// A consumer's secrets, if they are there.
     pub fn get(&self, consumer: &ResourceKey) -> Option<SigningKeys> {
-        self.0.read().expect("no holder of the book panics").get(consumer).cloned()
+        self.0.read().expect("no holder of the book panics").get(consumer).cloned().flatten()
+    }
+
+    /// Whether anybody has said yet whether a consumer has any; after a start that takes a moment.
+    pub fn is_known(&self, consumer: &ResourceKey) -> bool {
+        self.0.read().expect("no holder of the book panics").contains_key(consumer)
     }
 }

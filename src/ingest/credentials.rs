@@ -22,20 +22,21 @@ pub struct SourceCredentials {
 
 /// The credentials of all sources. Clones share one book.
 #[derive(Clone, Debug, Default)]
-pub struct CredentialBook(Arc<RwLock<HashMap<ResourceKey, SourceCredentials>>>);
+pub struct CredentialBook(Arc<RwLock<HashMap<ResourceKey, Option<SourceCredentials>>>>);
 
 impl CredentialBook {
     /// Puts a source's credentials in, or takes them out.
     pub fn set(&self, source: &ResourceKey, credentials: Option<SourceCredentials>) {
-        let mut book = self.0.write().expect("no holder of the book panics");
-        match credentials {
-            Some(credentials) => book.insert(source.clone(), credentials),
-            None => book.remove(source),
-        };
+        self.0.write().expect("no holder of the book panics").insert(source.clone(), credentials);
     }
 
     /// A source's credentials, if they are there.
     pub fn get(&self, source: &ResourceKey) -> Option<SourceCredentials> {
-        self.0.read().expect("no holder of the book panics").get(source).cloned()
+        self.0.read().expect("no holder of the book panics").get(source).cloned().flatten()
+    }
+
+    /// Whether anybody has said yet whether a source has any; after a start that takes a moment.
+    pub fn is_known(&self, source: &ResourceKey) -> bool {
+        self.0.read().expect("no holder of the book panics").contains_key(source)
     }
 }

@@ -141,7 +141,7 @@ pub fn task(context: &Context, id: SourceId, basis: &Basis) -> Task {
         let built = client(context, form, credentials);
         built.inspect_err(|error| tracing::warn!(source = %form.key, %error, "no client for this source")).ok()
     });
-    Task::new(source, form.clone(), client, context.metrics.clone())
+    Task::new(source, form.clone(), client, context.credentials.clone(), context.metrics.clone())
 }
 
 fn client(

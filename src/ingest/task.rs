@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Error;
-use super::credentials::SourceCredentials;
+use super::credentials::{CredentialBook, SourceCredentials};
 use super::jobs::{Office, Progress};
 use super::lists::Meeting;
 use super::metrics::Metrics;
@@ -28,6 +28,8 @@ pub struct Task {
     client: Option<Client>,
     metrics: Metrics,
     state: SourceState,
+    has_recalled: bool,
+    credentials: CredentialBook,
     /// When the register was last asked, and when it may be asked again.
     pause: Option<(Timestamp, Timestamp)>,
     failures: u32,
@@ -49,7 +51,13 @@ pub enum Round {
 
 impl Task {
     /// A task for a source as it is compiled now; without a client it reads nothing.
-    pub fn new(source: Arc<Source>, form: compiled::Source, client: Option<Client>, metrics: Metrics) -> Self {
+    pub fn new(
+        source: Arc<Source>,
+        form: compiled::Source,
+        client: Option<Client>,
+        credentials: CredentialBook,
+        metrics: Metrics,
+    ) -> Self {
         let reader = Reader::new(source.clone(), metrics.clone());
         Self {
             source,
@@ -58,6 +66,8 @@ impl Task {
             client,
             metrics,
             state: SourceState::default(),
+            has_recalled: false,
+            credentials,
             pause: None,
             failures: 0,
             behind: false,
@@ -68,6 +78,7 @@ impl Task {
 
     /// Does one round.
     pub async fn run_once(&mut self) -> Result<Round, Error> {
+        self.recall().await?;
         let worked = settle::run_once(&self.source).await?
             + announce::begun(&self.source).await?
             + announce::resumed(&self.source).await?
@@ -91,6 +102,16 @@ impl Task {
             Progress::Paused => Round::Idle(self.remaining().min(Duration::from_millis(50))),
             Progress::Nothing => Round::Idle(self.remaining().min(Duration::from_secs(1))),
         })
+    }
+
+    /// What was found before this task began holds until something else is found: a restart is no news.
+    async fn recall(&mut self) -> Result<(), store::Error> {
+        if !self.has_recalled {
+            let stored = store::source::state(&mut *self.source.store.main.read().await?, self.source.id).await?;
+            self.state = stored.unwrap_or_default();
+            self.has_recalled = true;
+        }
+        Ok(())
     }
 
     async fn carry_out(&self) -> Result<Progress, Error> {
@@ -155,7 +176,9 @@ impl Task {
     /// Asks the register. Whether anything came of it.
     async fn read(&mut self) -> Result<bool, Error> {
         let Some(client) = self.client.clone() else {
-            self.state.contact = Some(state::without_credentials());
+            if self.credentials.is_known(&self.source.key) || self.state.contact.is_none() {
+                self.state.contact = Some(state::without_credentials());
+            }
             return self.keep_time().await;
         };
         let began = Instant::now();

@@ -131,3 +131,19 @@ async fn what_a_dead_process_may_have_sent_is_withdrawn_as_unknown() {
         (Some("Unknown"), Some("SubscriptionEnded"))
     );
 }
+
+#[tokio::test]
+async fn until_it_has_been_told_of_secrets_a_new_process_says_nothing_else_than_the_old_one() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, _) = world.consumer("acadre", &receiver, |_| {}).await;
+    world.deliver().await;
+    let before = world.state(consumer).await;
+    assert_eq!(world.sending(consumer).await, "Delivering");
+    world.context.signing = crate::delivery::credentials::SigningBook::default();
+    world.restart();
+    world.deliver().await;
+    assert_eq!(world.state(consumer).await, before);
+    world.context.signing.set(&world.consumers[&consumer].key, None);
+    world.deliver().await;
+    assert_eq!(world.sending(consumer).await, "WaitingForSecret");
+}

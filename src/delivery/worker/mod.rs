@@ -132,6 +132,7 @@ impl Worker {
         let parked = store::parked::all(&mut tx, id).await?;
         let known = store::attempt::above(&mut tx, id, lanes.position()).await?;
         let dead_letters = store::dead_letter::count(&mut tx, id).await? > 0;
+        let shown = store::consumer::state(&mut tx, id).await?;
         tx.commit().await?;
         let queues = Queues::new(lanes.position(), parked, now);
         let circuit = Circuit::new(shared.circuit_limits());
@@ -177,7 +178,7 @@ impl Worker {
             ended: Vec::new(),
             backlog: Backlog::default(),
             dead_letters,
-            shown: None,
+            shown,
             rest_until: None,
             seen: now,
             draining: false,

@@ -135,6 +135,11 @@ impl Worker {
             dead_letters: self.dead_letters,
             backlog_expiring: self.oldest.is_some_and(|at| between(at, now) >= self.shared.context.undelivered / 2),
         };
+        // After a start it takes a moment until secrets are handed over: what was shown before holds until then.
+        let is_waited_for = self.signers.is_empty() && !self.shared.context.signing.is_known(&self.row.key);
+        if self.shown.is_some() && is_waited_for {
+            return;
+        }
         if self.shown.as_ref() != Some(&state) {
             self.shown = Some(state.clone());
             self.results.state = Some(state);

@@ -78,6 +78,11 @@ fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
             book.set(&found.key, None);
             fleet.context().bells.delivery.ring();
         }
+        // There are none, which whoever waits for them cannot know before.
+        Err(_) if !book.is_known(&found.key) => {
+            book.set(&found.key, None);
+            fleet.context().bells.delivery.ring();
+        }
         Err(_) => {}
     }
     found.signing.as_ref().map(drop).map_err(Clone::clone)?;

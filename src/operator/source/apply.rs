@@ -66,6 +66,11 @@ fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
             book.set(&found.key, None);
             fleet.context().bells.ingest.ring();
         }
+        // There are none, which whoever waits for them cannot know before.
+        Err(_) if !book.is_known(&found.key) => {
+            book.set(&found.key, None);
+            fleet.context().bells.ingest.ring();
+        }
         Err(_) => {}
     }
     found.credentials.as_ref().map(drop).map_err(Clone::clone)?;

@@ -160,3 +160,18 @@ async fn a_person_is_fetched_once_per_import() {
     assert_eq!(fetches.len(), before + 1);
     assert_eq!(fetches.last().unwrap()["persons"], 1);
 }
+
+#[tokio::test]
+async fn a_restart_before_credentials_are_handed_over_changes_nothing_in_status() {
+    let mut world = World::ready().await;
+    let before = world.state().await;
+    assert!(before.schema.is_some());
+    world.restart_without_credentials();
+    world.poll().await;
+    assert_eq!(world.state().await, before);
+    world.withdraw_credentials();
+    world.poll().await;
+    let after = world.state().await;
+    assert_eq!(after.contact.unwrap().reason, "NoCredentials");
+    assert_eq!(after.schema, before.schema, "it was read");
+}

@@ -13,7 +13,7 @@ use cpr_operator::domain::resource::ResourceKey;
 use cpr_operator::ingest;
 use cpr_operator::ingest::janitor::{Janitor, Removed};
 use cpr_operator::ingest::supervisor::{self, Context};
-use cpr_operator::ingest::task::{Round, Task};
+use cpr_operator::ingest::task::{Basis, Round, Task};
 use cpr_operator::runtime::clock::Clock;
 use cpr_operator::simulate::datafordeler::{Names, Options, Register};
 use cpr_operator::store::subscription::EndReason;
@@ -108,6 +108,17 @@ impl World {
     /// Lets the task begin anew, as after a restart of the process.
     pub fn restart(&mut self) {
         self.task = supervisor::task(&self.context, self.source, &basis(&self.form));
+    }
+
+    /// Lets the task begin anew, as after a restart of the process, before anybody has handed it the credentials.
+    pub fn restart_without_credentials(&mut self) {
+        let basis = Basis { credentials: None, ..basis(&self.form) };
+        self.task = supervisor::task(&self.context, self.source, &basis);
+    }
+
+    /// Says that there are no credentials.
+    pub fn withdraw_credentials(&self) {
+        self.context.credentials.set(&self.form.key, None);
     }
 
     /// The task with another form of the source, as when its resource was changed.
