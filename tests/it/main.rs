@@ -8,6 +8,7 @@ mod operator;
 mod program;
 mod published;
 mod receivers;
+mod soak;
 mod store;
 mod support;
 mod upstream;

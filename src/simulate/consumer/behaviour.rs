@@ -97,6 +97,16 @@ pub(super) enum Step {
     Drip,
 }
 
+impl Step {
+    /// When it asks to be called again, if it does.
+    pub(super) fn retry_after(&self) -> Option<RetryAfter> {
+        match self {
+            Self::Refuse { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
 const NOW: Step = Step::Accept { after: Duration::ZERO };
 
 impl Behaviour {

@@ -43,6 +43,8 @@ pub struct Received {
     pub malformed: Vec<String>,
     /// Whether it was answered with success, so that it need not come again.
     pub accepted: bool,
+    /// The instant before which the answer asked not to be called again, if it did.
+    pub not_before: Option<Timestamp>,
     /// Whether an event with this id was accepted before.
     pub duplicate: bool,
     /// Whether its sequence is not above the last accepted of this person. Duplicates and replays never are.
@@ -130,6 +132,7 @@ impl Received {
             user_agent: None,
             malformed: said.faults,
             accepted: false,
+            not_before: None,
             duplicate: false,
             out_of_order: false,
         }

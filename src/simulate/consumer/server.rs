@@ -79,8 +79,10 @@ async fn deliver(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
             hang_up()
         }
         step => {
-            keep(&shared, arrival, false);
-            refuse(step, body).await
+            let wish = step.retry_after().map(|after| Wish::new(after, arrival.at));
+            let not_before = wish.as_ref().map(|wish| wish.not_before);
+            keep(&shared, Received { not_before, ..arrival }, false);
+            refuse(step, wish, body).await
         }
     }
 }
@@ -127,10 +129,29 @@ fn accepted(arrival: &Received) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
+/// When to come again: the header, and the instant it means.
+struct Wish {
+    header: String,
+    not_before: Timestamp,
+}
+
+impl Wish {
+    fn new(after: RetryAfter, now: Timestamp) -> Self {
+        let at = |seconds: u32| now + Duration::from_secs(seconds.into());
+        match after {
+            RetryAfter::Seconds(seconds) => Self { header: seconds.to_string(), not_before: at(seconds) },
+            RetryAfter::Date(seconds) => {
+                let whole = Timestamp::from_second(at(seconds).as_second()).unwrap_or(Timestamp::MAX);
+                Self { header: whole.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(), not_before: whole }
+            }
+        }
+    }
+}
+
 /// Refusals repeat what they were sent, as careless receivers do.
-async fn refuse(step: Step, sent: Bytes) -> Response {
+async fn refuse(step: Step, wish: Option<Wish>, sent: Bytes) -> Response {
     match step {
-        Step::Refuse { status, retry_after, location } => refusal(status, retry_after, location, sent),
+        Step::Refuse { status, location, .. } => refusal(status, wish, location, sent),
         Step::AnswerWrongly => Json(json!({ "challenge": "something else" })).into_response(),
         Step::Hang => std::future::pending().await,
         Step::Drip => {
@@ -144,16 +165,10 @@ async fn refuse(step: Step, sent: Bytes) -> Response {
     }
 }
 
-fn refusal(status: u16, retry_after: Option<RetryAfter>, location: Option<String>, sent: Bytes) -> Response {
+fn refusal(status: u16, wish: Option<Wish>, location: Option<String>, sent: Bytes) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, sent).into_response();
-    let when = retry_after.map(|retry_after| match retry_after {
-        RetryAfter::Seconds(seconds) => seconds.to_string(),
-        RetryAfter::Date(seconds) => {
-            let at = Timestamp::now() + Duration::from_secs(seconds.into());
-            at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-        }
-    });
+    let when = wish.map(|wish| wish.header);
     for (name, value) in [(header::RETRY_AFTER, when), (header::LOCATION, location)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             response.headers_mut().insert(name, value);

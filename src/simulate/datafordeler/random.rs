@@ -50,6 +50,7 @@ fn choose(person: &Person, roll: usize, from: Date, municipality: String, other:
     match person.status {
         Status::Dead => Happening::AnnulDeath,
         Status::Cancelled => Happening::RestoreNumber,
+        Status::Closed => Happening::Nothing,
         Status::Disappeared => Happening::Found { municipality, from },
         Status::Emigrated => Happening::ReturnHome { municipality, from },
         _ => choose_for_resident(person, roll, from, municipality, other),

@@ -2,7 +2,6 @@
 
 mod bad_input;
 mod canary;
-mod chaos;
 mod namespace;
 mod outage;
 mod scarcity;

@@ -1,7 +1,7 @@
 //! What is left in database files after the program has ended.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use cpr_operator::domain::event_type::EventType;
@@ -78,14 +78,6 @@ pub async fn routes(store: &Store) -> Vec<Committed> {
         });
     }
     found
-}
-
-/// Ids of routes that were withdrawn or given up, by their outcome in the attempts.
-pub async fn settled_otherwise(store: &Store) -> HashSet<i64> {
-    let mut conn = store.main.read().await.unwrap();
-    let sql =
-        "SELECT seq FROM attempt WHERE outcome IN ('Withdrawn', 'DeadLettered') UNION SELECT seq FROM dead_letter";
-    sqlx::query(sql).fetch_all(&mut *conn).await.unwrap().into_iter().map(|row| row.get(0)).collect()
 }
 
 /// Every byte of every database file below a folder.

@@ -1,6 +1,7 @@
-//! A gate in front of the API server: shut, nobody reaches it; what was under way is cut.
+//! A gate in front of a server, such as the API server: shut, nobody reaches it; what was under way is cut.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use kube::config::Kubeconfig;
@@ -11,24 +12,37 @@ use tokio::sync::watch;
 /// The gate; it goes with its tests.
 pub struct Gate {
     is_open: watch::Sender<bool>,
+    address: SocketAddr,
     folder: TempDir,
 }
 
 impl Gate {
+    /// A gate in front of a server (host and port), open.
+    pub async fn before(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (is_open, state) = watch::channel(true);
+        tokio::spawn(keep(listener, target, state));
+        Self { is_open, address, folder: TempDir::new().unwrap() }
+    }
+
     /// A gate in front of the API server of `KUBECONFIG`, shut.
     pub async fn shut_before_the_api_server() -> Self {
         let mut config = Kubeconfig::read().unwrap();
         let cluster = config.clusters.first_mut().and_then(|named| named.cluster.as_mut()).unwrap();
         let server: http::Uri = cluster.server.as_ref().unwrap().parse().unwrap();
         let target = format!("{}:{}", server.host().unwrap(), server.port_u16().unwrap_or(443));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        cluster.server = Some(format!("https://{}", listener.local_addr().unwrap()));
+        let gate = Self::before(target).await;
+        gate.shut();
+        cluster.server = Some(format!("https://{}", gate.address));
         cluster.tls_server_name = Some(server.host().unwrap().trim_matches(['[', ']']).to_owned());
-        let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join("kubeconfig"), serde_json::to_string(&config).unwrap()).unwrap();
-        let (is_open, state) = watch::channel(false);
-        tokio::spawn(keep(listener, target, state));
-        Self { is_open, folder }
+        std::fs::write(gate.kubeconfig(), serde_json::to_string(&config).unwrap()).unwrap();
+        gate
+    }
+
+    /// Where it is reached.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Kubeconfig of those who go through the gate.

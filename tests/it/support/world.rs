@@ -48,9 +48,14 @@ pub struct World {
 impl World {
     /// A world in which nothing runs yet but register and consumer.
     pub async fn new(prefix: &str) -> Self {
+        Self::seeded(prefix, 7).await
+    }
+
+    /// Such a world, in whose register all chance follows from a seed.
+    pub async fn seeded(prefix: &str, seed: u64) -> Self {
         let client = cluster::cluster().await;
         let namespace = cluster::namespace(&client, prefix).await;
-        let options = datafordeler::Options::new(Clock::system(), 7);
+        let options = datafordeler::Options::new(Clock::system(), seed);
         let register = Register::start(options, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let consumer = Consumer::start(consumer::Options { listen, secrets: vec![SECRET.to_owned()] }).await.unwrap();
@@ -136,6 +141,12 @@ impl World {
         assert!(set.success(), "{limit}");
     }
 
+    /// Sends the program a signal, such as `STOP`.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap().success(), "{name}");
+    }
+
     /// Ends the program without warning, as `kill -9` does.
     pub async fn kill(&mut self) {
         let mut process = self.process.lock().unwrap().take().expect("the program runs");
@@ -162,9 +173,8 @@ impl World {
 
     /// Asks the program to end and waits until it has.
     pub async fn stop(&mut self) {
+        self.signal("TERM").await;
         let mut process = self.process.lock().unwrap().take().expect("the program runs");
-        let pid = process.id().expect("it runs").to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let ended = tokio::time::timeout(PATIENCE, process.wait()).await.expect("it ends when asked");
         assert!(ended.unwrap().success(), "{}", self.log());
     }
@@ -248,7 +258,7 @@ impl World {
     }
 
     /// Whether the program was started and has ended by itself.
-    fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         let mut process = self.process.lock().unwrap();
         process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_some())
     }

@@ -1,0 +1,139 @@
+//! What is known after a run: every route, attempt and entry of the record, and every arrival.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use cpr_operator::audit::{self, Opening};
+use cpr_operator::store::{Store, audit_entry};
+use serde_json::Value;
+use sqlx::Row;
+
+use super::receiver::Arrival;
+use super::sample;
+use super::scene::Scene;
+use crate::support::files::{self, Committed};
+
+/// The entries of the audit record, by what they say.
+#[derive(Default)]
+pub struct Record {
+    pub entries: usize,
+    /// Deliveries whose body left.
+    pub disclosed: HashSet<String>,
+    /// Deliveries that were withdrawn.
+    pub withdrawn: HashSet<String>,
+    /// Entries whose private part is not what the public part commits to, and positions that are missing.
+    pub broken: Vec<i64>,
+}
+
+/// All of it.
+pub struct Evidence {
+    pub store: Store,
+    /// Receivers' consumers, by the receivers' places.
+    pub consumers: Vec<i64>,
+    /// Each consumer's routes, by their numbers, and when they were committed.
+    pub routes: BTreeMap<(i64, i64), (Committed, i64)>,
+    /// How the attempts of each route ended, in their order.
+    pub attempts: HashMap<(i64, i64), Vec<String>>,
+    pub dead_letters: HashSet<(i64, i64)>,
+    pub parked: HashSet<(i64, Vec<u8>)>,
+    /// Arrivals, by the receivers' places.
+    pub arrivals: Vec<Vec<Arrival>>,
+    pub record: Record,
+    /// The longest that a writing of results took, in milliseconds.
+    pub slowest_flush: i64,
+}
+
+impl Evidence {
+    /// Gathers it, once the program has ended.
+    pub async fn of(scene: &Scene) -> Self {
+        let data = scene.world.data();
+        let store = files::store(&data).await;
+        let ids = sample::consumers(&mut files::open(&data.join("main.db")).await).await;
+        Self {
+            consumers: scene.watch.receivers.iter().map(|receiver| ids[receiver.name]).collect(),
+            routes: routes(&store, &data).await,
+            attempts: attempts(&data).await,
+            dead_letters: pairs(&data, "SELECT consumer, seq FROM dead_letter").await.into_iter().collect(),
+            parked: parked(&data).await,
+            arrivals: scene.watch.receivers.iter().map(|receiver| receiver.arrivals()).collect(),
+            record: record(&store).await,
+            slowest_flush: slowest_flush(&scene.world.log()),
+            store,
+        }
+    }
+
+    /// Each receiver's place and consumer.
+    pub fn places(&self) -> impl Iterator<Item = (usize, i64)> {
+        self.consumers.iter().copied().enumerate()
+    }
+}
+
+async fn routes(store: &Store, data: &Path) -> BTreeMap<(i64, i64), (Committed, i64)> {
+    let mut conn = files::open(&data.join("main.db")).await;
+    let rows = sqlx::query("SELECT seq, consumer, at FROM route").fetch_all(&mut conn).await.unwrap();
+    let known: HashMap<i64, (i64, i64)> = rows.into_iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
+    let routes = files::routes(store).await.into_iter();
+    routes
+        .map(|route| {
+            let (consumer, at) = known[&route.seq];
+            ((consumer, route.seq), (route, at))
+        })
+        .collect()
+}
+
+async fn attempts(data: &Path) -> HashMap<(i64, i64), Vec<String>> {
+    let mut conn = files::open(&data.join("main.db")).await;
+    let sql = "SELECT consumer, seq, outcome FROM attempt ORDER BY consumer, seq, number";
+    let mut found: HashMap<(i64, i64), Vec<String>> = HashMap::new();
+    for row in sqlx::query(sql).fetch_all(&mut conn).await.unwrap() {
+        found.entry((row.get(0), row.get(1))).or_default().push(row.get(2));
+    }
+    found
+}
+
+async fn pairs(data: &Path, sql: &'static str) -> Vec<(i64, i64)> {
+    let mut conn = files::open(&data.join("main.db")).await;
+    sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
+}
+
+async fn parked(data: &Path) -> HashSet<(i64, Vec<u8>)> {
+    let mut conn = files::open(&data.join("main.db")).await;
+    let rows: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT consumer, record FROM parked").fetch_all(&mut conn).await.unwrap();
+    rows.into_iter().collect()
+}
+
+/// Opens every entry and holds it against its commitment.
+async fn record(store: &Store) -> Record {
+    let mut record = Record::default();
+    let mut last = 0;
+    loop {
+        let entries = audit_entry::read(&mut store.main.read().await.unwrap(), last, 2_000).await.unwrap();
+        if entries.is_empty() {
+            return record;
+        }
+        for entry in entries {
+            let opened = store.keys.open_private(&entry.id, entry.private_key, &entry.private);
+            let holds = opened.is_ok_and(|(salt, private)| audit::verify(&entry.public, &Opening { salt, private }));
+            if !holds || entry.position != last + 1 {
+                record.broken.push(entry.position);
+            }
+            last = entry.position;
+            record.entries += 1;
+            let public: Value = serde_json::from_slice(&entry.public).unwrap();
+            let delivery = public["delivery"].as_str().unwrap_or_default().to_owned();
+            match public["type"].as_str() {
+                Some("disclosure") => drop(record.disclosed.insert(delivery)),
+                Some("event.withdrawn") => drop(record.withdrawn.insert(delivery)),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn slowest_flush(log: &str) -> i64 {
+    let lines = log.lines().filter(|line| line.contains("deliveries recorded"));
+    let parsed = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    parsed.filter_map(|line| line["millis"].as_i64()).max().unwrap_or(0)
+}

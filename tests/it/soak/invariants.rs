@@ -1,0 +1,215 @@
+//! The invariants of delivery, each a function that says how it is held against a run.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{HashMap, HashSet};
+
+use cpr_operator::store::lane::{self, Lane};
+
+use super::beside::{self, Stretch};
+use super::evidence::Evidence;
+use super::plan::Plan;
+use super::receiver::Arrival;
+use super::sample::Sample;
+use super::scene::{FLUSH_INTERVAL, IN_FLIGHT, Scene};
+use super::watch::Memory;
+
+/// How long after an answer that asked to wait a request may still arrive that had left before, in milliseconds.
+const UNDER_WAY: i64 = 1_000;
+/// Latencies below this, in milliseconds, say more of the machine than of the program.
+const NOISE: i64 = 50;
+
+/// I1: every committed route was accepted under its own id, or is parked, or is a dead letter, or was withdrawn and the
+/// audit record says so; and nothing was accepted that was never committed.
+pub fn i1_nothing_is_lost(evidence: &Evidence) {
+    let mut accepted: HashSet<(i64, &str)> = HashSet::new();
+    for (place, consumer) in evidence.places() {
+        for one in evidence.arrivals[place].iter().filter(|one| one.accepted) {
+            let route = evidence.routes.get(&(consumer, one.seq));
+            assert!(route.is_some_and(|(route, _)| route.id == one.id), "I1: never committed: {one:?}");
+            accepted.insert((consumer, one.id.as_str()));
+        }
+    }
+    for (key, (route, _)) in &evidence.routes {
+        let withdrawn = || {
+            let mut outcomes = evidence.attempts.get(key).into_iter().flatten();
+            outcomes.any(|outcome| outcome == "Withdrawn") && evidence.record.withdrawn.contains(&route.id)
+        };
+        let parked = || route.record.as_ref().is_some_and(|record| evidence.parked.contains(&(key.0, record.clone())));
+        let settled = accepted.contains(&(key.0, route.id.as_str()))
+            || evidence.dead_letters.contains(key)
+            || withdrawn()
+            || parked();
+        assert!(settled, "I1: lost: {key:?} {route:?}, attempts {:?}", evidence.attempts.get(key));
+    }
+}
+
+/// I2: by consumer and person, first acceptances come in the order of the commits.
+pub fn i2_order_holds(evidence: &Evidence) {
+    for (place, _) in evidence.places() {
+        let mut last: HashMap<&str, i64> = HashMap::new();
+        for one in evidence.arrivals[place].iter().filter(|one| one.accepted && !one.duplicate) {
+            let Some(reference) = &one.reference else { continue };
+            let before = last.insert(reference, one.seq);
+            assert!(before.is_none_or(|before| before < one.seq), "I2: {place}: {one:?} after {before:?}");
+        }
+    }
+}
+
+/// I3: what was accepted twice had been refused on the way back, as a recorded attempt says, or was not recorded when the
+/// program was killed; and of the latter there are at each kill no more than could be under way, and were accepted within
+/// the two intervals (each as long as the setting, and the slowest writing of the run) in which results wait. A program
+/// that is asked to end leaves nothing unrecorded.
+pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> usize {
+    let window = 2 * (FLUSH_INTERVAL + evidence.slowest_flush);
+    let mut again = 0;
+    for (place, consumer) in evidence.places() {
+        let answer_lost = |seq: i64| {
+            let attempts = evidence.attempts.get(&(consumer, seq));
+            attempts.is_some_and(|all| all.iter().any(|outcome| outcome == "Failed"))
+        };
+        let arrivals = &evidence.arrivals[place];
+        for sample in samples {
+            let open: Vec<i64> = sample.unrecorded[place].iter().copied().filter(|seq| !answer_lost(*seq)).collect();
+            let since = sample.at - window;
+            let late = arrivals.iter().filter(|one| one.accepted && (since..=sample.at).contains(&one.at)).count();
+            let allowed = if sample.killed { IN_FLIGHT + late } else { 0 };
+            assert!(open.len() <= allowed, "I3: {place}: {} unrecorded of {allowed} at {}", open.len(), sample.at);
+        }
+        let at_a_kill: HashSet<i64> = samples.iter().flat_map(|sample| &sample.unrecorded[place]).copied().collect();
+        for one in arrivals.iter().filter(|one| one.duplicate) {
+            assert!(answer_lost(one.seq) || at_a_kill.contains(&one.seq), "I3: {place}: for no reason: {one:?}");
+            again += 1;
+        }
+    }
+    again
+}
+
+/// I4: the steady consumer's 99th of a hundred latencies beside slow, failing and dead ones is at most twice its own alone,
+/// measured in turns. What is below a machine's noise counts as noise. Held in the long form; the ratio is given in both.
+pub fn i4_the_steady_consumer_is_not_held_up(evidence: &Evidence, stretches: &[Stretch], plan: &Plan) -> String {
+    let (alone, beside) = beside::latencies(evidence, stretches);
+    let (own, other) = (beside::p99(&alone), beside::p99(&beside));
+    let ratio = other.max(NOISE) as f64 / own.max(NOISE) as f64;
+    let said = format!("{own} ms of {} alone, {other} ms of {} beside: {ratio:.2}", alone.len(), beside.len());
+    assert!(!plan.is_long() || (alone.len() >= 100 && beside.len() >= 100), "I4: too few to tell: {said}");
+    assert!(!plan.is_long() || ratio <= 2.0, "I4: {said}");
+    said
+}
+
+/// I5: a person about whom an answer asked to wait is not sent before, also by another process, unless the wait may have
+/// been lost with a kill before it was written; and the same process sends that receiver nothing at all but what had left
+/// already. A change of the consumer's spec ends waits.
+pub fn i5_retry_after_is_obeyed(evidence: &Evidence, scene: &Scene) -> usize {
+    let mut asked = 0;
+    for (place, _) in evidence.places() {
+        let arrivals = &evidence.arrivals[place];
+        for (at, one) in arrivals.iter().enumerate() {
+            let Some(until) = one.not_before else { continue };
+            asked += 1;
+            // They stand in the order of the answers, and no answer takes longer than this.
+            let later = arrivals[at + 1..].iter().take_while(|next| next.at < until + 5 * UNDER_WAY);
+            let later: Vec<&Arrival> = later.filter(|next| one.at < next.at).collect();
+            let early = later.iter().filter(|next| next.at < until && !excused(scene, one.at, next.at));
+            for next in early {
+                let same = next.reference == one.reference && !may_be_lost(evidence, scene, one.at);
+                let running = !scene.samples.iter().any(|sample| (one.at..=next.at).contains(&sample.at));
+                let is_late = next.at - one.at > UNDER_WAY;
+                assert!(!same, "I5: {place}: {} ms early, of the same person: {next:?} after {one:?}", until - next.at);
+                assert!(!(running && is_late), "I5: {place}: {} ms early: {next:?} after {one:?}", until - next.at);
+            }
+        }
+    }
+    asked
+}
+
+fn excused(scene: &Scene, from: i64, to: i64) -> bool {
+    let changed = scene.changes.iter().any(|at| (from..=to + UNDER_WAY).contains(at));
+    changed || scene.still.iter().any(|(began, ended)| *began <= to && from <= *ended)
+}
+
+/// Whether a kill came before what was answered at `at` was certainly written.
+fn may_be_lost(evidence: &Evidence, scene: &Scene, at: i64) -> bool {
+    let written = at + UNDER_WAY + 2 * (FLUSH_INTERVAL + evidence.slowest_flush);
+    scene.samples.iter().any(|sample| sample.killed && (at..=written).contains(&sample.at))
+}
+
+/// I6: at every end of the program, read from the database it left: nothing below a watermark is without a result, a parked
+/// person or a dead letter; what is recorded as delivered was accepted; and nothing was sent beyond what was durably taken.
+pub fn i6_watermarks_pass_nothing_unrecorded(sample: &Sample) {
+    assert_eq!(sample.passed, [], "I6: passed without a result");
+    assert!(sample.invented.iter().all(Vec::is_empty), "I6: recorded and never accepted: {:?}", sample.invented);
+    let ahead: Vec<_> = sample.sent.iter().filter(|(highest, taken)| highest > taken).collect();
+    assert!(ahead.is_empty(), "I6: sent (left) beyond what was taken (right): {ahead:?}");
+}
+
+/// I7, the first half: while a process has the files, running or standing still, no other begins.
+pub fn i7_a_second_process_is_refused(code: Option<i32>, said: &str) {
+    assert_ne!(code, Some(0), "I7: a second process ended well");
+    assert!(said.contains("another process"), "I7: {said}");
+}
+
+/// I7, the second half: each process took lanes of a higher epoch than the one before, and a writing under the last process's
+/// epoch changes nothing once another has taken the lanes.
+pub async fn i7_a_stale_flush_changes_nothing(evidence: &Evidence, samples: &[Sample]) {
+    let epochs: Vec<i64> = samples.iter().map(|sample| sample.epochs).collect();
+    assert!(epochs.is_sorted_by(|before, after| before <= after), "I7: an epoch went back: {epochs:?}");
+    assert!(epochs.last() > epochs.first() || epochs.len() < 2, "I7: no process took lanes anew: {epochs:?}");
+    for (_, consumer) in evidence.places() {
+        let mut tx = evidence.store.main.begin().await.unwrap();
+        let held = lane::read(&mut tx, consumer).await.unwrap();
+        let taken = lane::take(&mut tx, consumer, "another").await.unwrap();
+        let stale: Vec<Lane> = held.iter().map(|lane| Lane { watermark: lane.watermark + 1, ..*lane }).collect();
+        assert!(!lane::advance(&mut tx, consumer, &stale).await.unwrap(), "I7: a stale epoch was good enough");
+        assert_eq!(lane::read(&mut tx, consumer).await.unwrap(), taken, "I7: a stale writing changed a lane");
+        drop(tx);
+    }
+}
+
+/// I8: the median of the program's resident memory, weighed every second in lives of at least two, is in the second half of
+/// the run at most a quarter above that of the first half.
+pub fn i8_memory_is_flat(memory: &[Memory], plan: &Plan) -> String {
+    let grown: Vec<u64> = memory.iter().filter(|one| one.age >= 2_000).map(|one| one.kilobytes).collect();
+    let (first, second) = grown.split_at(grown.len() / 2);
+    let (first, second) = (median(first), median(second));
+    let most = grown.iter().max().copied().unwrap_or(0);
+    let said = format!("{} MB, then {} MB; at most {} MB", first / 1024, second / 1024, most / 1024);
+    assert!(!plan.is_long() || second * 4 <= first * 5, "I8: {said}");
+    said
+}
+
+fn median(values: &[u64]) -> u64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+}
+
+/// Beside the eight: whoever gets an event after one that was given up is told of the gap.
+pub fn gaps_are_announced(evidence: &Evidence) -> usize {
+    let mut announced = 0;
+    for (place, consumer) in evidence.places() {
+        let mut accepted: HashMap<&[u8], Vec<&Arrival>> = HashMap::new();
+        for one in evidence.arrivals[place].iter().filter(|one| one.accepted) {
+            let record = evidence.routes.get(&(consumer, one.seq)).and_then(|(route, _)| route.record.as_deref());
+            if let Some(record) = record {
+                accepted.entry(record).or_default().push(one);
+            }
+        }
+        for (_, seq) in evidence.dead_letters.iter().filter(|(of, _)| *of == consumer) {
+            let Some((route, _)) = evidence.routes.get(&(consumer, *seq)) else { continue };
+            let of_person = route.record.as_deref().and_then(|record| accepted.get(record));
+            let next = of_person.into_iter().flatten().find(|one| one.seq > *seq);
+            assert!(next.is_none_or(|next| next.gap), "an unannounced gap: {next:?} after {seq}");
+            announced += usize::from(next.is_some());
+        }
+    }
+    announced
+}
+
+/// Beside the eight: no entry of the audit record is missing or changed, and there is one for each body that was accepted.
+pub fn the_record_holds(evidence: &Evidence) {
+    let record = &evidence.record;
+    assert!(record.broken.is_empty(), "the audit record is broken at {:?}", record.broken);
+    let accepted = evidence.arrivals.iter().flatten().filter(|one| one.accepted);
+    let untold: Vec<_> = accepted.filter(|one| !record.disclosed.contains(&one.id)).collect();
+    assert!(untold.is_empty(), "accepted, and not in the audit record: {untold:?}");
+}

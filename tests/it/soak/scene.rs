@@ -1,0 +1,319 @@
+//! The scene of a run: a register and the cluster behind gates, six consumers, and the real program between them.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cpr_operator::simulate::consumer::{Behaviour, Chosen};
+use serde_json::{Value, json};
+
+use super::fault::{self, Kind};
+use super::lives::Lives;
+use super::plan::Plan;
+use super::receiver::Receiver;
+use super::sample::{Sample, Sampler};
+use super::watch::{Watch, now};
+use crate::support::chance::Chance;
+use crate::support::files;
+use crate::support::gate::Gate;
+use crate::support::world::World;
+
+/// Requests that each consumer may have under way; a bound of several invariants.
+pub const IN_FLIGHT: usize = 16;
+/// How often results are written, in milliseconds.
+pub const FLUSH_INTERVAL: i64 = 100;
+/// How long is waited for deliveries before a kill.
+const BUSY: Duration = Duration::from_secs(4);
+/// The municipality that some consumers are about.
+pub const HOME: &str = "0851";
+
+/// The consumers, in the order of the receivers: name, what they select, after which time they give up.
+const CONSUMERS: [(&str, &str, &str); 6] = [
+    ("steady", "everyone", "1h"),
+    ("surly", "municipality", "1h"),
+    ("moody", "everyone", "1h"),
+    ("listing", "list", "1h"),
+    ("picky", "everyone", "3s"),
+    ("dead", "municipality", "1h"),
+];
+/// The receiver that always behaves well.
+pub const STEADY: usize = 0;
+/// Those that behave by chance.
+const UGLY: [usize; 4] = [1, 2, 3, 4];
+/// The one that gives up early, and refuses some persons unless it has better ideas.
+const PICKY: usize = 4;
+/// The one that nobody reaches.
+const DEAD: usize = 5;
+
+/// The scene.
+pub struct Scene {
+    pub world: World,
+    pub watch: Arc<Watch>,
+    pub lives: Lives,
+    pub samples: Vec<Sample>,
+    pub counts: BTreeMap<Kind, u32>,
+    /// Stretches in which the program stood still, from and to.
+    pub still: Vec<(i64, i64)>,
+    /// Moments at which specs changed, which ends every wait that a receiver asked for.
+    pub changes: Vec<i64>,
+    sampler: Sampler,
+    register: Gate,
+    cluster: Gate,
+}
+
+impl Scene {
+    /// The scene, in which nothing runs yet.
+    pub async fn set(chance: &mut Chance, plan: &Plan) -> Self {
+        let mut world = World::seeded("soak", chance.below(u64::MAX)).await;
+        let cluster = Gate::shut_before_the_api_server().await;
+        cluster.open();
+        world.kubeconfig = Some(cluster.kubeconfig());
+        for setting in [
+            "log.filter=info",
+            "delivery.circuit_wait=1s",
+            "delivery.verify_interval=1s",
+            "ingest.unread_retry=1s",
+            "register.timeout=5s",
+            "register.circuit_max=2s",
+        ] {
+            world.settings.push(setting.to_owned());
+        }
+        world.settings.push(format!("delivery.flush_interval={FLUSH_INTERVAL}ms"));
+        let own: http::Uri = world.register.url().parse().unwrap();
+        let register = Gate::before(own.authority().unwrap().to_string()).await;
+        let mut receivers = Vec::new();
+        for (name, _, _) in CONSUMERS {
+            receivers.push(Receiver::start(name).await);
+        }
+        world.register.add_people(plan.people).unwrap();
+        for _ in 0..plan.people / 4 {
+            world.register.settle(HOME, jiff::civil::date(2012, 5, 1)).unwrap();
+        }
+        world.register.load();
+        let lives = Lives::of(&world);
+        Self {
+            world,
+            watch: Watch::over(receivers),
+            lives,
+            samples: Vec::new(),
+            counts: BTreeMap::new(),
+            still: Vec::new(),
+            changes: Vec::new(),
+            sampler: Sampler::default(),
+            register,
+            cluster,
+        }
+    }
+
+    /// Starts the program, and waits until all consumers receive and the list has its first persons.
+    pub async fn begin(&mut self, chance: &mut Chance) {
+        self.world.apply_secrets().await;
+        let mut source = self.world.source();
+        let through = format!("http://{}", self.register.address());
+        source["spec"]["datafordeler"]["endpoints"] = json!({ "graphql": through, "auth": through });
+        self.world.apply(source).await;
+        for place in 0..CONSUMERS.len() {
+            self.world.apply(self.consumer(place, false)).await;
+            self.world.apply(self.subscription(place)).await;
+        }
+        self.start();
+        for (name, _, _) in CONSUMERS {
+            self.world.until_condition("ConsumerSystem", name, "Ready", "True", None).await;
+            self.world.until_condition("CprSubscription", name, "Ready", "True", None).await;
+        }
+        let listed = self.lives.change_the_list(&self.world, chance, 20).await;
+        assert!(listed, "the list took nobody\n{}", self.world.log());
+        self.misbehave();
+    }
+
+    fn misbehave(&self) {
+        let behave = |place: usize, behaviour| self.watch.receivers[place].consumer.behave(behaviour);
+        behave(1, Behaviour::Slow { millis: 1_500 });
+        behave(2, Behaviour::Status { status: 503 });
+        behave(3, Behaviour::Hang);
+        behave(PICKY, Behaviour::FailFor { chosen: Chosen::Percent(20) });
+        self.watch.receivers[DEAD].gate.shut();
+    }
+
+    fn consumer(&self, place: usize, suspended: bool) -> Value {
+        let (name, _, give_up_after) = CONSUMERS[place];
+        let mut consumer = self.world.consumer_system(name);
+        let delivery = &mut consumer["spec"]["delivery"];
+        delivery["url"] = json!(self.watch.receivers[place].url());
+        delivery["maxInFlight"] = json!(IN_FLIGHT);
+        delivery["retry"]["giveUpAfter"] = json!(give_up_after);
+        consumer["spec"]["suspend"] = json!(suspended);
+        consumer
+    }
+
+    fn subscription(&self, place: usize) -> Value {
+        let (name, selects, _) = CONSUMERS[place];
+        let mut subscription = self.world.subscription(name, name);
+        subscription["spec"]["select"] = match selects {
+            "everyone" => json!({ "everyone": true }),
+            "list" => json!({ "persons": "Managed" }),
+            _ => json!({ "municipalities": [HOME] }),
+        };
+        subscription
+    }
+
+    /// Suspends all consumers but the steady one, or lets them receive again.
+    pub async fn leave_alone(&mut self, alone: bool) {
+        for place in 0..CONSUMERS.len() {
+            if place != STEADY {
+                self.world.apply(self.consumer(place, alone)).await;
+            }
+        }
+        self.pause(1_000).await;
+        self.changes.push(now());
+    }
+
+    /// Lets time go by.
+    pub async fn pause(&self, millis: u64) {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    fn start(&mut self) {
+        self.world.start();
+        self.watch.started(self.world.pid());
+    }
+
+    /// Ends the program, looks at what it left, and starts it again.
+    pub async fn restart(&mut self, killed: bool) {
+        self.end(killed).await;
+        self.start();
+    }
+
+    /// Ends the program and looks at what it left.
+    pub async fn end(&mut self, killed: bool) {
+        assert!(!self.world.has_ended(), "the program ended by itself\n{}", self.world.log());
+        self.watch.ended();
+        match killed {
+            true => self.world.kill().await,
+            false => self.world.stop().await,
+        }
+        // What receivers were about to accept is accepted.
+        self.pause(50).await;
+        let sample = self.sampler.take(&self.world.data(), &self.watch, killed).await;
+        self.samples.push(sample);
+    }
+
+    /// One turn: lives go on, something goes wrong.
+    pub async fn turn(&mut self, chance: &mut Chance) {
+        let count = 5 + chance.below(40) as usize;
+        self.lives.go_on(&self.world, chance, count);
+        if chance.below(4) == 0 {
+            self.lives.change_the_list(&self.world, chance, 3).await;
+        }
+        self.pause(chance.below(900)).await;
+        let kind = fault::draw(chance);
+        self.strike(kind, chance).await;
+        *self.counts.entry(kind).or_default() += 1;
+        self.world.register.load();
+        self.pause(chance.below(1_600)).await;
+    }
+
+    async fn strike(&mut self, kind: Kind, chance: &mut Chance) {
+        match kind {
+            Kind::Kill => {
+                self.until_busy(chance).await;
+                self.restart(true).await;
+            }
+            Kind::Terminate => self.restart(false).await,
+            Kind::StandStill => self.stand_still(chance).await,
+            Kind::Register => {
+                let times = 1 + chance.below(5) as u32;
+                self.world.register.faults().set_times(fault::of_register(chance), times);
+            }
+            Kind::RegisterAway => {
+                self.world.register.go_down().await;
+                self.pause(chance.below(2_500)).await;
+                self.world.register.come_back().await.unwrap();
+            }
+            Kind::RegisterCut => Self::cut(&self.register, chance).await,
+            Kind::Import => self.lives.import_oddly(&self.world, chance).await,
+            Kind::Receiver => {
+                let place = UGLY[chance.below(UGLY.len() as u64) as usize];
+                self.watch.receivers[place].consumer.behave(fault::of_receiver(chance));
+            }
+            Kind::ReceiverCut => {
+                let place = chance.below(DEAD as u64) as usize;
+                Self::cut(&self.watch.receivers[place].gate, chance).await;
+            }
+            Kind::ClusterAway => Self::cut(&self.cluster, chance).await,
+        }
+    }
+
+    /// Waits a while for some deliveries, so that the program most often ends in the midst of its work.
+    async fn until_busy(&self, chance: &mut Chance) {
+        self.world.register.load();
+        let accepted = || self.watch.receivers.iter().map(|one| one.consumer.report().accepted).sum::<u64>();
+        let (enough, began) = (accepted() + 1 + chance.below(60), Instant::now());
+        while accepted() < enough && began.elapsed() < BUSY {
+            self.pause(2).await;
+        }
+        self.pause(chance.below(120)).await;
+    }
+
+    async fn cut(gate: &Gate, chance: &mut Chance) {
+        gate.shut();
+        tokio::time::sleep(Duration::from_millis(chance.below(2_500))).await;
+        gate.open();
+    }
+
+    async fn stand_still(&mut self, chance: &mut Chance) {
+        let from = now();
+        self.world.signal("STOP").await;
+        let before = super::sample::lanes(&self.world.data()).await;
+        let (code, said) = self.world.start_second().await;
+        super::invariants::i7_a_second_process_is_refused(code, &said);
+        self.pause(chance.below(1_500)).await;
+        assert_eq!(super::sample::lanes(&self.world.data()).await, before, "whoever stood still wrote");
+        self.world.signal("CONT").await;
+        self.still.push((from, now()));
+    }
+
+    /// Everything is mended but the dead receiver; its consumer's status has to say so.
+    pub async fn mend(&mut self) {
+        self.world.register.faults().clear();
+        self.world.register.load();
+        for place in UGLY {
+            self.watch.receivers[place].consumer.behave(Behaviour::Accept);
+        }
+        self.world.until_condition("ConsumerSystem", "dead", "Delivering", "False", Some("CircuitOpen")).await;
+    }
+
+    /// The dead receiver comes back too, and everything is delivered.
+    pub async fn settle(&mut self, patience: Duration) {
+        self.watch.receivers[DEAD].gate.open();
+        // A new process probes at once, whatever its predecessor had learned to wait.
+        self.restart(false).await;
+        let began = Instant::now();
+        loop {
+            let left = self.unsettled().await;
+            if left.values().all(|count| *count == 0) {
+                return;
+            }
+            assert!(!self.world.has_ended(), "the program ended by itself\n{}", self.world.log());
+            assert!(began.elapsed() < patience, "the world never came to rest: {left:?}");
+            self.pause(500).await;
+        }
+    }
+
+    /// What is still to be done.
+    pub async fn unsettled(&self) -> BTreeMap<&'static str, i64> {
+        use sqlx::Row;
+        let mut conn = files::open(&self.world.data().join("main.db")).await;
+        let sql = "SELECT (SELECT coalesce(max(import), 0) FROM cursor),
+                          (SELECT count(*) FROM route r LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
+                           WHERE r.seq > coalesce(l.watermark, 0)),
+                          (SELECT count(*) FROM parked), (SELECT count(*) FROM request),
+                          (SELECT count(*) FROM unread), (SELECT count(*) FROM listing WHERE number IS NOT NULL)";
+        let row = sqlx::query(sql).fetch_one(&mut conn).await.unwrap();
+        let told = i64::from(self.world.register.last_sequence());
+        let names = ["imports", "routes", "parked", "requests", "unread", "list"];
+        let counted = names.into_iter().enumerate().map(|(place, name)| (name, row.get::<i64, _>(place)));
+        counted.map(|(name, count)| (name, if name == "imports" { (told - count).abs() } else { count })).collect()
+    }
+}
