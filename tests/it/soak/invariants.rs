@@ -69,11 +69,21 @@ pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> usi
         };
         let arrivals = &evidence.arrivals[place];
         for sample in samples {
-            let open: Vec<i64> = sample.unrecorded[place].iter().copied().filter(|seq| !answer_lost(*seq)).collect();
-            let since = sample.at - window;
-            let late = arrivals.iter().filter(|one| one.accepted && (since..=sample.at).contains(&one.at)).count();
+            let life = sample.began..=sample.at + UNDER_WAY;
+            let accepted = || arrivals.iter().filter(|one| one.accepted && life.contains(&one.at));
+            let own: HashSet<i64> = accepted().map(|one| one.seq).collect();
+            // What an earlier process left and this one has not come to sending again is not this one's.
+            let unrecorded = sample.unrecorded[place].iter().copied().filter(|seq| own.contains(seq));
+            let open: Vec<i64> = unrecorded.filter(|seq| !answer_lost(*seq)).collect();
+            let late = accepted().filter(|one| sample.at - window <= one.at).count();
             let allowed = if sample.killed { IN_FLIGHT + late } else { 0 };
-            assert!(open.len() <= allowed, "I3: {place}: {} unrecorded of {allowed} at {}", open.len(), sample.at);
+            let oldest = accepted().filter(|one| open.contains(&one.seq)).map(|one| sample.at - one.at).max();
+            assert!(
+                open.len() <= allowed,
+                "I3: {place}: {} unrecorded, {allowed} allowed within {window} ms, the oldest {oldest:?} ms before {}: {open:?}",
+                open.len(),
+                sample.at
+            );
         }
         let at_a_kill: HashSet<i64> = samples.iter().flat_map(|sample| &sample.unrecorded[place]).copied().collect();
         for one in arrivals.iter().filter(|one| one.duplicate) {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sqlx::{Row, SqliteConnection};
 
-use super::watch::{Watch, now};
+use super::watch::Watch;
 use crate::support::files;
 
 /// How far back attempts are read again; longer than any attempt takes.
@@ -15,7 +15,8 @@ const OVERLAP: i64 = 60_000;
 /// One end of the program.
 #[derive(Debug)]
 pub struct Sample {
-    /// When it had ended.
+    /// When the process was started, and when it was told to end.
+    pub began: i64,
     pub at: i64,
     /// Whether it ended without warning.
     pub killed: bool,
@@ -43,9 +44,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Looks at the database of a program that has ended.
-    pub async fn take(&mut self, data: &Path, watch: &Watch, killed: bool) -> Sample {
-        let at = now();
+    /// Looks at the database of a program that has ended, with when it began and was told to end.
+    pub async fn take(&mut self, data: &Path, watch: &Watch, (began, at): (i64, i64), killed: bool) -> Sample {
         watch.drain();
         let mut conn = files::open(&data.join("main.db")).await;
         let ids = consumers(&mut conn).await;
@@ -53,6 +53,7 @@ impl Sampler {
         self.since = at - OVERLAP;
         let recorded = |name: &str| ids.get(name).and_then(|id| self.recorded.get(id)).cloned().unwrap_or_default();
         let mut sample = Sample {
+            began,
             at,
             killed,
             unrecorded: Vec::new(),

@@ -64,9 +64,10 @@ impl Watch {
         self.pid.store(pid, Ordering::SeqCst);
     }
 
-    /// No program runs.
-    pub fn ended(&self) {
+    /// The program runs no more, or not for long. When it was started.
+    pub fn ended(&self) -> i64 {
         self.pid.store(0, Ordering::SeqCst);
+        self.began.load(Ordering::SeqCst)
     }
 
     /// All weighings.
