@@ -14,6 +14,9 @@ DEMO_ARGS ?=
 # A figure to measure alone, such as FIGURE=drain
 FIGURE ?=
 
+# How many faults a soak has
+FAULTS ?= $(or $(CPR_SOAK_FAULTS),200)
+
 # CLUSTER=current takes the cluster of the kubeconfig's current context; then Go is not needed.
 ifeq ($(CLUSTER),current)
 CONTROL_PLANE :=
@@ -40,6 +43,10 @@ build: tools ## Build the program (debug profile, the one that tests and demo us
 .PHONY: test
 test: tools format-check $(CONTROL_PLANE) build-all receivers lint ## Everything: format, lints, docs, tests on a real control plane
 	exec $(WITH_CLUSTER) $(CARGO) test --locked
+
+.PHONY: soak
+soak: tools $(CONTROL_PLANE) ## Kills, cuts and faults for about 20 minutes; FAULTS=, CPR_SEED= (docs/soak.md)
+	CPR_SOAK_FAULTS=$(FAULTS) exec $(WITH_CLUSTER) $(CARGO) test --locked --test it soak:: -- --nocapture
 
 .PHONY: bench
 bench: tools ## Measure the figures of docs/limits.md here, as a table; FIGURE=drain for one of them

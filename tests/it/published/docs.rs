@@ -12,7 +12,7 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "docs/concepts.md",
     "docs/conditions.md",
@@ -23,6 +23,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/resources.md",
     "docs/security.md",
     "docs/settings.md",
+    "docs/soak.md",
     "docs/tools.md",
 ];
 
