@@ -27,6 +27,12 @@ impl Lanes {
         self.at_start.iter().any(|lane| lane.shard == shard && seq <= lane.watermark)
     }
 
+    /// Up to where this shard's routes were settled or parked before this process took the lanes. They are not offered again:
+    /// those of who was parked are read by person, up to here at least.
+    pub fn passed(&self, shard: u8) -> i64 {
+        self.at_start.iter().find(|lane| lane.shard == shard).map_or(0, |lane| lane.watermark)
+    }
+
     /// Whether the holder before may have sent a route without recording it.
     pub fn was_possibly_sent(&self, shard: u8, seq: i64) -> bool {
         self.at_start.iter().any(|lane| lane.shard == shard && lane.watermark < seq && seq <= lane.taken)

@@ -1,6 +1,6 @@
 //! What a new process does with what another left.
 
-use super::receiver::{Answer, Receiver};
+use super::receiver::{Answer, Received, Receiver};
 use super::world::{MS, SEC, World};
 use crate::delivery::Engine;
 use crate::domain::event_type::EventType;
@@ -67,6 +67,41 @@ async fn what_was_recorded_above_the_watermark_is_not_sent_again() {
     world.after(10 * SEC).await;
     assert_eq!(receiver.events().len(), 1);
     assert_eq!(receiver.events()[0].type_(), "subscription.ended");
+}
+
+#[tokio::test]
+async fn who_was_parked_above_another_shards_watermark_is_not_passed_over() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let mut people = world.people(64, consumer).await;
+    people.retain(|person| person.shard() != 0);
+    world.end_subscription(subscription).await;
+    let live = world.subscribe(consumer, "others", |_| {}).await;
+    // In shard 0, whose watermark it keeps below all that follows.
+    let stuck = world.tell_end(consumer, subscription).await;
+    // More than are read at a time.
+    for number in 0..300 {
+        world.happen(people[1 + number % 20], TYPE, &[(consumer, &[live])]).await;
+    }
+    let mut sent = Vec::new();
+    for _ in 0..3 {
+        sent.push(world.happen(people[0], TYPE, &[(consumer, &[live])]).await);
+    }
+    let first = sent[0];
+    let refuses = move |got: &Received| got.type_() == "subscription.ended" || got.sequence() >= first;
+    receiver.answer(move |got| Answer::Status(if refuses(got) { 400 } else { 204 }));
+    world.deliver().await;
+    assert_eq!(world.watermarks(consumer).await.0, stuck - 1);
+    assert_eq!(world.parked(consumer).await.len(), 1);
+    receiver.forget();
+    receiver.answer(|_| Answer::Status(204));
+    world.restart();
+    // The wait is over before the new process has read anything.
+    world.after(3600 * SEC).await;
+    let received: Vec<i64> =
+        receiver.events().iter().filter(|got| got.type_() != "subscription.ended").map(|got| got.sequence()).collect();
+    assert_eq!(received, sent);
+    assert!(world.parked(consumer).await.is_empty());
 }
 
 #[tokio::test]

@@ -125,7 +125,9 @@ impl Worker {
         Ok(worked)
     }
 
+    /// Reads the routes of one who waits. The reading of all may still be below what the person's own lane has passed.
     pub(super) async fn load(&mut self, span: Span, now: Timestamp) -> Result<(), store::Error> {
+        let span = Span { to: span.to.max(self.lanes.passed(span.record.shard())), ..span };
         match read::of_person(&self.shared.context.store, self.id, span).await {
             Ok(routes) => {
                 if let Some(change) = self.queues.loaded(span.record, routes, now) {

@@ -63,11 +63,9 @@ pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> usi
     let window = 2 * (FLUSH_INTERVAL + evidence.slowest_flush);
     let mut again = 0;
     for (place, consumer) in evidence.places() {
-        let answer_lost = |seq: i64| {
-            let attempts = evidence.attempts.get(&(consumer, seq));
-            attempts.is_some_and(|all| all.iter().any(|outcome| outcome == "Failed"))
-        };
         let arrivals = &evidence.arrivals[place];
+        let answers_lost = answers_lost(evidence, place, samples);
+        let answer_lost = |seq: i64| answers_lost.contains_key(&seq);
         for sample in samples {
             let life = sample.began..=sample.at + UNDER_WAY;
             let accepted = || arrivals.iter().filter(|one| one.accepted && life.contains(&one.at));
@@ -85,13 +83,38 @@ pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> usi
                 sample.at
             );
         }
-        let at_a_kill: HashSet<i64> = samples.iter().flat_map(|sample| &sample.unrecorded[place]).copied().collect();
+        let mut causes = answers_lost;
+        for seq in samples.iter().flat_map(|sample| &sample.unrecorded[place]) {
+            *causes.entry(*seq).or_default() += 1;
+        }
         for one in arrivals.iter().filter(|one| one.duplicate) {
-            assert!(answer_lost(one.seq) || at_a_kill.contains(&one.seq), "I3: {place}: for no reason: {one:?}");
+            let left = causes.get_mut(&one.seq).filter(|left| **left > 0);
+            *left.unwrap_or_else(|| panic!("I3: {place}, {consumer}: for no reason: {one:?}")) -= 1;
             again += 1;
         }
     }
     again
+}
+
+/// Numbers that were accepted though an attempt says that they were not, and how often that may have been: failed attempts
+/// less refusals, of which each end of the program may have kept one from being written.
+fn answers_lost(evidence: &Evidence, place: usize, samples: &[Sample]) -> HashMap<i64, usize> {
+    let mut refused: HashMap<i64, Vec<i64>> = HashMap::new();
+    for one in evidence.arrivals[place].iter().filter(|one| !one.accepted) {
+        refused.entry(one.seq).or_default().push(one.at);
+    }
+    let mut lost = HashMap::new();
+    for ((_, seq), outcomes) in evidence.attempts.iter().filter(|((of, _), _)| *of == evidence.consumers[place]) {
+        let failed = outcomes.iter().filter(|outcome| *outcome == "Failed").count();
+        let refusals = refused.get(seq).map_or(&[][..], Vec::as_slice);
+        let span = refusals.first().copied().unwrap_or(0)..=refusals.last().map_or(0, |last| last + UNDER_WAY);
+        let unwritten = samples.iter().filter(|sample| span.contains(&sample.at)).count();
+        let known = failed.saturating_sub(refusals.len().saturating_sub(unwritten));
+        if known > 0 {
+            lost.insert(*seq, known);
+        }
+    }
+    lost
 }
 
 /// I4: the steady consumer's 99th of a hundred latencies beside slow, failing and dead ones is at most twice its own alone,
