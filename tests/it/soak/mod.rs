@@ -40,7 +40,7 @@ async fn lives_faults_and_kills_break_no_invariant() {
     summary::say(began, "six consumers receive, each in its own way");
     let stretches = beside::measure(&mut scene, &mut chance, &plan).await;
     go_wrong(&mut scene, &mut chance, &plan, began).await;
-    calm(&mut scene, &mut chance, &plan).await;
+    let calmed = calm(&mut scene, &mut chance, &plan).await;
     scene.mend().await;
     summary::say(began, "everything is mended, and has to come to rest");
     scene.settle(PATIENCE).await;
@@ -52,14 +52,14 @@ async fn lives_faults_and_kills_break_no_invariant() {
     assert_understood(&scene);
     invariants::i1_nothing_is_lost(&evidence);
     invariants::i2_order_holds(&evidence);
-    let duplicates = invariants::i3_duplicates_are_bounded(&evidence, &scene.samples);
+    let (duplicates, unwritten) = invariants::i3_duplicates_are_bounded(&evidence, &scene.samples);
     let asked = invariants::i5_retry_after_is_obeyed(&evidence, &scene);
     invariants::i7_a_stale_flush_changes_nothing(&evidence, &scene.samples).await;
     let gaps = invariants::gaps_are_announced(&evidence);
     invariants::the_record_holds(&evidence);
     let latency = invariants::i4_the_steady_consumer_is_not_held_up(&evidence, &stretches, &plan);
-    let memory = invariants::i8_memory_is_flat(&scene.watch.memory(), &plan);
-    Summary { scene: &scene, evidence: &evidence, duplicates, asked, gaps, latency, memory }.print(began);
+    let memory = invariants::i8_memory_is_flat(&scene.watch.memory(), calmed, &plan);
+    Summary { scene: &scene, evidence: &evidence, duplicates, unwritten, asked, gaps, latency, memory }.print(began);
 }
 
 /// The turns, each with a fault.
@@ -77,13 +77,15 @@ async fn go_wrong(scene: &mut Scene, chance: &mut Chance, plan: &Plan, began: In
     }
 }
 
-/// Lives without faults, in which memory is weighed.
-async fn calm(scene: &mut Scene, chance: &mut Chance, plan: &Plan) {
+/// Lives without faults, in which memory is weighed. From when to when.
+async fn calm(scene: &mut Scene, chance: &mut Chance, plan: &Plan) -> (i64, i64) {
+    let from = watch::now();
     for _ in 0..plan.calm {
         scene.lives.go_on(&scene.world, chance, 10);
         scene.world.register.load();
         scene.pause(1_000).await;
     }
+    (from, watch::now())
 }
 
 /// Nothing that arrived was forged or against the contract.

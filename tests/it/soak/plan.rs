@@ -24,9 +24,9 @@ impl Plan {
     /// From `CPR_SOAK_FAULTS`, else the short form.
     pub fn from_environment() -> Self {
         let given = std::env::var("CPR_SOAK_FAULTS").ok().and_then(|text| text.parse().ok());
-        let faults = given.unwrap_or(12);
+        let faults = given.unwrap_or(10);
         match faults >= LONG {
-            true => Self { faults, people: 4_000, pairs: 4, stretch: 10, calm: 60 },
+            true => Self { faults, people: 4_000, pairs: 4, stretch: 10, calm: 120 },
             false => Self { faults, people: 300, pairs: 1, stretch: 3, calm: 0 },
         }
     }

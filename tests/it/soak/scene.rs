@@ -24,7 +24,7 @@ pub const IN_FLIGHT: usize = 16;
 /// How often results are written, in milliseconds.
 pub const FLUSH_INTERVAL: i64 = 100;
 /// How long is waited for deliveries before a kill.
-const BUSY: Duration = Duration::from_secs(6);
+const BUSY: Duration = Duration::from_secs(5);
 /// The municipality that some consumers are about.
 pub const HOME: &str = "0851";
 
@@ -201,7 +201,7 @@ impl Scene {
 
     /// One turn: lives go on, something goes wrong.
     pub async fn turn(&mut self, chance: &mut Chance) {
-        let count = 5 + chance.below(40) as usize;
+        let count = 5 + chance.below(60) as usize;
         self.lives.go_on(&self.world, chance, count);
         if chance.below(4) == 0 {
             self.lives.change_the_list(&self.world, chance, 3).await;

@@ -33,6 +33,7 @@ pub struct Summary<'a> {
     pub scene: &'a Scene,
     pub evidence: &'a Evidence,
     pub duplicates: usize,
+    pub unwritten: String,
     pub asked: usize,
     pub gaps: usize,
     pub latency: String,
@@ -57,8 +58,7 @@ impl Summary<'_> {
         row("requests that arrived", all().count().to_string());
         row("accepted", all().filter(|one| one.accepted).count().to_string());
         row("duplicates, each with its cause", self.duplicates.to_string());
-        let most = scene.samples.iter().filter(|sample| sample.killed).flat_map(|sample| &sample.unrecorded);
-        row("most unrecorded of one consumer at a kill", most.map(Vec::len).max().unwrap_or(0).to_string());
+        row("results unwritten at the worst kill", self.unwritten.clone());
         row("most persons parked at an end", scene.samples.iter().map(|s| s.parked).max().unwrap_or(0).to_string());
         let withdrawn = evidence.attempts.values().flatten().filter(|one| *one == "Withdrawn").count();
         row("withdrawn", withdrawn.to_string());
@@ -67,7 +67,7 @@ impl Summary<'_> {
         row("audit entries, all verified", evidence.record.entries.to_string());
         row("slowest writing of results", format!("{} ms", evidence.slowest_flush));
         row("steady consumer, 99th of a hundred", self.latency.clone());
-        row("resident memory, first half and second", self.memory.clone());
+        row("resident memory", self.memory.clone());
         row("time", format!("{} s", began.elapsed().as_secs()));
     }
 }

@@ -18,6 +18,7 @@ pub fn now() -> i64 {
 /// The resident memory of the program at some moment of its life.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
+    pub at: i64,
     /// Milliseconds since the program was started.
     pub age: i64,
     pub kilobytes: u64,
@@ -80,7 +81,8 @@ impl Watch {
         let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return };
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let Some(kilobytes) = resident.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok()) else { return };
-        let age = now() - self.began.load(Ordering::SeqCst);
-        self.memory.lock().unwrap().push(Memory { age, kilobytes });
+        let at = now();
+        let age = at - self.began.load(Ordering::SeqCst);
+        self.memory.lock().unwrap().push(Memory { at, age, kilobytes });
     }
 }
