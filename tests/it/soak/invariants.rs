@@ -62,43 +62,40 @@ pub fn i2_order_holds(evidence: &Evidence) {
 /// the two intervals (each as long as the setting, and the slowest writing of the run) in which results wait. A program
 /// that is asked to end leaves nothing unrecorded.
 pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> (usize, String) {
-    let window = 2 * (FLUSH_INTERVAL + evidence.slowest_flush);
     let (mut again, mut nearest) = (0, (0, 1));
-    for (place, consumer) in evidence.places() {
-        let arrivals = &evidence.arrivals[place];
-        let answers_lost = answers_lost(evidence, place, samples);
-        let answer_lost = |seq: i64| answers_lost.contains_key(&seq);
+    for (place, _) in evidence.places() {
+        let mut causes = answers_lost(evidence, place, samples);
         for sample in samples {
-            let life = sample.began..=sample.at + UNDER_WAY;
-            let accepted = || arrivals.iter().filter(|one| one.accepted && life.contains(&one.at));
-            let own: HashSet<i64> = accepted().map(|one| one.seq).collect();
-            // What an earlier process left and this one has not come to sending again is not this one's.
-            let unrecorded = sample.unrecorded[place].iter().copied().filter(|seq| own.contains(seq));
-            let open: Vec<i64> = unrecorded.filter(|seq| !answer_lost(*seq)).collect();
-            let late = accepted().filter(|one| sample.at - window <= one.at).count();
-            let allowed = if sample.killed { IN_FLIGHT + late } else { 0 };
-            let oldest = accepted().filter(|one| open.contains(&one.seq)).map(|one| sample.at - one.at).max();
-            assert!(
-                open.len() <= allowed,
-                "I3: {place}: {} unrecorded, {allowed} allowed within {window} ms, the oldest {oldest:?} ms before {}: {open:?}",
-                open.len(),
-                sample.at
-            );
-            if open.len() * nearest.1 > nearest.0 * allowed {
-                nearest = (open.len(), allowed);
+            let (open, allowed) = unwritten(evidence, place, sample, &causes);
+            let at = sample.at;
+            assert!(open <= allowed, "I3: {place}: at {at} {open} were unwritten, and {allowed} allowed");
+            if open * nearest.1 > nearest.0 * allowed {
+                nearest = (open, allowed);
             }
         }
-        let mut causes = answers_lost;
         for seq in samples.iter().flat_map(|sample| &sample.unrecorded[place]) {
             *causes.entry(*seq).or_default() += 1;
         }
-        for one in arrivals.iter().filter(|one| one.duplicate) {
+        for one in evidence.arrivals[place].iter().filter(|one| one.duplicate) {
             let left = causes.get_mut(&one.seq).filter(|left| **left > 0);
-            *left.unwrap_or_else(|| panic!("I3: {place}, {consumer}: for no reason: {one:?}")) -= 1;
+            *left.unwrap_or_else(|| panic!("I3: {place}: for no reason: {one:?}")) -= 1;
             again += 1;
         }
     }
     (again, format!("{} of {} allowed", nearest.0, nearest.1))
+}
+
+/// How many a process had delivered and not written when it ended, and how many may have been. What an earlier one left and
+/// this one had not come to sending again is not this one's; nor is what it held for refused.
+fn unwritten(evidence: &Evidence, place: usize, sample: &Sample, lost: &HashMap<i64, usize>) -> (usize, usize) {
+    let window = 2 * (FLUSH_INTERVAL + evidence.slowest_flush);
+    let life = sample.began..=sample.at + UNDER_WAY;
+    let accepted: Vec<&Arrival> =
+        evidence.arrivals[place].iter().filter(|one| one.accepted && life.contains(&one.at)).collect();
+    let own: HashSet<i64> = accepted.iter().map(|one| one.seq).collect();
+    let open = sample.unrecorded[place].iter().filter(|seq| own.contains(seq) && !lost.contains_key(seq)).count();
+    let late = accepted.iter().filter(|one| sample.at - window <= one.at).count();
+    (open, if sample.killed { IN_FLIGHT + late } else { 0 })
 }
 
 /// Numbers that were accepted though an attempt says that they were not, and how often that may have been: failed attempts

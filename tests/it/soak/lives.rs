@@ -1,5 +1,4 @@
 //! What happens to the people of a run: random lives, merges and splits, a list that changes, imports as they should not be.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
 
