@@ -106,9 +106,10 @@ impl Worker {
         self.looked_at = None;
     }
 
-    /// Counts dead letters again, for they go by other hands.
+    /// Counts dead letters again, for they go by other hands. Those that are not written yet could not be counted.
     pub(super) async fn count_dead_letters(&mut self) -> Result<(), store::Error> {
-        if self.dead_letters && self.counted.elapsed() >= COUNTED_EVERY {
+        let written = self.flush.is_none() && self.results.dead.is_empty() && self.results.expired.is_none();
+        if self.dead_letters && written && self.counted.elapsed() >= COUNTED_EVERY {
             self.counted = Instant::now();
             let mut conn = self.shared.context.store.main.read().await?;
             self.dead_letters = dead_letter::count(&mut conn, self.id).await? > 0;
