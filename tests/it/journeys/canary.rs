@@ -227,7 +227,7 @@ async fn canaries_appear_in_no_answer_of_a_tool_and_in_no_report() {
     let consumer = format!("{}/casework", world.namespace.name());
     let letters = async || {
         let said = choir.both(&["deadletters", "list", "--consumer", &consumer], "").await;
-        (said.json().as_array().unwrap().len() > 0).then_some(())
+        (!said.json().as_array().unwrap().is_empty()).then_some(())
     };
     world.until("a dead letter", letters).await.expect("it was given up");
     choir.refused(&["consumer", "test", "--consumer", "nowhere/nobody"], "").await;
