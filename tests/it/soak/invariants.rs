@@ -17,8 +17,9 @@ use super::watch::Memory;
 const UNDER_WAY: i64 = 2_000;
 /// Ages at which processes are compared by their memory, in milliseconds.
 const YOUNG: (i64, i64) = (2_000, 6_000);
-/// Latencies below this, in milliseconds, say more of the machine than of the program.
-const NOISE: i64 = 50;
+/// Latencies below this, in milliseconds, say more of the machine than of the program, which is not optimised here and shares
+/// its processors with all the others. Whoever is held up by a neighbour waits for seconds.
+const NOISE: i64 = 100;
 
 /// I1: every committed route was accepted under its own id, or is parked, or is a dead letter, or was withdrawn and the
 /// audit record says so; and nothing was accepted that was never committed.

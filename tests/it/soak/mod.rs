@@ -49,6 +49,7 @@ async fn lives_faults_and_kills_break_no_invariant() {
     scene.samples.iter().for_each(invariants::i6_watermarks_pass_nothing_unrecorded);
     let evidence = Evidence::of(&scene).await;
     assert!(evidence.routes.len() > 50, "too quiet to prove anything: {} routes", evidence.routes.len());
+    assert!(!evidence.record.withdrawn.is_empty(), "a subscription ended, and nothing was withdrawn");
     assert_understood(&scene);
     invariants::i1_nothing_is_lost(&evidence);
     invariants::i2_order_holds(&evidence);

@@ -46,6 +46,9 @@ const PICKY: usize = 4;
 /// The one that nobody reaches.
 const DEAD: usize = 5;
 
+/// A subscription of the dead consumer that ends while everything it selected still waits.
+const PASSING: &str = "passing";
+
 /// The scene.
 pub struct Scene {
     pub world: World,
@@ -117,6 +120,9 @@ impl Scene {
             self.world.apply(self.consumer(place, false)).await;
             self.world.apply(self.subscription(place)).await;
         }
+        let mut passing = self.world.subscription(PASSING, CONSUMERS[DEAD].0);
+        passing["spec"]["select"] = json!({ "municipalities": ["0461"] });
+        self.world.apply(passing).await;
         self.start();
         for (name, _, _) in CONSUMERS {
             self.world.until_condition("ConsumerSystem", name, "Ready", "True", None).await;
@@ -274,7 +280,7 @@ impl Scene {
         self.still.push((from, now()));
     }
 
-    /// Everything is mended but the dead receiver; its consumer's status has to say so.
+    /// Everything is mended but the dead receiver; its consumer's status has to say so. One of its subscriptions ends.
     pub async fn mend(&mut self) {
         self.world.register.faults().clear();
         self.world.register.load();
@@ -282,6 +288,7 @@ impl Scene {
             self.watch.receivers[place].consumer.behave(Behaviour::Accept);
         }
         self.world.until_condition("ConsumerSystem", "dead", "Delivering", "False", Some("CircuitOpen")).await;
+        self.world.delete("CprSubscription", PASSING).await;
     }
 
     /// The dead receiver comes back too, and everything is delivered.
