@@ -25,10 +25,13 @@ const NOISE: i64 = 100;
 /// audit record says so; and nothing was accepted that was never committed.
 pub fn i1_nothing_is_lost(evidence: &Evidence) {
     let mut accepted: HashSet<(i64, &str)> = HashSet::new();
+    let about_nobody = evidence.routes.iter().filter(|(_, (route, _))| route.record.is_none());
+    let of_nobody: HashSet<_> = about_nobody.map(|(key, (route, _))| (key.0, route.id.as_str())).collect();
     for (place, consumer) in evidence.places() {
         for one in evidence.arrivals[place].iter().filter(|one| one.accepted) {
-            let route = evidence.routes.get(&(consumer, one.seq));
-            assert!(route.is_some_and(|(route, _)| route.id == one.id), "I1: never committed: {one:?}");
+            let numbered = evidence.routes.get(&(consumer, one.seq)).is_some_and(|(route, _)| route.id == one.id);
+            let is_known = numbered || (one.seq == 0 && of_nobody.contains(&(consumer, one.id.as_str())));
+            assert!(is_known, "I1: never committed: {one:?}");
             accepted.insert((consumer, one.id.as_str()));
         }
     }
@@ -77,7 +80,7 @@ pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> (us
         for seq in samples.iter().flat_map(|sample| &sample.unrecorded[place]) {
             *causes.entry(*seq).or_default() += 1;
         }
-        for one in evidence.arrivals[place].iter().filter(|one| one.duplicate) {
+        for one in evidence.arrivals[place].iter().filter(|one| one.duplicate && one.seq != 0) {
             let left = causes.get_mut(&one.seq).filter(|left| **left > 0);
             *left.unwrap_or_else(|| panic!("I3: {place}: for no reason: {one:?}")) -= 1;
             again += 1;

@@ -27,7 +27,7 @@ impl Plan {
         let faults = given.unwrap_or(10);
         match faults >= LONG {
             true => Self { faults, people: 4_000, pairs: 4, stretch: 10, calm: 120 },
-            false => Self { faults, people: 300, pairs: 1, stretch: 3, calm: 0 },
+            false => Self { faults, people: 300, pairs: 1, stretch: 2, calm: 0 },
         }
     }
 

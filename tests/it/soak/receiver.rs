@@ -18,6 +18,7 @@ const CHECKED: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Arrival {
     pub at: i64,
+    /// Its number; 0 for what is about no person, which has none.
     pub seq: i64,
     pub id: String,
     pub reference: Option<String>,
@@ -103,8 +104,8 @@ impl Book {
         if self.heard % CHECKED == 1 {
             SCHEMAS.check(&received.body);
         }
-        let Some(seq) = received.sequence.and_then(|seq| i64::try_from(seq).ok()) else { return };
-        if received.accepted {
+        let seq = received.sequence.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(0);
+        if received.accepted && seq != 0 {
             self.accepted.insert(seq);
         }
         self.arrivals.push(Arrival {

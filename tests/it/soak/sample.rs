@@ -76,7 +76,8 @@ impl Sampler {
     }
 
     async fn read(&mut self, conn: &mut SqliteConnection) {
-        let sql = "SELECT consumer, seq FROM attempt WHERE outcome = 'Delivered' AND at >= ?";
+        let sql = "SELECT a.consumer, a.seq FROM attempt a JOIN route r ON r.seq = a.seq
+                   WHERE a.outcome = 'Delivered' AND a.at >= ? AND r.record IS NOT NULL";
         for row in sqlx::query(sql).bind(self.since).fetch_all(conn).await.unwrap() {
             self.recorded.entry(row.get(0)).or_default().insert(row.get(1));
         }

@@ -24,7 +24,7 @@ pub const IN_FLIGHT: usize = 16;
 /// How often results are written, in milliseconds.
 pub const FLUSH_INTERVAL: i64 = 100;
 /// How long is waited for deliveries before a kill.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(4);
 /// The municipality that some consumers are about.
 pub const HOME: &str = "0851";
 
