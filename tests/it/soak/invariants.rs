@@ -17,6 +17,8 @@ use super::watch::Memory;
 const UNDER_WAY: i64 = 2_000;
 /// Ages at which processes are compared by their memory, in milliseconds.
 const YOUNG: (i64, i64) = (2_000, 6_000);
+/// How long a request of a process that was killed may be on its way, in milliseconds.
+const JUST: i64 = 500;
 /// Latencies below this, in milliseconds, say more of the machine than of the program, which is not optimised here and shares
 /// its processors with all the others. Whoever is held up by a neighbour waits for seconds.
 const NOISE: i64 = 100;
@@ -151,7 +153,7 @@ pub fn i5_retry_after_is_obeyed(evidence: &Evidence, scene: &Scene) -> usize {
             let early = later.iter().filter(|next| next.at < until && !excused(scene, one.at, next.at));
             for next in early {
                 let same = next.reference == one.reference && !may_be_lost(evidence, scene, one.at);
-                let running = !scene.samples.iter().any(|sample| (one.at..=next.at).contains(&sample.at));
+                let running = !scene.samples.iter().any(|sample| (one.at..=next.at).contains(&sample.began));
                 let is_late = next.at - one.at > UNDER_WAY;
                 assert!(!same, "I5: {place}: {} ms early, of the same person: {next:?} after {one:?}", until - next.at);
                 assert!(!(running && is_late), "I5: {place}: {} ms early: {next:?} after {one:?}", until - next.at);
@@ -169,7 +171,7 @@ fn excused(scene: &Scene, from: i64, to: i64) -> bool {
 /// Whether a kill came before what was answered at `at` was certainly written.
 fn may_be_lost(evidence: &Evidence, scene: &Scene, at: i64) -> bool {
     let written = at + UNDER_WAY + 2 * (FLUSH_INTERVAL + evidence.slowest_flush);
-    scene.samples.iter().any(|sample| sample.killed && (at..=written).contains(&sample.at))
+    scene.samples.iter().any(|sample| sample.killed && (at - JUST..=written).contains(&sample.at))
 }
 
 /// I6: at every end of the program, read from the database it left: nothing below a watermark is without a result, a parked
