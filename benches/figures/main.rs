@@ -4,9 +4,9 @@ mod bare;
 mod cpu;
 mod drain;
 mod idle;
-mod idle_cluster;
 mod ingest;
 mod latency;
+mod list;
 mod machine;
 mod neighbours;
 mod program;
@@ -34,8 +34,8 @@ const FIGURES: &[Figure] = &[
     Figure { name: "ingest", measure: ingest::measure },
     Figure { name: "neighbours", measure: neighbours::measure },
     Figure { name: "idle", measure: idle::measure },
-    Figure { name: "idle-cluster", measure: idle_cluster::measure },
     Figure { name: "subscriptions", measure: subscriptions::measure },
+    Figure { name: "list", measure: list::measure },
 ];
 
 #[expect(clippy::print_stderr, reason = "a benchmark speaks to people")]

@@ -120,7 +120,7 @@ fn address(log: &PathBuf) -> Option<String> {
 }
 
 /// The program; where the variable says so another one, to compare with.
-fn program() -> std::ffi::OsString {
+pub fn program() -> std::ffi::OsString {
     std::env::var_os("CPR_OPERATOR").unwrap_or_else(|| env!("CARGO_BIN_EXE_cpr-operator").into())
 }
 

@@ -61,8 +61,8 @@ async fn figures() -> anyhow::Result<Vec<Row>> {
 
     let mut rows = took(&ground, &program, each, &status).await?;
     let memory = program.memory()?;
-    rows.push(Row::new("resident", memory.resident, "MB", Goal::AtMost(150.0)));
-    rows.push(Row::new("most resident", memory.highest, "MB", Goal::AtMost(150.0)));
+    rows.push(Row::new("subscriptions: resident memory", memory.resident, "MB", Goal::AtMost(150.0)));
+    rows.push(Row::new("subscriptions: most resident", memory.highest, "MB", Goal::AtMost(150.0)));
     rows.extend(rest(&ground, &program).await?);
     rows.extend(restart(&ground, program, folder.path(), each * ROUNDS + 1).await?);
     Ok(rows)
@@ -87,11 +87,11 @@ async fn took(ground: &Ground, program: &Program, each: usize, status: &Value) -
     }
     let count = each * ROUNDS;
     Ok(vec![
-        Row::new(format!("{count} subscriptions applied until all are Ready"), ours, "s", Goal::AtMost(60.0)),
-        Row::known(format!("{count} bare status patches"), bare, "s"),
-        Row::new("the one to the other", ours / bare, "", Goal::AtMost(2.0)),
-        Row::known("of it until the last was applied", applying, "s"),
-        Row::known("CPU of the operator for each", cpu * 1e3 / count as f64, "ms"),
+        Row::new(format!("subscriptions: {count} applied until all are Ready"), ours, "s", Goal::AtMost(60.0)),
+        Row::known(format!("subscriptions: {count} bare status patches"), bare, "s"),
+        Row::new("subscriptions: the one to the other", ours / bare, "", Goal::AtMost(2.0)),
+        Row::known("subscriptions: of it until the last was applied", applying, "s"),
+        Row::known("subscriptions: processor time for each", cpu * 1e3 / count as f64, "ms"),
     ])
 }
 
@@ -105,10 +105,10 @@ async fn rest(ground: &Ground, program: &Program) -> anyhow::Result<Vec<Row>> {
     let reconciles = program.metric("controller_runtime_reconcile_total", &[]).await? - reconciles;
     let changed = ground.versions().await?.iter().zip(&before).filter(|(a, b)| a != b).count();
     Ok(vec![
-        Row::new("at rest for 60 s: CPU", cpu?, "%", Goal::AtMost(2.0)),
-        Row::new("at rest: API writes but the Lease's", writes.max(0.0), "", Goal::AtMost(0.0)),
-        Row::new("at rest: objects changed", changed as f64, "", Goal::AtMost(0.0)),
-        Row::known("at rest: reconciles", reconciles, ""),
+        Row::new("subscriptions: at rest for 60 s: processor time", cpu?, "%", Goal::AtMost(2.0)),
+        Row::new("subscriptions: at rest: API writes but the Lease's", writes.max(0.0), "", Goal::AtMost(0.0)),
+        Row::new("subscriptions: at rest: objects changed", changed as f64, "", Goal::AtMost(0.0)),
+        Row::known("subscriptions: at rest: reconciles", reconciles, ""),
     ])
 }
 
@@ -146,12 +146,12 @@ async fn restart(ground: &Ground, program: Program, folder: &Path, count: usize)
     program.stop().await?;
     ground.end().await?;
     Ok(vec![
-        Row::known("restart: until all were looked at", settled, "s"),
-        Row::known("restart: CPU until then", cpu, "s"),
-        Row::new("restart: status writes", writes, "", Goal::AtMost(0.0)),
-        Row::new("restart: most resident", memory.highest, "MB", Goal::AtMost(150.0)),
-        Row::known("namespace deleted until all have ended", ended, "s"),
-        Row::known("afterwards: most resident", after.highest, "MB"),
+        Row::known("subscriptions: restart, until all were looked at", settled, "s"),
+        Row::known("subscriptions: restart, processor time until then", cpu, "s"),
+        Row::new("subscriptions: restart, status writes", writes, "", Goal::AtMost(0.0)),
+        Row::new("subscriptions: restart, most resident", memory.highest, "MB", Goal::AtMost(150.0)),
+        Row::known("subscriptions: namespace deleted until all have ended", ended, "s"),
+        Row::known("subscriptions: after that, most resident", after.highest, "MB"),
     ])
 }
 
@@ -217,6 +217,18 @@ impl Ground {
         register.load();
         let receiver = Consumer::start(receiver::Options { listen, secrets: vec![SECRET.to_owned()] }).await?;
         Ok(Self { client, register, receiver, namespace, bare })
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Lets so many people live in the register. Their numbers.
+    pub fn settle(&self, count: usize) -> anyhow::Result<Vec<String>> {
+        self.register.add_people(count)?;
+        self.register.load();
+        Ok(self.register.people().into_iter().map(|citizen| citizen.number).collect())
     }
 
     /// Where deliveries go.

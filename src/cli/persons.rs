@@ -18,7 +18,7 @@ use crate::domain::identifier::CprNumber;
 use crate::domain::resource::ResourceKey;
 
 /// Lines that may wait for the register before more are handed over.
-const AHEAD: usize = 5 * MOST;
+const AHEAD: usize = 200 * MOST;
 /// How often is asked what became of them.
 const LOOK: Duration = Duration::from_millis(300);
 /// How often is said how far it is.
@@ -98,6 +98,8 @@ struct Change {
     waiting: VecDeque<(u32, String)>,
     done: u64,
     failed: u64,
+    /// When it was first asked how many lines wait, and how many did.
+    began: Option<(Instant, u64)>,
     said: Option<Instant>,
 }
 
@@ -135,21 +137,22 @@ impl Change {
         Ok(())
     }
 
-    /// Waits until no more lines than `most` wait.
+    /// Waits until no more lines than `most` wait. They are met in their order, so it is the first that are asked for.
     async fn settle(&mut self, most: usize) -> anyhow::Result<()> {
         while self.waiting.len() > most {
             let asked: Vec<(u32, String)> = self.waiting.drain(..self.waiting.len().min(MOST)).collect();
             let tickets = Tickets { tickets: asked.iter().map(|(_, ticket)| ticket.clone()).collect() };
             let state: ListState = self.socket.post(&format!("{}/progress", self.base), &tickets).await?;
-            let mut moved = false;
-            for ((line, ticket), told) in asked.into_iter().zip(&state.lines) {
+            let mut left = Vec::new();
+            for (waiting, told) in asked.into_iter().zip(&state.lines) {
                 if told.outcome == "Waiting" {
-                    self.waiting.push_back((line, ticket));
+                    left.push(waiting);
                 } else {
-                    moved = true;
-                    self.tell(Line { line, ..told.clone() })?;
+                    self.tell(Line { line: waiting.0, ..told.clone() })?;
                 }
             }
+            let moved = left.len() < state.lines.len();
+            left.into_iter().rev().for_each(|waiting| self.waiting.push_front(waiting));
             self.say_how_far(&state);
             if !moved {
                 tokio::time::sleep(LOOK).await;
@@ -176,6 +179,7 @@ impl Change {
     }
 
     fn say_how_far(&mut self, state: &ListState) {
+        let (since, before) = *self.began.get_or_insert((Instant::now(), state.waiting));
         if !self.loud || self.said.is_some_and(|said| said.elapsed() < SAY) {
             return;
         }
@@ -184,9 +188,20 @@ impl Change {
             Some(until) => {
                 format!("{} lines wait: a limit of this hour is reached, they go on at {until}", state.waiting)
             }
-            None => format!("{} lines wait: about {} s at the register's limit", state.waiting, state.remaining),
+            None => {
+                let limit = Duration::from_secs(state.remaining);
+                let left = remaining(before, state.waiting, since.elapsed()).unwrap_or(limit).max(limit);
+                let (waiting, left, limit) = (state.waiting, left.as_secs(), limit.as_secs());
+                format!("{waiting} lines wait: about {left} s, at least {limit} s by the register's limit")
+            }
         });
     }
+}
+
+/// How long so many lines will go on to wait, when so many waited this time ago; none where that does not show yet.
+fn remaining(before: u64, now: u64, time: Duration) -> Option<Duration> {
+    let met = before.checked_sub(now).filter(|met| *met > 0)?;
+    Some(time.mul_f64(now as f64 / met as f64))
 }
 
 async fn list(args: ListArgs) -> anyhow::Result<()> {
@@ -208,4 +223,17 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
         say(&serde_json::to_string_pretty(&persons)?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_remains_follows_from_what_was_met() {
+        let second = Duration::from_secs(1);
+        assert_eq!(remaining(1_000, 900, second), Some(9 * second));
+        assert_eq!(remaining(1_000, 1_000, second), None);
+        assert_eq!(remaining(1_000, 1_100, second), None, "others hand over as well");
+    }
 }
