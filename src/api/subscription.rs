@@ -78,7 +78,7 @@ pub struct CprSubscriptionSpec {
     /// Who is covered. At least one selector; they add up, and none of them ever means everyone.
     pub select: Select,
 
-    /// Which events are heard. Absent: all for whose field group the purpose allows.
+    /// Which events are heard. Absent: all whose field group the purpose has, as with `types` absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<SubscribedEvents>,
 
