@@ -95,10 +95,8 @@ fn selections_are_for_the_source_and_the_consumer_of_the_samples() {
     let documents = documents(FOLDERS[1]);
     for subscription in of_kind(&documents, "CprSubscription") {
         let spec = &subscription["spec"];
-        assert_eq!(
-            (&spec["sourceRef"]["name"], &spec["consumerRef"]["name"]),
-            (&"datafordeler".into(), &"casework".into())
-        );
+        assert_eq!(spec["sourceRef"]["name"], "datafordeler");
+        assert_eq!(spec["consumerRef"]["name"], "casework");
         assert_eq!(spec["purpose"], "case-work");
         if let Some(secret) = spec["select"]["personsSecretRef"]["name"].as_str() {
             let found = of_kind(&documents, "Secret").into_iter().find(|s| s["metadata"]["name"] == secret).unwrap();
