@@ -50,10 +50,9 @@ async fn crowded() -> anyhow::Result<Vec<Row>> {
 }
 
 async fn on_cluster() -> anyhow::Result<Vec<Row>> {
-    let ground = Ground::new().await?;
+    let (ground, folder) = (Ground::new().await?, TempDir::new()?);
     let (mut ready, mut rows) = (Vec::new(), Vec::new());
     for run in 1..=RUNS {
-        let folder = TempDir::new()?;
         let program = Program::start(folder.path(), &settings(&ground)).await?;
         ready.push(program.ready_after.as_secs_f64());
         if run == RUNS {

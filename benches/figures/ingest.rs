@@ -68,16 +68,17 @@ async fn rounds(world: &World, source: &Source, of: u32) -> anyhow::Result<Measu
     Ok(Measured { rate: median(rates), spent: median(spent) })
 }
 
-async fn round(world: &World, source: &Source, n: u32) -> anyhow::Result<(Duration, Duration, u64)> {
-    let road = format!("Prøvevej {n}");
-    let persons: Vec<Person> = (0..PERSONS).map(|n| citizen(n, &road)).collect();
+async fn round(world: &World, source: &Source, house: u32) -> anyhow::Result<(Duration, Duration, u64)> {
+    let persons: Vec<Person> = (0..PERSONS).map(|n| citizen(n, house)).collect();
     let batches: Vec<Batch> = persons
         .chunks(world.settings.ingest.batch as usize)
         .map(|some| batch(world, some))
         .collect::<Result<_, _>>()?;
     let (began, before, mut events) = (Instant::now(), cpu::own()?, 0);
     for batch in batches {
-        events += commit(source, batch, DerivedFrom::Comparison).await?.events;
+        let done = commit(source, batch, DerivedFrom::Comparison).await?;
+        anyhow::ensure!(done.events > 0, "{done:?}");
+        events += done.events;
     }
     let measured = (began.elapsed(), cpu::own()? - before, events);
     anyhow::ensure!(events == u64::from(PERSONS), "{events} events of {PERSONS} persons");

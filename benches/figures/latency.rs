@@ -66,11 +66,10 @@ impl Feed<'_> {
         if self.next == 0 {
             self.round += 1;
         }
-        let road = format!("Prøvevej {}", self.round);
-        let persons: Vec<_> = (self.next..self.next + size).map(|n| citizen(n, &road)).collect();
+        let persons: Vec<_> = (self.next..self.next + size).map(|n| citizen(n, 100 + self.round)).collect();
         self.next = (self.next + size) % PERSONS;
         let done = commit(self.source, ingest::batch(self.world, &persons)?, DerivedFrom::Comparison).await?;
-        anyhow::ensure!(done.routes == u64::from(size), "{} routes of {size} persons", done.routes);
+        anyhow::ensure!(done.routes == u64::from(size), "{done:?} of {size} persons");
         self.committed += done.routes;
         Ok(())
     }

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use super::cpu;
 
 /// How long anything is waited for; a bound for giving up.
-pub const PATIENCE: Duration = Duration::from_secs(900);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// `cpr-operator all`, running.
 pub struct Program {

@@ -60,7 +60,6 @@ async fn steps(folder: &std::path::Path, receiver: &Receiver) -> anyhow::Result<
     let world = World::open(folder).await?;
     let id = world.consumer("one", receiver.url("instant")?).await?;
     let now = world.clock.now();
-    world.store.keys.ensure_period(now).await?;
     let mut account = Account::begin()?;
 
     let routes = read_all(&world, id).await?;

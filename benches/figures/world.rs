@@ -79,6 +79,7 @@ impl World {
         let settings = settings(folder)?;
         let clock = Clock::system();
         let store = store::open(&settings.store, clock.now()).await?;
+        store.keys.ensure_period(clock.now()).await?;
         let form = source();
         let mut tx = store.main.begin().await?;
         let source = store::source::upsert(&mut tx, &form.key, "uid", 1, Some(&form)).await?;
@@ -137,7 +138,7 @@ impl World {
         let (now, today, mut all) = (self.clock.now(), self.clock.today(), Vec::new());
         let numbers: Vec<u32> = (0..count).collect();
         for some in numbers.chunks(1000) {
-            let persons: Vec<Person> = some.iter().map(|n| citizen(*n, "Prøvevej")).collect();
+            let persons: Vec<Person> = some.iter().map(|n| citizen(*n, 7)).collect();
             let identities: Vec<Identity> = persons.iter().filter_map(identity).collect();
             let ensured = self.store.keys.ensure_persons(&realm(), &identities, now).await?;
             let claims: Vec<_> = ensured.iter().flat_map(|one| consumers.iter().map(|c| (*c, one.record))).collect();
@@ -178,7 +179,6 @@ impl World {
         to: &[(ConsumerId, SubscriptionId)],
     ) -> anyhow::Result<i64> {
         let mut last = 0;
-        self.store.keys.ensure_period(self.clock.now()).await?;
         let numbers: Vec<u32> = (0..count).collect();
         for some in numbers.chunks(1000) {
             let events = some.iter().map(|n| self.moved(*n, &people[*n as usize % people.len()], to));
@@ -196,7 +196,7 @@ impl World {
         change.changed = GroupSet::of(&[FieldGroup::Address]);
         change.effective_from = Some(RegisterDate { date: date(2026, 11, 20), uncertain: false });
         change.registered_at = Some(self.clock.now());
-        let after = citizen(n, "Prøvevej");
+        let after = citizen(n, 7);
         let references =
             after.id.as_ref().map(|id| self.store.keys.audit_references(id, after.number(today), self.clock.now()));
         let snapshot = Snapshot { change, on: today, after, before: None, before_on: None, places: Vec::new() };
@@ -327,14 +327,14 @@ fn subscription(name: &str, consumer: &str, selector: Selector) -> Subscription 
     }
 }
 
-/// A fictitious person who lives in this road.
-pub fn citizen(n: u32, road: &str) -> Person {
+/// A fictitious person who lives in this house.
+pub fn citizen(n: u32, house: u32) -> Person {
     let address = Address {
         municipality_code: Some("0851".into()),
         municipality_name: Some("Aalborg".into()),
         road_code: Some("0123".into()),
-        road_name: Some(road.into()),
-        house_number: Some("7".into()),
+        road_name: Some("Prøvevej".into()),
+        house_number: Some(house.to_string()),
         floor: Some("1".into()),
         door: Some("tv".into()),
         postcode: Some("9000".into()),

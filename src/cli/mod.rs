@@ -6,6 +6,7 @@ mod crds;
 mod deliveries;
 mod demo;
 mod doctor;
+mod hiding;
 mod jobs;
 mod output;
 mod persons;
@@ -18,6 +19,8 @@ mod socket;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::hiding::hide_numbers;
 
 /// Supplies Danish civil-registration data from Kubernetes manifests: registers in, signed webhooks out.
 #[derive(Debug, Parser)]
@@ -32,6 +35,9 @@ const COMMIT: &str = env!("CPR_OPERATOR_COMMIT");
 
 /// Version and commit.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CPR_OPERATOR_COMMIT"), ")");
+
+/// Exit status where the arguments make no sense.
+const WRONG_USE: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -72,7 +78,11 @@ enum Command {
 
 /// Runs the program with the process's arguments; an error is told on standard error with its causes.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return refuse(&error),
+        Err(help) => help.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -106,9 +116,16 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Says what is wrong with the arguments.
+#[expect(clippy::print_stderr, reason = "the command line speaks to people")]
+fn refuse(error: &clap::Error) -> ExitCode {
+    eprint!("{}", hide_numbers(&error.render().to_string()));
+    ExitCode::from(WRONG_USE)
+}
+
 #[expect(clippy::print_stderr, reason = "the command line speaks to people")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("cpr-operator: {error:#}");
+    eprintln!("cpr-operator: {}", hide_numbers(&format!("{error:#}")));
     ExitCode::FAILURE
 }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::Value;
 
@@ -41,7 +41,9 @@ pub async fn run(args: PlanArgs) -> anyhow::Result<ExitCode> {
             }
             _ => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
         };
-        let read: Vec<Value> = serde_saphyr::from_multiple(&text).with_context(|| file.display().to_string())?;
+        // An error says where it is wrong, and does not quote: it may be a list of persons, given by mistake.
+        let read: Vec<Value> = serde_saphyr::from_multiple(&text)
+            .map_err(|error| anyhow!("{}: {}", file.display(), error.without_snippet()))?;
         manifests.extend(read.into_iter().flat_map(items).map(|manifest| in_namespace(manifest, &args.namespace)));
     }
     let planned: Vec<Planned> = Socket::find(&args.socket)?.post("/v1/plan", &Manifests { manifests }).await?;

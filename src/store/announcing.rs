@@ -16,7 +16,7 @@ pub(super) async fn begin(conn: &mut Conn, subscription: SubscriptionId) -> Resu
 /// A live subscription of a source that is not suspended and has still to be told of somebody, and the record after which.
 pub async fn next(conn: &mut Conn, source: SourceId) -> Result<Option<(SubscriptionId, Option<RecordId>)>, Error> {
     let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
-        "SELECT a.subscription, a.after FROM announcing a JOIN subscription s ON s.id = a.subscription
+        "SELECT a.subscription, a.after FROM announcing a CROSS JOIN subscription s ON s.id = a.subscription
          WHERE s.source = ? AND s.ended_at IS NULL AND json_extract(s.compiled, '$.suspended') = 0
          ORDER BY a.subscription LIMIT 1",
     )

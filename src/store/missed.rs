@@ -24,12 +24,14 @@ pub async fn write(conn: &mut Conn, missed: &[(SubscriptionId, RecordId, bool)])
     Ok(())
 }
 
-/// A subscription of a source that missed something and is suspended no more.
+/// A subscription of a source that missed something and is suspended no more. Looks only at those that missed something.
 pub async fn next_resumed(conn: &mut Conn, source: SourceId) -> Result<Option<SubscriptionId>, Error> {
     Ok(sqlx::query_scalar(
-        "SELECT s.id FROM subscription s WHERE s.source = ? AND s.ended_at IS NULL
-         AND json_extract(s.compiled, '$.suspended') = 0
-         AND EXISTS (SELECT 1 FROM missed m WHERE m.subscription = s.id) LIMIT 1",
+        "WITH RECURSIVE missing (id) AS (
+             SELECT min(subscription) FROM missed
+             UNION ALL SELECT (SELECT min(subscription) FROM missed WHERE subscription > id) FROM missing WHERE id IS NOT NULL)
+         SELECT s.id FROM missing CROSS JOIN subscription s ON s.id = missing.id
+         WHERE s.source = ? AND s.ended_at IS NULL AND json_extract(s.compiled, '$.suspended') = 0 LIMIT 1",
     )
     .bind(source)
     .fetch_optional(conn)

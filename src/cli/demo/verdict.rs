@@ -1,4 +1,4 @@
-//! The demo's verdict: what was committed held against what arrived.
+//! The demo's verdict: what was committed held against what arrived, and what each act has shown.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::receiver::{Receiver, lateness};
+use super::stage::Finding;
 use crate::settings::store::StoreSettings;
-use crate::simulate::consumer::{Consumer, Received};
+use crate::simulate::consumer::Received;
 use crate::store::{self, route};
 
 /// An arrival later than this after its commit is late.
@@ -23,20 +25,47 @@ pub struct Verdict {
     unheard: Vec<String>,
     late: usize,
     slowest: Duration,
+    slowest_of_failed: Option<Duration>,
     forged: u64,
     malformed: u64,
     out_of_order: u64,
     duplicates: u64,
+    findings: Vec<Finding>,
 }
 
-/// How long after its commit a delivery arrived.
-pub fn lateness(one: &Received) -> Option<Duration> {
-    let committed: Timestamp = one.body["time"].as_str()?.parse().ok()?;
-    Duration::try_from(one.at.duration_since(committed)).ok()
+/// Holds the routes of a store whose program has ended against what its receivers got. What was given up and arrived when sent
+/// again has arrived.
+pub async fn judge(data: &Path, receivers: [&Receiver; 2], findings: Vec<Finding>) -> anyhow::Result<Verdict> {
+    let committed = committed(data).await?;
+    let accepted: Vec<(&Receiver, Received)> =
+        receivers.into_iter().flat_map(|by| by.accepted().into_iter().map(move |one| (by, one))).collect();
+    let ids = |(_, one): &(_, Received)| [Some(one.id.clone()), one.body["replayof"].as_str().map(str::to_owned)];
+    let arrived: HashSet<String> = accepted.iter().flat_map(ids).flatten().collect();
+    let in_time = accepted.iter().filter(|(_, one)| !one.replayed);
+    let (failed, well): (Vec<_>, Vec<_>) = in_time.partition(|(by, one)| by.failed_at(one));
+    let waits = |all: &[&(&Receiver, Received)]| all.iter().filter_map(|(_, one)| lateness(one)).collect::<Vec<_>>();
+    let mut verdict = Verdict {
+        committed: committed.len(),
+        arrived: committed.iter().filter(|id| arrived.contains(*id)).count(),
+        lost: committed.iter().filter(|id| !arrived.contains(*id)).count(),
+        unheard: receivers.iter().flat_map(|one| one.missing()).collect(),
+        late: waits(&well).into_iter().filter(|wait| *wait > LATE).count(),
+        slowest: waits(&well).into_iter().max().unwrap_or_default(),
+        slowest_of_failed: waits(&failed).into_iter().max(),
+        findings,
+        ..Verdict::default()
+    };
+    for report in receivers.map(|one| one.consumer.report()) {
+        verdict.forged += report.forged;
+        verdict.malformed += report.malformed;
+        verdict.out_of_order += report.out_of_order;
+        verdict.duplicates += report.duplicates;
+    }
+    Ok(verdict)
 }
 
-/// Holds the routes of a store whose program has ended against what arrived.
-pub async fn judge(data: &Path, consumer: &Consumer, expected: &[&str]) -> anyhow::Result<Verdict> {
+/// The ids of all deliveries of all consumers.
+async fn committed(data: &Path) -> anyhow::Result<Vec<String>> {
     let settings =
         StoreSettings { path: data.to_owned(), root_key_file: None, accept_local_root_key: false, readers: 1 };
     let now = Timestamp::now();
@@ -56,42 +85,34 @@ pub async fn judge(data: &Path, consumer: &Consumer, expected: &[&str]) -> anyho
             committed.extend(routes.iter().map(id));
         }
     }
-    let received = consumer.received();
-    let first = |one: &&Received| one.accepted && !one.duplicate && one.kind != "endpoint.verify";
-    let arrived: HashSet<&str> = received.iter().filter(first).map(|one| one.id.as_str()).collect();
-    let waits: Vec<Duration> = received.iter().filter(first).filter(|one| !one.replayed).filter_map(lateness).collect();
-    let report = consumer.report();
-    Ok(Verdict {
-        committed: committed.len(),
-        arrived: arrived.len(),
-        lost: committed.iter().filter(|id| !arrived.contains(id.as_str())).count(),
-        unheard: super::life::missing(consumer, expected),
-        late: waits.iter().filter(|wait| **wait > LATE).count(),
-        slowest: waits.into_iter().max().unwrap_or_default(),
-        forged: report.forged,
-        malformed: report.malformed,
-        out_of_order: report.out_of_order,
-        duplicates: report.duplicates,
-    })
+    Ok(committed)
 }
 
 impl Verdict {
-    /// Nothing lost, late, forged or out of order, and everything that happened was told.
+    /// Nothing lost, late, forged or out of order, everything that happened was told, and each act has shown what it should.
     pub fn is_good(&self) -> bool {
         self.committed > 0
             && self.lost == 0
             && self.unheard.is_empty()
             && self.late == 0
             && self.forged + self.malformed + self.out_of_order == 0
+            && self.findings.iter().all(|finding| finding.good)
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{} deliveries committed, {} arrived, {} lost", self.committed, self.arrived, self.lost)?;
-        writeln!(f, "slowest {:.2} s after its commit, {} later than 30 s", self.slowest.as_secs_f64(), self.late)?;
+        write!(f, "slowest {:.2} s after its commit, {} later than 30 s", self.slowest.as_secs_f64(), self.late)?;
+        match self.slowest_of_failed {
+            Some(slowest) => writeln!(f, "; {:.2} s where the receiver failed", slowest.as_secs_f64())?,
+            None => writeln!(f)?,
+        }
         let (forged, malformed, disorder, twice) = (self.forged, self.malformed, self.out_of_order, self.duplicates);
         writeln!(f, "{disorder} out of order, {twice} twice, {forged} with a wrong signature, {malformed} malformed")?;
+        for finding in &self.findings {
+            writeln!(f, "{}{}", finding.said, if finding.good { "" } else { ": NOT AS IT SHOULD BE" })?;
+        }
         if !self.unheard.is_empty() {
             writeln!(f, "never heard of: {}", self.unheard.join(", "))?;
         }

@@ -64,6 +64,8 @@ pub enum Behaviour {
     Unauthorized,
     /// 500 for some persons, accepted for the others.
     FailFor { chosen: Chosen },
+    /// A status for events of one type (without its prefix), accepted for the others.
+    RefuseType { refused: String, status: u16 },
     /// The connection is closed without an answer, and nothing was kept.
     CutConnection,
     /// Accepted and kept, but the connection is closed before the answer.
@@ -97,11 +99,14 @@ pub(super) enum Step {
     Drip,
 }
 
+/// The type of challenges.
+pub(super) const CHALLENGE: &str = "endpoint.verify";
 const NOW: Step = Step::Accept { after: Duration::ZERO };
 
 impl Behaviour {
-    /// What to do with a delivery about `reference`, or with a challenge.
-    pub(super) fn decide(&self, applies: Applies, challenge: bool, reference: Option<&str>) -> Step {
+    /// What to do with a delivery of a type about `reference`, or with a challenge.
+    pub(super) fn decide(&self, applies: Applies, kind: &str, reference: Option<&str>) -> Step {
+        let challenge = kind == CHALLENGE;
         if challenge && *self == Self::WrongChallenge {
             return Step::AnswerWrongly;
         }
@@ -122,7 +127,8 @@ impl Behaviour {
             Self::Gone => refuse(410),
             Self::Unauthorized => refuse(401),
             Self::FailFor { chosen } if chosen.includes(reference) => refuse(500),
-            Self::FailFor { .. } => NOW,
+            Self::RefuseType { refused, status } if refused == kind => refuse(*status),
+            Self::FailFor { .. } | Self::RefuseType { .. } => NOW,
             Self::Hang => Step::Hang,
             Self::CutConnection => Step::Cut,
             Self::Drip => Step::Drip,
@@ -137,17 +143,26 @@ mod tests {
     #[test]
     fn a_share_of_persons_fails_and_always_the_same() {
         let behaviour = Behaviour::FailFor { chosen: Chosen::Percent(20) };
-        let fails = |number: u32| behaviour.decide(Applies::Deliveries, false, Some(&format!("p_{number}"))) != NOW;
+        let fails = |number: u32| behaviour.decide(Applies::Deliveries, "died", Some(&format!("p_{number}"))) != NOW;
         let failing = (0..1000).filter(|number| fails(*number)).count();
         assert!((120..280).contains(&failing), "{failing}");
         assert!((0..1000).all(|number| fails(number) == fails(number)));
-        assert_eq!(behaviour.decide(Applies::Deliveries, false, None), NOW);
+        assert_eq!(behaviour.decide(Applies::Deliveries, "died", None), NOW);
+    }
+
+    #[test]
+    fn one_type_is_refused_with_the_status_that_was_chosen() {
+        let said = serde_json::json!({ "answer": "refuseType", "refused": "died", "status": 422 });
+        let behaviour: Behaviour = serde_json::from_value(said).expect("it is understood");
+        let of = |kind| behaviour.decide(Applies::Deliveries, kind, Some("p_a"));
+        assert_eq!(of("died"), Step::Refuse { status: 422, retry_after: None, location: None });
+        assert_eq!(of("moved.in"), NOW);
     }
 
     #[test]
     fn challenges_are_spared_unless_everything_is_meant() {
-        assert_eq!(Behaviour::Gone.decide(Applies::Deliveries, true, None), NOW);
-        assert_ne!(Behaviour::Gone.decide(Applies::Everything, true, None), NOW);
-        assert_eq!(Behaviour::WrongChallenge.decide(Applies::Deliveries, true, None), Step::AnswerWrongly);
+        assert_eq!(Behaviour::Gone.decide(Applies::Deliveries, CHALLENGE, None), NOW);
+        assert_ne!(Behaviour::Gone.decide(Applies::Everything, CHALLENGE, None), NOW);
+        assert_eq!(Behaviour::WrongChallenge.decide(Applies::Deliveries, CHALLENGE, None), Step::AnswerWrongly);
     }
 }

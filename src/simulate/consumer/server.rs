@@ -64,8 +64,7 @@ async fn deliver(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         return (StatusCode::BAD_REQUEST, why).into_response();
     }
     let (behaviour, applies) = shared.behaviour();
-    let challenge = arrival.kind == "endpoint.verify";
-    match behaviour.decide(applies, challenge, arrival.reference.as_deref()) {
+    match behaviour.decide(applies, &arrival.kind, arrival.reference.as_deref()) {
         Step::Accept { after } => {
             if !after.is_zero() {
                 tokio::time::sleep(after).await;

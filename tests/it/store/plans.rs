@@ -52,7 +52,7 @@ fn literals(text: &str) -> Vec<String> {
 
 /// The statements of a source file. One that ends with WHERE is completed by each condition that the file has for it.
 fn statements(text: &str) -> Vec<String> {
-    const VERBS: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
+    const VERBS: [&str; 5] = ["WITH ", "SELECT ", "INSERT ", "UPDATE ", "DELETE "];
     let literals = literals(text);
     let is_statement = |literal: &&String| VERBS.iter().any(|verb| literal.starts_with(verb));
     let conditions: Vec<&String> = literals.iter().filter(|literal| literal.starts_with("r.")).collect();
