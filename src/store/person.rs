@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::Deserialize;
 
 pub use super::leaving::{delete, leaving, mark_leaving};
-use super::rows::{Blobs, Column, batch, count as unsigned, hexes};
+use super::rows::{Blobs, Column, Hex, Hex16, batch, count as unsigned, gathered, hexes};
 use super::seal::{PersonKey, Place};
 use super::{Conn, Error, SourceId, SubscriptionId};
 use crate::domain::field_group::GroupSet;
@@ -57,22 +58,22 @@ pub fn seal(key: &PersonKey, source: SourceId, person: &Person) -> Result<Vec<u8
     key.seal(Place { table: "person", column: "content", row: &source.to_string() }, person)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, Deserialize)]
 struct Row {
-    record: Vec<u8>,
+    record: Hex,
     source: i64,
     municipality: Option<i64>,
     status: Option<i64>,
     inactive_since: Option<i64>,
-    protected: bool,
+    protected: i64,
     next_due: Option<String>,
     as_of: String,
     held: String,
     settled: i64,
-    leaving: bool,
-    refetch: bool,
+    leaving: i64,
+    refetch: i64,
     uncovered_since: Option<i64>,
-    content: Vec<u8>,
+    content: Hex,
     updated_at: i64,
 }
 
@@ -81,22 +82,22 @@ impl TryFrom<Row> for PersonRow {
 
     fn try_from(row: Row) -> Result<Self, Error> {
         Ok(Self {
-            record: Column("person", "record").record(&row.record)?,
+            record: Column("person", "record").record(&row.record.0)?,
             source: row.source,
             standing: Standing {
                 municipality: municipality(row.municipality)?,
                 status: status(row.status)?,
                 inactive_since: Column("person", "inactive_since").optional_time(row.inactive_since)?,
-                protected: row.protected,
+                protected: row.protected != 0,
             },
             next_due: row.next_due.as_deref().map(|date| Column("person", "next_due").date(date)).transpose()?,
             as_of: Column("person", "as_of").date(&row.as_of)?,
             held: Column("person", "held").json(&row.held)?,
             settled: row.settled,
-            leaving: row.leaving,
-            refetch: row.refetch,
+            leaving: row.leaving != 0,
+            refetch: row.refetch != 0,
             uncovered_since: Column("person", "uncovered_since").optional_time(row.uncovered_since)?,
-            content: row.content,
+            content: row.content.0,
             updated_at: Column("person", "updated_at").time(row.updated_at)?,
         })
     }
@@ -126,13 +127,16 @@ pub async fn find(
     source: SourceId,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, PersonRow>, Error> {
-    let found: Vec<Row> =
-        sqlx::query_as("SELECT * FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?")
-            .bind(hexes(records))
-            .bind(source)
-            .fetch_all(conn)
-            .await?;
-    Ok(rows(found)?.into_iter().map(|row| (row.record, row)).collect())
+    let found: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(hex(record), source, municipality, status, inactive_since, protected, next_due,
+                                            as_of, held, settled, leaving, refetch, uncovered_since, hex(content), updated_at))
+         FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?",
+    )
+    .bind(hexes(records))
+    .bind(source)
+    .fetch_one(conn)
+    .await?;
+    Ok(rows(gathered("person", &found)?)?.into_iter().map(|row| (row.record, row)).collect())
 }
 
 /// Writes persons, new and known, all columns but `leaving`. A person any of whose rows is leaving is not touched; the
@@ -217,23 +221,19 @@ async fn those_leaving(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<Reco
 /// Whether name and address of each person are protected, in any source's row, absent where nothing is stored; and the
 /// version of the configuration, of the same instant.
 pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<(HashMap<RecordId, bool>, i64), Error> {
-    let found: Vec<(Option<Vec<u8>>, i64)> = sqlx::query_as(
-        "SELECT record, max(protected) FROM person
-         WHERE record IN (SELECT unhex(value) FROM json_each(?)) GROUP BY record
-         UNION ALL
-         SELECT NULL, CAST(value AS INTEGER) FROM meta WHERE name = 'configuration'",
+    let (rows, version): (String, Option<i64>) = sqlx::query_as(
+        "SELECT json_group_array(json_array(hex(record), protected)),
+                (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'configuration')
+         FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?))",
     )
     .bind(hexes(records))
-    .fetch_all(conn)
+    .fetch_one(conn)
     .await?;
-    let (mut protected, mut version) = (HashMap::with_capacity(found.len()), 0);
-    for (record, value) in found {
-        match record {
-            Some(record) => drop(protected.insert(Column("person", "record").record(&record)?, value != 0)),
-            None => version = value,
-        }
+    let mut found = HashMap::with_capacity(records.len());
+    for (record, protected) in gathered::<(Hex16, i64)>("person", &rows)? {
+        *found.entry(RecordId(record.0)).or_default() |= protected != 0;
     }
-    Ok((protected, version))
+    Ok((found, version.unwrap_or(0)))
 }
 
 /// Persons whose `next_due` has come, and after them those whose refetch is asked for, at most `limit`; none who is leaving.

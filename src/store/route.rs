@@ -1,11 +1,12 @@
 //! Routes as a worker reads them, joined with what it needs to build a delivery.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::event::Detail;
 use super::job::JobId;
 use super::keys::AuditReferences;
-use super::rows::Column;
+use super::rows::{Column, Hex, Hex16, gathered};
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
@@ -77,25 +78,30 @@ impl Route {
     }
 }
 
-/// The columns of [`Row`] and where they come from; a condition and order follow.
+/// The columns of [`Row`] and where they come from, of all rows at once; a condition and order follow.
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, r.record, r.type AS type_, r.subscriptions, r.at,
-                    r.replay, r.of_seq, r.of_replay, e.at AS event_at, e.id AS event, e.source, e.detail, e.snapshot, e.audit_period, e.audit_person, e.audit_number
-             FROM route r JOIN event e ON e.seq = r.event WHERE ",
-            $condition
+            "SELECT json_group_array(json_array(seq, consumer, shard, event_seq, hex(record), type, subscriptions, at,
+                                                replay, of_seq, of_replay, event_at, hex(event), source, detail,
+                                                hex(snapshot), audit_period, hex(audit_person), hex(audit_number)))
+             FROM (SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, r.record, r.type, r.subscriptions, r.at,
+                          r.replay, r.of_seq, r.of_replay, e.at AS event_at, e.id AS event, e.source, e.detail,
+                          e.snapshot, e.audit_period, e.audit_person, e.audit_number
+                   FROM route r JOIN event e ON e.seq = r.event WHERE ",
+            $condition,
+            ")"
         )
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(Deserialize)]
 struct Row {
     seq: i64,
     consumer: i64,
     shard: i64,
     event_seq: i64,
-    record: Option<Vec<u8>>,
+    record: Hex,
     type_: String,
     subscriptions: String,
     at: i64,
@@ -103,13 +109,13 @@ struct Row {
     of_seq: Option<i64>,
     of_replay: Option<i64>,
     event_at: i64,
-    event: Vec<u8>,
+    event: Hex16,
     source: i64,
     detail: Option<String>,
-    snapshot: Option<Vec<u8>>,
+    snapshot: Hex,
     audit_period: Option<String>,
-    audit_person: Option<Vec<u8>>,
-    audit_number: Option<Vec<u8>>,
+    audit_person: Hex,
+    audit_number: Hex,
 }
 
 impl TryFrom<Row> for Route {
@@ -125,16 +131,16 @@ impl TryFrom<Row> for Route {
             at: Column("route", "at").time(row.at)?,
             event_at: Column("event", "at").time(row.event_at)?,
             replay: Replay::of_columns(row.replay, row.of_seq, row.of_replay),
-            event: Column("event", "id").event(&row.event)?,
+            event: EventId(row.event.0),
             event_seq: row.event_seq,
             source: row.source,
-            record: row.record.as_deref().map(|bytes| Column("route", "record").record(bytes)).transpose()?,
-            snapshot: row.snapshot,
+            record: row.record.present().map(|bytes| Column("route", "record").record(&bytes)).transpose()?,
+            snapshot: row.snapshot.present(),
             detail: Column("event", "detail").optional_json(row.detail.as_deref())?,
-            audit: row.audit_period.zip(row.audit_person).map(|(period, person)| AuditReferences {
+            audit: row.audit_period.zip(row.audit_person.present()).map(|(period, person)| AuditReferences {
                 period,
                 person,
-                number: row.audit_number,
+                number: row.audit_number.present(),
             }),
         })
     }
@@ -142,13 +148,13 @@ impl TryFrom<Row> for Route {
 
 /// A consumer's routes above `after`, in order, at most `limit`.
 pub async fn read(conn: &mut Conn, consumer: ConsumerId, after: i64, limit: u32) -> Result<Vec<Route>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select!("r.consumer = ? AND r.seq > ? ORDER BY r.seq LIMIT ?"))
+    let rows: String = sqlx::query_scalar(select!("r.consumer = ? AND r.seq > ? ORDER BY r.seq LIMIT ?"))
         .bind(consumer)
         .bind(after)
         .bind(limit)
-        .fetch_all(conn)
+        .fetch_one(conn)
         .await?;
-    rows.into_iter().map(Route::try_from).collect()
+    in_order(&rows)
 }
 
 /// One person's routes to a consumer from `from` to `to`, both included, in order, at most `limit`.
@@ -160,16 +166,23 @@ pub async fn read_person(
     to: i64,
     limit: u32,
 ) -> Result<Vec<Route>, Error> {
-    let rows: Vec<Row> =
-        sqlx::query_as(select!("r.consumer = ? AND r.record = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq LIMIT ?"))
+    let rows: String =
+        sqlx::query_scalar(select!("r.consumer = ? AND r.record = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq LIMIT ?"))
             .bind(consumer)
             .bind(record.0.as_slice())
             .bind(from)
             .bind(to)
             .bind(limit)
-            .fetch_all(conn)
+            .fetch_one(conn)
             .await?;
-    rows.into_iter().map(Route::try_from).collect()
+    in_order(&rows)
+}
+
+fn in_order(rows: &str) -> Result<Vec<Route>, Error> {
+    let mut routes: Vec<Route> =
+        gathered::<Row>("route", rows)?.into_iter().map(Route::try_from).collect::<Result<_, _>>()?;
+    routes.sort_by_key(|route| route.seq);
+    Ok(routes)
 }
 
 /// The consumers that have routes above `after`, and the highest route number of all.

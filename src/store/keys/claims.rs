@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Keys;
 use super::ring::Kind;
 use crate::domain::pairwise::{ConsumerKey, RecordId};
-use crate::store::rows::{Column, batch, hexes};
+use crate::store::rows::{Column, Hex16, batch, gathered, hexes};
 use crate::store::{ConsumerId, Error};
 
 impl Keys {
@@ -32,14 +32,15 @@ impl Keys {
 
     /// Which of the records the consumer has a claim on.
     pub async fn claimed(&self, consumer: ConsumerId, records: &[RecordId]) -> Result<HashSet<RecordId>, Error> {
-        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT record FROM claim WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND consumer = ?",
+        let rows: String = sqlx::query_scalar(
+            "SELECT json_group_array(hex(record)) FROM claim
+             WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND consumer = ?",
         )
         .bind(hexes(records))
         .bind(consumer)
-        .fetch_all(&mut *self.db.read().await?)
+        .fetch_one(&mut *self.db.read().await?)
         .await?;
-        rows.iter().map(|record| Column("claim", "record").record(record)).collect()
+        Ok(gathered::<Hex16>("claim", &rows)?.into_iter().map(|record| RecordId(record.0)).collect())
     }
 
     /// The record that a consumer knows by this reference; none where it has no claim on such a person. A reference cannot be

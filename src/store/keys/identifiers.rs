@@ -10,7 +10,7 @@ use super::{Ensured, Identity, Keys, Realm};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::Environment;
-use crate::store::rows::{Column, batch, hexes};
+use crate::store::rows::{Column, Hex16, batch, gathered, hexes};
 use crate::store::seal::PersonKey;
 use crate::store::{Conn, Error, aead};
 
@@ -228,8 +228,8 @@ async fn known(
     sought: &[Reference],
 ) -> Result<HashMap<Reference, RecordId>, Error> {
     let list: Vec<_> = sought.iter().map(|(kind, bytes)| (kind, hex::encode(bytes))).collect();
-    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-        "SELECT j.key, i.record FROM json_each(?) j CROSS JOIN identifier i
+    let rows: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(j.key, hex(i.record))) FROM json_each(?) j CROSS JOIN identifier i
          WHERE i.authority = ? AND i.environment = ? AND i.kind = j.value ->> 0 AND i.key_version = ?
            AND i.reference = unhex(j.value ->> 1)",
     )
@@ -237,10 +237,10 @@ async fn known(
     .bind(&realm.authority)
     .bind(environment(realm.environment))
     .bind(lookup.version)
-    .fetch_all(conn)
+    .fetch_one(conn)
     .await?;
-    let column = Column("identifier", "record");
-    rows.iter().map(|(at, record)| Ok((sought[column.number::<usize>(*at)?], column.record(record)?))).collect()
+    let rows: Vec<(usize, Hex16)> = gathered("identifier", &rows)?;
+    Ok(rows.into_iter().map(|(at, record)| (sought[at], RecordId(record.0))).collect())
 }
 
 async fn insert_identifiers(

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Keys;
 use super::ring::{Kind, RingKey};
 use crate::domain::pairwise::RecordId;
-use crate::store::rows::{Column, batch, hexes};
+use crate::store::rows::{Column, Hex, Hex16, batch, gathered, hexes};
 use crate::store::seal::PersonKey;
 use crate::store::{Conn, ConsumerId, Error, aead};
 
@@ -19,7 +19,7 @@ const VERSION: u32 = 1;
 const SOUGHT: SignedDuration = SignedDuration::from_hours(1);
 
 /// Record, wrapped key, row of the key that wrapped it, version.
-pub(super) type Row = (Vec<u8>, Vec<u8>, i64, i64);
+pub(super) type Row = (Hex16, Hex, i64, i64);
 
 impl Keys {
     /// The keys of records; a record without a key is erased and absent from the answer.
@@ -182,22 +182,25 @@ impl Keys {
         conn: &mut Conn,
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, PersonKey>, Error> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT record, wrapped, wrapped_by, version FROM person_key
+        let rows: String = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(hex(record), hex(wrapped), wrapped_by, version)) FROM person_key
              WHERE record IN (SELECT unhex(value) FROM json_each(?))",
         )
         .bind(hexes(records))
-        .fetch_all(conn)
+        .fetch_one(conn)
         .await?;
-        rows.into_iter().map(|row| self.unwrapped(row).map(|key| (key.record, key))).collect()
+        gathered::<Row>("person_key", &rows)?
+            .into_iter()
+            .map(|row| self.unwrapped(row).map(|key| (key.record, key)))
+            .collect()
     }
 
     fn unwrapped(&self, (record, wrapped, wrapped_by, version): Row) -> Result<PersonKey, Error> {
-        let record = Column("person_key", "record").record(&record)?;
+        let record = RecordId(record.0);
         let version = Column("person_key", "version").number(version)?;
         let refused = || Error::Sealed { table: "person_key", column: "wrapped" };
         let data = self.ring.by_id(wrapped_by).ok_or_else(refused)?;
-        let bytes = aead::open(&data.bytes, &place(record, version, &data), &wrapped).ok_or_else(refused)?;
+        let bytes = aead::open(&data.bytes, &place(record, version, &data), &wrapped.0).ok_or_else(refused)?;
         let bytes = Zeroizing::new(bytes.as_slice().try_into().map_err(|_| refused())?);
         Ok(PersonKey::new(record, version, bytes))
     }

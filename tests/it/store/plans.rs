@@ -59,11 +59,17 @@ fn statements(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for statement in literals.iter().filter(is_statement) {
         match statement.ends_with("WHERE") {
-            true => found.extend(conditions.iter().map(|condition| format!("{statement} {condition}"))),
+            true => found.extend(conditions.iter().map(|condition| closed(format!("{statement} {condition}")))),
             false => found.push(statement.clone()),
         }
     }
     found
+}
+
+/// A statement that was put together, with its subquery closed.
+fn closed(statement: String) -> String {
+    let open = statement.matches('(').count() - statement.matches(')').count();
+    statement + &")".repeat(open)
 }
 
 /// The large table that a line of a plan walks over.
