@@ -118,7 +118,7 @@ pub struct Owner {
     #[schemars(length(min = 1, max = 256))]
     pub organisation: String,
 
-    /// Its CVR number: eight digits.
+    /// The organisation's CVR number: eight digits, in quotation marks.
     pub cvr: Cvr,
 
     /// Where to ask about the system: an address of a function rather than of a person, such as `it-operations@example.org`.
@@ -172,7 +172,7 @@ pub struct ConsumerSystemStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryStatus>,
 
-    /// Number of subscriptions that deliver to it.
+    /// Number of subscriptions that deliver to it. It may be ten minutes old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscriptions: Option<i64>,
 

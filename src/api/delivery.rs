@@ -12,7 +12,7 @@ use super::text::{GoDuration, HttpUrl, PrivateRange};
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// Address that receives signed POST requests, such as `https://acadre.example.org/cpr/events`. `https`; `http` only with
+    /// Address that receives signed POST requests, such as `https://casework.example.org/cpr/events`. `https`; `http` only with
     /// environment `Test`. It has to answer a signed challenge before the first event is sent.
     pub url: HttpUrl,
 
@@ -138,7 +138,7 @@ pub struct DeliveryStatus {
     #[serde(default)]
     pub parked: i64,
 
-    /// Deliveries that were given up.
+    /// Deliveries that were given up and neither retried nor dropped since: see `cpr-operator deadletters`.
     #[serde(default)]
     pub dead_lettered: i64,
 

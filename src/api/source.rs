@@ -79,7 +79,7 @@ pub struct CprSourceSpec {
     #[serde(default)]
     pub events: SourceEvents,
 
-    /// What the register granted us.
+    /// What the register granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
 
@@ -98,7 +98,7 @@ pub struct CprSourceSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Datafordeler {
-    /// Which custom person service our approval covers.
+    /// Which custom person service the approval covers: `Public`, that for public authorities.
     #[serde(default)]
     pub sector: ServiceSector,
 
@@ -125,7 +125,8 @@ pub struct Datafordeler {
     #[schemars(length(max = 32))]
     pub allowed_networks: Vec<PrivateRange>,
 
-    /// Form of municipality code that the service expects in filters: `FourDigits` (`0101`), `ThreeDigits` (`101`), or `Both`.
+    /// Form of municipality code that the service expects in filters: `FourDigits` (`0101`), `ThreeDigits` (`101`), or `Both` where
+    /// that is not known.
     #[serde(default)]
     pub municipality_codes: MunicipalityCodeForm,
 }
@@ -248,7 +249,8 @@ pub struct CprSourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
 
-    /// What the register's services, as their schemas say, can be used for.
+    /// What the register's services, as their schemas say, can be used for: reading events, reading persons by CPR number, reading
+    /// persons by the register's PersonID.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 32))]

@@ -72,13 +72,13 @@ pub struct CprSubscriptionSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("cannot be changed: make another subscription").reason(Reason::FieldValueForbidden))]
     pub consumer_ref: ResourceRef,
 
-    /// Id of one of the consumer's purposes.
+    /// Id of one of the consumer's purposes: why these persons' data go there. Its field groups are the most that the subscription gives.
     pub purpose: PurposeId,
 
     /// Who is covered. At least one selector; they add up, and none of them ever means everyone.
     pub select: Select,
 
-    /// Which events are heard.
+    /// Which events are heard. Absent: all whose field group the purpose has, as with `types` absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<SubscribedEvents>,
 
@@ -138,8 +138,7 @@ pub struct Select {
     #[schemars(length(min = 1, max = 128))]
     pub municipalities: Option<Vec<MunicipalityCode>>,
 
-    /// `Managed`: the persons on a list that is kept with `cpr-operator persons`, wherever they live. The list is never in the
-    /// manifest.
+    /// How the list is kept, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persons: Option<Persons>,
 
@@ -154,7 +153,7 @@ pub struct Select {
     pub everyone: bool,
 }
 
-/// How a list of persons is kept.
+/// `Managed`: the persons on a list that is kept with `cpr-operator persons`, wherever they live. The list is never in the manifest.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persons {
     /// With `cpr-operator persons`.
@@ -259,7 +258,7 @@ pub struct CprSubscriptionStatus {
     #[schemars(length(max = 1024))]
     pub waiting: Option<String>,
 
-    /// Number of known persons covered.
+    /// Number of known persons covered. It may be ten minutes old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subjects: Option<i64>,
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
+use tokio::task::JoinError;
 
 use super::configure::Gate;
 use super::{Done, Worker};
@@ -19,52 +21,107 @@ use crate::store::consumer::ConsumerRow;
 
 /// How many events are built from one reading of rights and protection.
 const BATCH: usize = 64;
+/// How many such readings are under way at a time, while what was read before is sent.
+const READINGS: usize = 2;
+/// Fewer events than this are not worth another reading beside one.
+const WORTH: usize = 8;
 /// How long an event waits whose subscriptions are suspended, unless the configuration changes before.
 const HELD_FOR: Duration = Duration::from_secs(3600);
 
+/// Events that are to be sent, and what they are built from.
+pub(super) type Prepared = (Vec<Turn>, Result<Result<Basis, store::Error>, JoinError>);
+
 impl Worker {
-    /// Sends a challenge if one is due, and events as far as they may go. Whether it sent or settled any.
-    pub(super) async fn dispatch(&mut self) -> Result<bool, store::Error> {
+    /// Sends a challenge if one is due, and begins with the next events as far as they may go. Whether there was any.
+    pub(super) fn dispatch(&mut self) -> bool {
         let now = self.now();
         let challenged = self.send_challenge(now);
         if self.results.size() > 4 * self.shared.context.settings.flush_results as usize {
-            return Ok(challenged);
+            return challenged;
         }
-        let turns = self.take_turns(now);
+        let mut began = false;
+        while self.prepare(now) {
+            began = true;
+        }
+        challenged || began
+    }
+
+    /// Begins to read rights and protection for the next events that may go. Whether it did.
+    fn prepare(&mut self, now: Timestamp) -> bool {
+        let turns: Vec<Turn> = match self.gate(now) {
+            Gate::Open(room) if self.may_read(room) => (0..room.min(BATCH)).map_while(|_| self.queues.take()).collect(),
+            Gate::Withdrawing if self.preparing.is_empty() => (0..BATCH).map_while(|_| self.queues.take()).collect(),
+            Gate::Probe if self.preparing.is_empty() => {
+                self.queues.take_other_than(self.last_probe).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
         if turns.is_empty() {
-            return Ok(challenged);
+            return false;
         }
-        let context = &self.shared.context;
-        let basis = match read::basis(&context.store, &self.shared.shelf, self.id, &turns).await {
-            Ok(basis) => basis,
+        self.opening += turns.len();
+        let (shared, id) = (self.shared.clone(), self.id);
+        self.preparing.push_back(
+            async move {
+                let asked = turns.clone();
+                let reading = async move { read::basis(&shared.context.store, &shared.shelf, id, &asked).await };
+                (turns, tokio::spawn(reading).await)
+            }
+            .boxed(),
+        );
+        true
+    }
+
+    fn may_read(&self, room: usize) -> bool {
+        self.preparing.is_empty() || (self.preparing.len() < READINGS && room >= WORTH)
+    }
+
+    /// Sends what was read of, as far as it may still go. Whether anything was.
+    pub(super) fn take_prepared(&mut self) -> bool {
+        let mut any = false;
+        while let Some(Some(prepared)) = self.preparing.next().now_or_never() {
+            self.send_prepared(prepared);
+            any = true;
+        }
+        any
+    }
+
+    pub(super) fn send_prepared(&mut self, (turns, read): Prepared) {
+        self.opening -= turns.len();
+        let now = self.now();
+        let basis = match read {
+            Ok(Ok(basis)) => basis,
+            Ok(Err(error)) => {
+                self.give_back(&turns);
+                return self.rest(&error);
+            }
             Err(error) => {
                 self.give_back(&turns);
-                return Err(error);
+                return self.rest(&error);
             }
         };
         if self.version != Some(basis.book.version) {
             // What may be sent at all, and where to, is judged anew before anything goes out.
             self.give_back(&turns);
             self.configured = None;
-            return Ok(true);
+            return;
         }
-        for turn in turns {
-            self.dispatch_one(turn, &basis, now);
+        let room = match self.gate(now) {
+            _ if self.over || self.draining => 0,
+            Gate::Open(room) => room,
+            Gate::Withdrawing => turns.len(),
+            Gate::Probe => 1,
+            Gate::Shut(_) => 0,
+        };
+        let (go, stay) = turns.split_at(room.min(turns.len()));
+        self.give_back(stay);
+        for turn in go {
+            self.dispatch_one(turn.clone(), &basis, now);
         }
-        Ok(true)
     }
 
     fn give_back(&mut self, turns: &[Turn]) {
         turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
-    }
-
-    fn take_turns(&mut self, now: Timestamp) -> Vec<Turn> {
-        match self.gate(now) {
-            Gate::Open(room) => (0..room.min(BATCH)).map_while(|_| self.queues.take()).collect(),
-            Gate::Withdrawing => (0..BATCH).map_while(|_| self.queues.take()).collect(),
-            Gate::Probe => self.queues.take_other_than(self.last_probe).into_iter().collect(),
-            Gate::Shut(_) => Vec::new(),
-        }
     }
 
     fn dispatch_one(&mut self, turn: Turn, basis: &Basis, now: Timestamp) {

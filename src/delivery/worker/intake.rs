@@ -37,7 +37,7 @@ impl Worker {
         let now = self.now();
         let (held, bytes) = self.queues.load();
         let most = match self.gate(now) {
-            Gate::Shut(None) => SHUT_READ,
+            Gate::Shut(None) if self.obstacle(now).is_some() => SHUT_READ,
             _ => self.shared.context.settings.read_ahead.max(1) as usize,
         };
         let is_under_way = self.reading.is_some() || !self.fresh.is_empty();

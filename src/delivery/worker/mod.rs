@@ -14,12 +14,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesOrdered;
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
+use self::dispatch::Prepared;
 use self::upkeep::COUNTED_EVERY;
 use super::Shared;
 use super::build::Ceiling;
@@ -102,6 +106,9 @@ pub struct Worker {
     ceilings: HashMap<i64, Ceiling>,
     results: Results,
     flush: Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>,
+    /// Events whose rights and protection are being read, and how many they are.
+    preparing: FuturesOrdered<BoxFuture<'static, Prepared>>,
+    opening: usize,
     in_flight: JoinSet<Done>,
     sending: usize,
     ended: Vec<Done>,
@@ -174,6 +181,8 @@ impl Worker {
             results: Results::default(),
             flush: None,
             in_flight: JoinSet::new(),
+            preparing: FuturesOrdered::new(),
+            opening: 0,
             sending: 0,
             ended: Vec::new(),
             backlog: Backlog::default(),
@@ -230,7 +239,11 @@ impl Worker {
 
     fn is_quiet(&self) -> bool {
         let is_sent = self.in_flight.is_empty() && self.ended.is_empty();
-        is_sent && self.flush.is_none() && self.results.is_empty() && self.reading.is_none()
+        is_sent
+            && self.preparing.is_empty()
+            && self.flush.is_none()
+            && self.results.is_empty()
+            && self.reading.is_none()
     }
 
     fn now(&self) -> Timestamp {
@@ -243,6 +256,7 @@ impl Worker {
         let mut progress = self.take_flushed();
         progress |= self.take_ended();
         progress |= self.take_finished_reading();
+        progress |= self.take_prepared();
         if self.over {
             return progress;
         }
@@ -272,7 +286,7 @@ impl Worker {
         let read = self.read().await;
         let replayed = self.replay().await?;
         let expired = self.expire(self.now()).await?;
-        Ok(self.dispatch().await? || read || replayed || expired)
+        Ok(self.dispatch() || read || replayed || expired)
     }
 
     async fn wait(&mut self, stop: &CancellationToken) {
@@ -284,6 +298,7 @@ impl Worker {
                 self.gather().await;
             }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
+            Some(prepared) = self.preparing.next(), if !self.preparing.is_empty() => self.send_prepared(prepared),
             read = intake::finished(&mut self.reading), if self.reading.is_some() => {
                 self.take_read(read);
             }
