@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         return receiver::main();
     }
     match run(&arguments) {
-        Ok(failed) if failed == 0 => ExitCode::SUCCESS,
+        Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
             eprintln!("bench: {failed} of the figures could not be measured");
             ExitCode::FAILURE
