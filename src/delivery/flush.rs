@@ -125,23 +125,35 @@ pub struct Handover {
     done: oneshot::Sender<Flushed>,
 }
 
+/// What workers say to the flusher.
+enum Message {
+    Results(Handover),
+    Hurry,
+}
+
 /// Where workers hand their results over.
 #[derive(Clone, Debug)]
-pub struct Inbox(mpsc::UnboundedSender<Handover>);
+pub struct Inbox(mpsc::UnboundedSender<Message>);
 
 impl Inbox {
     /// Hands results over. The answer comes when they are durable; never, if the flusher ended before.
     pub fn hand_over(&self, consumer: ConsumerId, results: Results) -> oneshot::Receiver<Flushed> {
         let (done, receiver) = oneshot::channel();
         // A flusher that is gone drops the sender, which the receiver sees.
-        let _ = self.0.send(Handover { consumer, results, done });
+        let _ = self.0.send(Message::Results(Handover { consumer, results, done }));
         receiver
+    }
+
+    /// Says that there is no need to wait for more: enough has come together behind what was handed over.
+    pub fn hurry(&self) {
+        // As above.
+        let _ = self.0.send(Message::Hurry);
     }
 }
 
 /// The task that writes.
 pub struct Flusher {
-    inbox: mpsc::UnboundedReceiver<Handover>,
+    inbox: mpsc::UnboundedReceiver<Message>,
     store: Store,
     clock: Clock,
     bells: Bells,
@@ -164,7 +176,12 @@ impl Flusher {
     }
 
     async fn collect(&mut self) -> Option<Vec<Handover>> {
-        let first = self.inbox.recv().await?;
+        let first = loop {
+            // Whoever hurried is served already.
+            if let Message::Results(first) = self.inbox.recv().await? {
+                break first;
+            }
+        };
         let (mut size, mut urgent) = (first.results.size(), first.results.urgent);
         let mut batch = vec![first];
         let end = tokio::time::Instant::now() + self.interval;
@@ -175,6 +192,10 @@ impl Flusher {
                 tokio::time::timeout_at(end, self.inbox.recv()).await.ok().flatten()
             };
             let Some(next) = next else { break };
+            let Message::Results(next) = next else {
+                urgent = true;
+                continue;
+            };
             size += next.results.size();
             urgent |= next.results.urgent;
             batch.push(next);

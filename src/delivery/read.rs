@@ -80,7 +80,7 @@ pub async fn of_person(store: &Store, consumer: ConsumerId, span: Span) -> Resul
 /// Reads rights, protection and keys for these events as they are now, and opens their snapshots.
 pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[Turn]) -> Result<Basis, store::Error> {
     let records: Vec<RecordId> = turns.iter().filter_map(|turn| turn.route.record).collect();
-    let (book, protected, subjects) = {
+    let rights = async {
         let mut conn = store.main.read().await?;
         let (protected, version) = store::person::protected(&mut conn, &records).await?;
         let book = shelf.at_least(version, &mut conn).await?;
@@ -89,9 +89,15 @@ pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[
             true => store::subject::find(&mut conn, None, &records).await?,
             false => HashMap::new(),
         };
-        (book, protected, subjects)
+        Ok((book, protected, subjects))
     };
-    let keys = if records.is_empty() { HashMap::new() } else { store.keys.person_keys_for(consumer, &records).await? };
+    let keys = async {
+        match records.is_empty() {
+            true => Ok(HashMap::new()),
+            false => store.keys.person_keys_for(consumer, &records).await,
+        }
+    };
+    let ((book, protected, subjects), keys) = tokio::try_join!(rights, keys)?;
     let opened: HashMap<i64, Opened> = turns.iter().map(|turn| (turn.route.seq, open(&turn.route, &keys))).collect();
     let claimed = claimed(store, consumer, &opened).await?;
     Ok(Basis { book, protected, subjects, nobody: Subjects::default(), opened, claimed })

@@ -36,7 +36,7 @@ impl Worker {
     pub(super) fn dispatch(&mut self) -> bool {
         let now = self.now();
         let challenged = self.send_challenge(now);
-        if self.results.size() > 4 * self.shared.context.settings.flush_results as usize {
+        if self.results.size() > 4 * self.enough() {
             return challenged;
         }
         let mut began = false;

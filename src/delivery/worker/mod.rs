@@ -106,6 +106,8 @@ pub struct Worker {
     ceilings: HashMap<i64, Ceiling>,
     results: Results,
     flush: Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>,
+    /// The flusher was told that enough came together behind what it has.
+    hurried: bool,
     /// Events whose rights and protection are being read, and how many they are.
     preparing: FuturesOrdered<BoxFuture<'static, Prepared>>,
     opening: usize,
@@ -181,6 +183,7 @@ impl Worker {
             results: Results::default(),
             flush: None,
             in_flight: JoinSet::new(),
+            hurried: false,
             preparing: FuturesOrdered::new(),
             opening: 0,
             sending: 0,

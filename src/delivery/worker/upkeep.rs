@@ -30,9 +30,14 @@ impl Worker {
         let at_rest = self.queues.load().0 == 0 && self.in_flight.is_empty();
         let is_due =
             !self.results.is_empty() || self.taken.is_some() || (at_rest && self.lanes.has_moved(&self.queues));
+        if self.flush.is_some() && !self.hurried && self.results.size() >= self.enough() {
+            self.hurried = true;
+            self.shared.inbox.hurry();
+        }
         if self.flush.is_some() || self.over || !is_due {
             return false;
         }
+        self.hurried = false;
         let all = at_rest || self.all_moved.elapsed() >= ALL_LANES_EVERY;
         if all {
             self.all_moved = Instant::now();
@@ -44,6 +49,11 @@ impl Worker {
         results.urgent |= self.draining;
         self.flush = Some((self.shared.inbox.hand_over(self.id, results), rows));
         true
+    }
+
+    /// Results that are written without waiting for more.
+    pub(super) fn enough(&self) -> usize {
+        self.shared.context.settings.flush_results as usize
     }
 
     /// Takes in that results were written. Whether they were.
