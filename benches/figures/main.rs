@@ -21,10 +21,6 @@ use std::process::ExitCode;
 
 use table::Row;
 
-/// As in the product.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A figure: a name for `FIGURE=`, and what measures it.
 struct Figure {
     name: &'static str,

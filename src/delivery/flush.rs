@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue::RowChange;
 use crate::audit;
+use crate::domain::event_type::EventType;
 use crate::domain::pairwise::RecordId;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
@@ -127,7 +128,7 @@ pub struct Handover {
 
 /// What workers say to the flusher.
 enum Message {
-    Results(Handover),
+    Results(Box<Handover>),
     Hurry,
 }
 
@@ -140,7 +141,7 @@ impl Inbox {
     pub fn hand_over(&self, consumer: ConsumerId, results: Results) -> oneshot::Receiver<Flushed> {
         let (done, receiver) = oneshot::channel();
         // A flusher that is gone drops the sender, which the receiver sees.
-        let _ = self.0.send(Message::Results(Handover { consumer, results, done }));
+        let _ = self.0.send(Message::Results(Box::new(Handover { consumer, results, done })));
         receiver
     }
 
@@ -179,7 +180,7 @@ impl Flusher {
         let first = loop {
             // Whoever hurried is served already.
             if let Message::Results(first) = self.inbox.recv().await? {
-                break first;
+                break *first;
             }
         };
         let (mut size, mut urgent) = (first.results.size(), first.results.urgent);
@@ -198,7 +199,7 @@ impl Flusher {
             };
             size += next.results.size();
             urgent |= next.results.urgent;
-            batch.push(next);
+            batch.push(*next);
         }
         Some(batch)
     }
@@ -301,7 +302,9 @@ async fn write_one(tx: &mut Tx, one: &Handover, now: jiff::Timestamp) -> Result<
     if !results.dead.is_empty() {
         let letters: Vec<GivenUp<'_>> = results.dead.iter().map(given_up).collect();
         store::dead_letter::insert(tx, &letters, now).await?;
-        let of: Vec<RecordId> = results.dead.iter().filter_map(|dead| dead.route.record).collect();
+        // A snapshot that is refused as well is not followed by another without end.
+        let events = results.dead.iter().filter(|dead| dead.route.type_ != EventType::Snapshot);
+        let of: Vec<RecordId> = events.filter_map(|dead| dead.route.record).collect();
         store::request::ask(tx, consumer, &of, now).await?;
     }
     if let Some(range) = &results.expired {

@@ -70,6 +70,22 @@ async fn an_event_is_given_up_when_its_budget_is_spent_and_the_next_one_says_so(
 }
 
 #[tokio::test]
+async fn a_snapshot_that_is_given_up_is_not_followed_by_another() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let person = world.person(1, &[consumer]).await;
+    let bad = world.happen(person, EventType::Snapshot, &[(consumer, &[subscription])]).await;
+    receiver.answer(move |got| Answer::Status(if got.sequence() == bad { 422 } else { 200 }));
+    world.deliver().await;
+    for _ in 0..20 {
+        world.after(60 * SEC).await;
+    }
+    assert_eq!(world.dead_letters(consumer).await, 1);
+    assert!(world.asked_snapshots().await.is_empty());
+    assert_eq!(world.parked(consumer).await[0].state, ParkedState::GapOnly, "the next event says so");
+}
+
+#[tokio::test]
 async fn a_gap_is_said_after_a_restart_too() {
     let (mut world, receiver) = (World::new().await, Receiver::start().await);
     let (consumer, subscription) =

@@ -21,10 +21,6 @@ use crate::store::consumer::ConsumerRow;
 
 /// How many events are built from one reading of rights and protection.
 const BATCH: usize = 64;
-/// How many such readings are under way at a time, while what was read before is sent.
-const READINGS: usize = 2;
-/// Fewer events than this are not worth another reading beside one.
-const WORTH: usize = 8;
 /// How long an event waits whose subscriptions are suspended, unless the configuration changes before.
 const HELD_FOR: Duration = Duration::from_secs(3600);
 
@@ -39,22 +35,19 @@ impl Worker {
         if self.results.size() > 4 * self.enough() {
             return challenged;
         }
-        let mut began = false;
-        while self.prepare(now) {
-            began = true;
-        }
-        challenged || began
+        self.prepare(now) || challenged
     }
 
-    /// Begins to read rights and protection for the next events that may go. Whether it did.
+    /// Begins to read rights and protection for the next events that may go, while others are sent. Whether it did.
     fn prepare(&mut self, now: Timestamp) -> bool {
+        if !self.preparing.is_empty() {
+            return false;
+        }
         let turns: Vec<Turn> = match self.gate(now) {
-            Gate::Open(room) if self.may_read(room) => (0..room.min(BATCH)).map_while(|_| self.queues.take()).collect(),
-            Gate::Withdrawing if self.preparing.is_empty() => (0..BATCH).map_while(|_| self.queues.take()).collect(),
-            Gate::Probe if self.preparing.is_empty() => {
-                self.queues.take_other_than(self.last_probe).into_iter().collect()
-            }
-            _ => Vec::new(),
+            Gate::Open(room) => (0..room.min(BATCH)).map_while(|_| self.queues.take()).collect(),
+            Gate::Withdrawing => (0..BATCH).map_while(|_| self.queues.take()).collect(),
+            Gate::Probe => self.queues.take_other_than(self.last_probe).into_iter().collect(),
+            Gate::Shut(_) => Vec::new(),
         };
         if turns.is_empty() {
             return false;
@@ -70,10 +63,6 @@ impl Worker {
             .boxed(),
         );
         true
-    }
-
-    fn may_read(&self, room: usize) -> bool {
-        self.preparing.is_empty() || (self.preparing.len() < READINGS && room >= WORTH)
     }
 
     /// Sends what was read of, as far as it may still go. Whether anything was.

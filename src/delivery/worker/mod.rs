@@ -30,7 +30,7 @@ use super::build::Ceiling;
 use super::circuit::Circuit;
 use super::flush::{Flushed, Results};
 use super::lanes::Lanes;
-use super::metrics::Accepted;
+use super::metrics::{Accepted, Gauges};
 use super::queue::{Key, Queues};
 use super::rate::Rate;
 use super::retry::between;
@@ -81,7 +81,8 @@ pub struct Worker {
     configured: Option<Instant>,
     /// The address has to prove itself again, whatever is stored.
     proof_needed: bool,
-    measured: Option<Instant>,
+    /// What metrics show, and since when.
+    gauged: Option<(Instant, Gauges)>,
     /// Whether metrics and status say how it stands, and time alone changes nothing of that.
     is_shown: bool,
     counted: Instant,
@@ -163,7 +164,7 @@ impl Worker {
             version: None,
             configured: None,
             proof_needed: false,
-            measured: None,
+            gauged: None,
             is_shown: false,
             counted: Instant::now(),
             oldest: None,

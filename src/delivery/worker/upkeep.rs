@@ -134,11 +134,12 @@ impl Worker {
         let lag = self.queues.oldest().map_or(Duration::ZERO, |at| between(at, now));
         let is_behind = self.backlog.is_behind(lag, now);
         self.is_shown = !self.backlog.is_turning();
-        if self.measured.is_some_and(|at| at.elapsed() < MEASURED_EVERY) {
+        let gauges = self.gauges(lag);
+        if self.gauged.as_ref().is_some_and(|(at, last)| at.elapsed() < MEASURED_EVERY && *last != gauges) {
             self.is_shown = false;
-        } else {
-            self.measured = Some(Instant::now());
-            self.shared.context.metrics.set(&self.row.key, &self.gauges(lag));
+        } else if self.gauged.as_ref().is_none_or(|(_, last)| *last != gauges) {
+            self.shared.context.metrics.set(&self.row.key, &gauges);
+            self.gauged = Some((Instant::now(), gauges));
         }
         let Some(link) = self.link.as_ref().filter(|_| self.row.ended_at.is_none()) else { return };
         let state = ConsumerState {

@@ -34,7 +34,7 @@ pub struct Counted {
 
 /// Counts what a job would do now.
 pub async fn count(store: &Store, consumer: &ConsumerRow, what: &Job, now: Timestamp) -> Result<Counted, store::Error> {
-    let mut counted = match what {
+    let counted = match what {
         Job::Replay { from, to, person } => {
             let highest = route::highest(&mut *store.main.read().await?, consumer.id).await?;
             let range = Range {
@@ -44,14 +44,14 @@ pub async fn count(store: &Store, consumer: &ConsumerRow, what: &Job, now: Times
                 to: to.unwrap_or(Timestamp::MAX),
                 upto: highest.unwrap_or(0),
             };
-            of_range(store, &range).await?
+            let counted = of_range(store, &range).await?;
+            Counted { earliest: replay::earliest(&mut *store.main.read().await?, consumer.id).await?, ..counted }
         }
         Job::Resync => covered(store, consumer, now).await?,
         Job::RetryDeadLetters(letters) | Job::DropDeadLetters(letters) => {
             of_letters(store, consumer.id, letters).await?
         }
     };
-    counted.earliest = replay::earliest(&mut *store.main.read().await?, consumer.id).await?;
     Ok(counted)
 }
 

@@ -76,7 +76,7 @@ fn set_warnings(draft: &mut Draft, state: &ConsumerState) {
             ConditionType::BacklogExpiring,
             true,
             "NearRetention",
-            "undelivered events will soon be dropped for their age: repair the receiver, or raise retention.undelivered",
+            "undelivered events will soon be given up for their age: repair the receiver, or raise retention.undelivered",
         ),
         false => draft.set(ConditionType::BacklogExpiring, false, "NoneNearRetention", "no undelivered event is near the end of its retention"),
     }
@@ -85,7 +85,7 @@ fn set_warnings(draft: &mut Draft, state: &ConsumerState) {
             ConditionType::DeadLettersPresent,
             true,
             "GivenUp",
-            "the receiver refused some events until they were given up: repair the receiver; status.delivery.deadLettered counts them",
+            "the receiver refused some events until they were given up: see cpr-operator deadletters list, repair the receiver, then deadletters retry",
         ),
         false => draft.set(ConditionType::DeadLettersPresent, false, "None", "no event was given up"),
     }

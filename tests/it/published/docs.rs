@@ -12,11 +12,12 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "docs/concepts.md",
     "docs/conditions.md",
     "docs/events.md",
+    "docs/limits.md",
     "docs/metrics.md",
     "docs/operations.md",
     "docs/quickstart.md",
