@@ -159,7 +159,8 @@ async fn restart(ground: &Ground, program: Program, folder: &Path, count: usize)
 pub fn settings(ground: &Ground) -> Vec<String> {
     vec![
         format!("operator.namespaces=[\"{}\"]", ground.namespace),
-        format!("operator.lease_namespace={}", ground.namespace),
+        // Not in the namespace that is deleted in the end: without its Lease the program reconciles nothing.
+        format!("operator.lease_namespace={}", ground.bare),
         "network.allowed_networks=[\"127.0.0.0/8\"]".to_owned(),
         "store.accept_local_root_key=true".to_owned(),
     ]
@@ -360,7 +361,7 @@ impl Ground {
 
     /// How often the Lease is written within `time`.
     async fn renewals(&self, time: Duration) -> anyhow::Result<f64> {
-        let api: Api<Lease> = Api::namespaced(self.client.clone(), &self.namespace);
+        let api: Api<Lease> = Api::namespaced(self.client.clone(), &self.bare);
         let seen = watcher(api, watcher::Config::default()).applied_objects().take_until(tokio::time::sleep(time));
         // The first is the Lease as it stands.
         Ok((seen.filter(|seen| std::future::ready(seen.is_ok())).count().await as f64 - 1.0).max(0.0))
