@@ -13,6 +13,8 @@ use secrecy::SecretString;
 use super::refusal::Refusal;
 use crate::api::common::ConfigMapKeyRef;
 use crate::api::names::USE_LABEL;
+use crate::domain::resource::ResourceKey;
+use crate::runtime::handed::Handed;
 
 /// The API server did not answer as it should.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +70,28 @@ pub async fn read_ca_bundle(
 
 /// Whether a refusal takes back what was read before: the Secret is gone, or not meant for the place any more. One that is
 /// only spoilt leaves the last good values in use.
-pub fn withdraws(refusal: &Refusal) -> bool {
+fn withdraws(refusal: &Refusal) -> bool {
     matches!(refusal.reason, "SecretNotFound" | "SecretNotLabelled" | "InvalidSpec")
+}
+
+/// Hands over what was read for a resource, told from what it had by a fingerprint. What [`withdraws`] takes it away, and where
+/// nothing is known yet it is said that there is none, for whoever waits cannot know. Whether there is news.
+pub fn hand_over<T: Clone>(
+    book: &Handed<T>,
+    of: &ResourceKey,
+    read: &Result<T, Refusal>,
+    fingerprint: impl Fn(&T) -> &str,
+) -> bool {
+    let present = book.get(of);
+    let news = match (read, &present) {
+        (Ok(given), Some(present)) if fingerprint(given) == fingerprint(present) => return false,
+        (Ok(given), _) => Some(given.clone()),
+        (Err(refusal), Some(_)) if withdraws(refusal) => None,
+        (Err(_), None) if !book.is_known(of) => None,
+        (Err(_), _) => return false,
+    };
+    book.set(of, news);
+    true
 }
 
 fn forbidden(kind: &str, name: &str) -> Refusal {

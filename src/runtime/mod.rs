@@ -3,6 +3,7 @@
 pub mod bell;
 pub mod causes;
 pub mod clock;
+pub mod handed;
 pub mod leader;
 pub mod probes;
 pub mod shutdown;

@@ -66,24 +66,9 @@ impl Applied {
 /// Hands the secrets to delivery. A Secret that is gone or no longer meant for signing takes them away; one that is spoilt
 /// leaves the last good set.
 fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
-    let book = &fleet.context().signing;
-    let present = book.get(&found.key).map(|keys| keys.fingerprint);
-    match &found.signing {
-        Ok(keys) if present.as_ref() == Some(&keys.fingerprint) => {}
-        Ok(keys) => {
-            book.set(&found.key, Some(keys.clone()));
-            fleet.context().bells.delivery.ring();
-        }
-        Err(refusal) if present.is_some() && secrets::withdraws(refusal) => {
-            book.set(&found.key, None);
-            fleet.context().bells.delivery.ring();
-        }
-        // There are none, which whoever waits for them cannot know before.
-        Err(_) if !book.is_known(&found.key) => {
-            book.set(&found.key, None);
-            fleet.context().bells.delivery.ring();
-        }
-        Err(_) => {}
+    let context = fleet.context();
+    if secrets::hand_over(&context.signing, &found.key, &found.signing, |given| &given.fingerprint) {
+        context.bells.delivery.ring();
     }
     found.signing.as_ref().map(drop).map_err(Clone::clone)?;
     found.ca_bundle.as_ref().map(drop).map_err(Clone::clone)

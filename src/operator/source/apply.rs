@@ -54,24 +54,9 @@ pub async fn apply(
 /// Hands the credentials to ingest. A Secret that is gone or no longer meant for us takes them away; one that is spoilt
 /// leaves the last good ones.
 fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
-    let book = &fleet.context().credentials;
-    let present = book.get(&found.key).map(|c| c.fingerprint);
-    match &found.credentials {
-        Ok(credentials) if present.as_ref() == Some(&credentials.fingerprint) => {}
-        Ok(credentials) => {
-            book.set(&found.key, Some(credentials.clone()));
-            fleet.context().bells.ingest.ring();
-        }
-        Err(refusal) if present.is_some() && secrets::withdraws(refusal) => {
-            book.set(&found.key, None);
-            fleet.context().bells.ingest.ring();
-        }
-        // There are none, which whoever waits for them cannot know before.
-        Err(_) if !book.is_known(&found.key) => {
-            book.set(&found.key, None);
-            fleet.context().bells.ingest.ring();
-        }
-        Err(_) => {}
+    let context = fleet.context();
+    if secrets::hand_over(&context.credentials, &found.key, &found.credentials, |given| &given.fingerprint) {
+        context.bells.ingest.ring();
     }
     found.credentials.as_ref().map(drop).map_err(Clone::clone)?;
     found.ca_bundle.as_ref().map(drop).map_err(Clone::clone)
