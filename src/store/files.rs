@@ -29,11 +29,23 @@ fn private() -> OpenOptions {
     options
 }
 
+/// A lock file that is held.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing alone would leave it held by a child process that has not come to its program yet.
+    fn drop(&mut self) {
+        // Where this fails closing is all that is left.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Takes the lock file for as long as the answer lives.
-pub(super) fn lock(path: &Path) -> Result<File, Error> {
+pub(super) fn lock(path: &Path) -> Result<Lock, Error> {
     let file = private().open(path).map_err(failed(path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(Error::Held { path: path.display().to_string() }),
         Err(TryLockError::Error(error)) => Err(failed(path)(error)),
     }

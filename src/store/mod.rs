@@ -73,7 +73,7 @@ pub struct Store {
     pub id: String,
     /// Whether the root key was made by us or lies beside the databases, where it protects little.
     pub root_key_is_local: bool,
-    _lock: Arc<std::fs::File>,
+    _lock: Arc<files::Lock>,
 }
 
 impl Store {

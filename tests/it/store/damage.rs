@@ -54,7 +54,8 @@ async fn a_folder_in_the_place_of_a_database_is_named() {
     let folder = closed().await;
     std::fs::remove_file(folder.path().join(MAIN_FILE)).unwrap();
     std::fs::create_dir(folder.path().join(MAIN_FILE)).unwrap();
-    assert!(refusal(folder.path()).await.contains(MAIN_FILE));
+    let said = refusal(folder.path()).await;
+    assert!(said.contains(MAIN_FILE), "{said}");
 }
 
 /// What the program says that may not write to the folder; as somebody else where the test may write everywhere.
