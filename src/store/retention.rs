@@ -12,14 +12,17 @@ pub const BATCH: u32 = 1_000;
 /// Deletes settled routes committed before `before`: of each consumer those at or below its lowest watermark whose person is
 /// not parked at or before them. How many.
 pub async fn delete_routes(conn: &mut Conn, before: Timestamp) -> Result<u64, Error> {
-    let settled: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT consumer, min(watermark) FROM lane GROUP BY consumer HAVING count(*) = ?")
-            .bind(LANES)
-            .fetch_all(&mut *conn)
-            .await?;
+    // Numbers are in order of time, so looking at the lowest is enough.
+    let settled: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT consumer, min(watermark) FROM lane l GROUP BY consumer
+         HAVING count(*) = ? AND (SELECT at FROM route r WHERE r.consumer = l.consumer ORDER BY seq LIMIT 1) < ?",
+    )
+    .bind(LANES)
+    .bind(before.as_millisecond())
+    .fetch_all(&mut *conn)
+    .await?;
     let mut deleted = 0;
     for (consumer, watermark) in settled {
-        // Numbers are in order of time, so looking at the lowest is enough.
         deleted += sqlx::query(
             "DELETE FROM route WHERE seq IN (
                  SELECT seq FROM (
@@ -56,7 +59,13 @@ pub async fn delete_events(conn: &mut Conn, before: Timestamp) -> Result<u64, Er
 
 /// Deletes attempts before `before` of routes below the lowest that their consumer still has. How many.
 pub async fn delete_attempts(conn: &mut Conn, before: Timestamp) -> Result<u64, Error> {
-    let consumers: Vec<i64> = sqlx::query_scalar("SELECT id FROM consumer").fetch_all(&mut *conn).await?;
+    let consumers: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM consumer c
+         WHERE (SELECT at FROM attempt a WHERE a.consumer = c.id ORDER BY seq, number LIMIT 1) < ?",
+    )
+    .bind(before.as_millisecond())
+    .fetch_all(&mut *conn)
+    .await?;
     let mut deleted = 0;
     for consumer in consumers {
         deleted += sqlx::query(
