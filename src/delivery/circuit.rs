@@ -9,8 +9,11 @@ use super::outcome::Fault;
 use super::queue::Key;
 use super::retry::{between, earlier, later};
 
-/// Failures in a row that speak for the consumer, with no success between, that open the circuit.
+/// Failures in a row that speak for the consumer, with no success between, that open the circuit; more, by one for each
+/// [`GOOD_FOR`] first attempts that were accepted in the last [`RECENT`]: who fails for some persons fails now and then in a row.
 const STREAK: usize = 5;
+const GOOD_FOR: usize = 3;
+const RECENT: Duration = Duration::from_secs(60);
 /// The longest wait between two probes.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -45,12 +48,20 @@ enum State {
     Probing,
 }
 
+/// A first attempt of an event.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    key: Key,
+    accepted: bool,
+    at: Timestamp,
+}
+
 /// One consumer's circuit.
 #[derive(Clone, Debug)]
 pub struct Circuit {
     limits: Limits,
     state: State,
-    firsts: VecDeque<(Key, bool)>,
+    firsts: VecDeque<First>,
     streak: Vec<Key>,
     wait: Duration,
     closed_at: Option<Timestamp>,
@@ -107,7 +118,7 @@ impl Circuit {
     /// An event was accepted. Whether that closed the circuit.
     pub fn accepted(&mut self, key: Key, first: bool, now: Timestamp) -> bool {
         self.streak.clear();
-        self.note(key, first, true);
+        self.note(key, first, true, now);
         let closes = self.state != State::Closed;
         if closes {
             self.state = State::Closed;
@@ -138,11 +149,11 @@ impl Circuit {
             }
             return None;
         }
-        self.note(key, first, false);
+        self.note(key, first, false, now);
         if fault == Fault::Consumer && !asked_to_wait {
             self.streak.push(key);
         }
-        (self.streak.len() >= STREAK || self.is_widespread()).then(|| self.open(now))
+        (self.streak.len() >= self.enough_in_a_row(now) || self.is_widespread()).then(|| self.open(now))
     }
 
     /// Opens it for another reason than the last attempt: whose attempts had failed, if it was closed.
@@ -155,23 +166,27 @@ impl Circuit {
         self.wait = if soon_again { (self.wait * 2).min(LONGEST) } else { self.limits.wait };
         self.state = State::Open { until: later(now, self.wait) };
         let mut failed = std::mem::take(&mut self.streak);
-        let firsts = self.firsts.drain(..).filter(|(_, accepted)| !accepted).map(|(key, _)| key);
-        failed.extend(firsts);
+        failed.extend(self.firsts.drain(..).filter(|one| !one.accepted).map(|one| one.key));
         failed
     }
 
-    fn note(&mut self, key: Key, first: bool, accepted: bool) {
+    fn note(&mut self, key: Key, first: bool, accepted: bool, at: Timestamp) {
         if !first {
             return;
         }
-        self.firsts.push_back((key, accepted));
+        self.firsts.push_back(First { key, accepted, at });
         if self.firsts.len() > self.limits.window {
             self.firsts.pop_front();
         }
     }
 
+    fn enough_in_a_row(&self, now: Timestamp) -> usize {
+        let recent = self.firsts.iter().filter(|one| one.accepted && between(one.at, now) < RECENT).count();
+        STREAK + recent / GOOD_FOR
+    }
+
     fn is_widespread(&self) -> bool {
-        let failed: Vec<Key> = self.firsts.iter().filter(|(_, accepted)| !accepted).map(|(key, _)| *key).collect();
+        let failed: Vec<Key> = self.firsts.iter().filter(|one| !one.accepted).map(|one| one.key).collect();
         failed.len() * 2 >= self.limits.window && failed.iter().collect::<HashSet<_>>().len() >= self.limits.persons
     }
 }
@@ -208,6 +223,18 @@ mod tests {
         let failed = circuit.failed(person(4), false, Fault::Consumer, false, NOW).expect("opens");
         assert_eq!(failed, [0, 1, 2, 3, 4, 0, 1, 2, 3].map(person));
         assert_eq!(circuit.permit(NOW), Permit::NotBefore(after(30)));
+    }
+
+    #[test]
+    fn who_accepted_much_just_now_may_fail_more_often_in_a_row() {
+        for (at, more) in [(after(1), 5), (after(61), 0)] {
+            let mut circuit = circuit();
+            for n in 0..15 {
+                circuit.accepted(person(n), true, NOW);
+            }
+            let opened = (0..30).position(|n| circuit.failed(person(n), true, Fault::Consumer, false, at).is_some());
+            assert_eq!(opened, Some(STREAK - 1 + more));
+        }
     }
 
     #[test]

@@ -158,14 +158,14 @@ impl Worker {
         let delivery = &compiled.delivery;
         let limit = self.window.size(delivery.max_in_flight) as usize;
         let rate = self.rate.available(delivery.rate_per_second, now) as usize;
-        let room = limit.saturating_sub(self.sending + self.opening).min(rate.saturating_sub(self.opening));
+        let room = limit.saturating_sub(self.sending).min(rate);
         match self.circuit.permit(now) {
             Permit::Probe if room > 0 => Gate::Probe,
             Permit::All if room > 0 => Gate::Open(room),
             Permit::NotBefore(until) => Gate::Shut(Some(until)),
-            Permit::All | Permit::Probe | Permit::Probing => Gate::Shut(
-                self.rate.next(delivery.rate_per_second, now).filter(|_| limit > self.sending + self.opening),
-            ),
+            Permit::All | Permit::Probe | Permit::Probing => {
+                Gate::Shut(self.rate.next(delivery.rate_per_second, now).filter(|_| limit > self.sending))
+            }
         }
     }
 }

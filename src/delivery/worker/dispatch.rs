@@ -1,10 +1,12 @@
 //! Sending what may be sent now: rights and protection are read again, bodies built, signed and sent.
 
-use std::time::Duration;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use jiff::Timestamp;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::configure::Gate;
 use super::{Done, Worker};
@@ -21,96 +23,129 @@ use crate::store::consumer::ConsumerRow;
 
 /// How many events are built from one reading of rights and protection.
 const BATCH: usize = 64;
+/// For how long what was read of rights and protection is good enough to send by.
+const FRESH: Duration = Duration::from_millis(50);
 /// How long an event waits whose subscriptions are suspended, unless the configuration changes before.
 const HELD_FOR: Duration = Duration::from_secs(3600);
 
-/// Events that are to be sent, and what they are built from.
-pub(super) type Prepared = (Vec<Turn>, Result<Result<Basis, store::Error>, JoinError>);
+/// What events are built from, as it was read.
+pub(super) type Read = Result<Result<Basis, store::Error>, JoinError>;
+
+/// Events whose rights and protection are being read.
+pub(super) struct Preparing {
+    turns: Vec<Turn>,
+    reading: JoinHandle<Result<Basis, store::Error>>,
+}
+
+/// An event that goes as soon as there is room, with what was read for it and when.
+pub(super) struct Prepared {
+    turn: Turn,
+    basis: Arc<Basis>,
+    read_at: Instant,
+}
 
 impl Worker {
-    /// Sends a challenge if one is due, and begins with the next events as far as they may go. Whether there was any.
+    /// Sends a challenge if one is due, begins with the next events, and sends those that are prepared. Whether there were any.
     pub(super) fn dispatch(&mut self) -> bool {
         let now = self.now();
         let challenged = self.send_challenge(now);
         if self.results.size() > 4 * self.enough() {
             return challenged;
         }
-        self.prepare(now) || challenged
+        let begun = self.prepare(now);
+        self.send_prepared(now) || begun || challenged
     }
 
     /// Begins to read rights and protection for the next events that may go, while others are sent. Whether it did.
+    ///
+    /// Where events flow, more are read for than may go at this moment: they follow within what is left of [`FRESH`].
     fn prepare(&mut self, now: Timestamp) -> bool {
-        if !self.preparing.is_empty() {
+        if self.preparing.is_some() || self.prepared.len() > BATCH / 2 {
             return false;
         }
         let turns: Vec<Turn> = match self.gate(now) {
-            Gate::Open(room) => (0..room.min(BATCH)).map_while(|_| self.queues.take()).collect(),
+            Gate::Open(room) => {
+                let count = room.saturating_sub(self.prepared.len()).max(self.flowing).min(BATCH);
+                (0..count).map_while(|_| self.queues.take()).collect()
+            }
             Gate::Withdrawing => (0..BATCH).map_while(|_| self.queues.take()).collect(),
-            Gate::Probe => self.queues.take_other_than(self.last_probe).into_iter().collect(),
-            Gate::Shut(_) => Vec::new(),
+            Gate::Probe if self.prepared.is_empty() => self.queues.take_probe(self.last_probe).into_iter().collect(),
+            Gate::Probe | Gate::Shut(_) => Vec::new(),
         };
         if turns.is_empty() {
             return false;
         }
-        self.opening += turns.len();
-        let (shared, id) = (self.shared.clone(), self.id);
-        self.preparing.push_back(
-            async move {
-                let asked = turns.clone();
-                let reading = async move { read::basis(&shared.context.store, &shared.shelf, id, &asked).await };
-                (turns, tokio::spawn(reading).await)
-            }
-            .boxed(),
-        );
+        let (shared, id, asked) = (self.shared.clone(), self.id, turns.clone());
+        let read = async move { read::basis(&shared.context.store, &shared.shelf, id, &asked).await };
+        self.preparing = Some(Preparing { turns, reading: tokio::spawn(read) });
         true
     }
 
-    /// Sends what was read of, as far as it may still go. Whether anything was.
-    pub(super) fn take_prepared(&mut self) -> bool {
-        let mut any = false;
-        while let Some(Some(prepared)) = self.preparing.next().now_or_never() {
-            self.send_prepared(prepared);
-            any = true;
-        }
-        any
+    /// Takes in what was read, if it has been. Whether there was anything.
+    pub(super) fn take_finished_preparing(&mut self) -> bool {
+        let finished = self.preparing.as_mut().filter(|preparing| preparing.reading.is_finished());
+        let Some(read) = finished.and_then(|preparing| (&mut preparing.reading).now_or_never()) else { return false };
+        self.take_prepared(read);
+        true
     }
 
-    pub(super) fn send_prepared(&mut self, (turns, read): Prepared) {
-        self.opening -= turns.len();
-        let now = self.now();
-        let basis = match read {
-            Ok(Ok(basis)) => basis,
-            Ok(Err(error)) => {
-                self.give_back(&turns);
-                return self.rest(&error);
+    pub(super) fn take_prepared(&mut self, read: Read) {
+        let Some(Preparing { turns, .. }) = self.preparing.take() else { return };
+        let read: Result<Basis, Box<dyn Error>> = match read {
+            Ok(read) => read.map_err(Into::into),
+            Err(error) => Err(error.into()),
+        };
+        match read {
+            Ok(basis) => {
+                let (basis, read_at) = (Arc::new(basis), Instant::now());
+                let prepared = turns.into_iter().map(|turn| Prepared { turn, basis: basis.clone(), read_at });
+                self.prepared.extend(prepared);
             }
             Err(error) => {
-                self.give_back(&turns);
-                return self.rest(&error);
+                turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
+                self.rest(&*error);
             }
-        };
+        }
+    }
+
+    /// Sends what is prepared, as far as it may still go. Whether anything was done.
+    pub(super) fn send_prepared(&mut self, now: Timestamp) -> bool {
+        let Some(Prepared { basis, .. }) = self.prepared.front() else { return false };
         if self.version != Some(basis.book.version) {
             // What may be sent at all, and where to, is judged anew before anything goes out.
-            self.give_back(&turns);
             self.configured = None;
-            return;
+            return self.give_back_prepared();
         }
         let room = match self.gate(now) {
             _ if self.over || self.draining => 0,
             Gate::Open(room) => room,
-            Gate::Withdrawing => turns.len(),
+            Gate::Withdrawing => self.prepared.len(),
+            // Whom to try is chosen; those that were prepared while all went are not.
+            Gate::Probe if self.prepared.len() > 1 => return self.give_back_prepared(),
             Gate::Probe => 1,
             Gate::Shut(_) => 0,
         };
-        let (go, stay) = turns.split_at(room.min(turns.len()));
-        self.give_back(stay);
-        for turn in go {
-            self.dispatch_one(turn.clone(), &basis, now);
+        for sent in 0..room {
+            let Some(next) = self.prepared.front() else { return sent > 0 };
+            if next.read_at.elapsed() > FRESH || self.version != Some(next.basis.book.version) {
+                return self.give_back_prepared();
+            }
+            let Some(next) = self.prepared.pop_front() else { return sent > 0 };
+            self.flowing = (self.flowing + 1).min(BATCH);
+            self.dispatch_one(next.turn, &next.basis, now);
         }
+        // Whatever is under way wakes us when there is room again.
+        if self.sending == 0 || self.draining { self.give_back_prepared() } else { room > 0 }
     }
 
-    fn give_back(&mut self, turns: &[Turn]) {
-        turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
+    /// Gives back what is prepared and does not go. Whether there was anything.
+    fn give_back_prepared(&mut self) -> bool {
+        let any = !self.prepared.is_empty();
+        while let Some(last) = self.prepared.pop_back() {
+            self.queues.give_back(last.turn.key);
+            self.flowing = 0;
+        }
+        any
     }
 
     fn dispatch_one(&mut self, turn: Turn, basis: &Basis, now: Timestamp) {
@@ -205,5 +240,13 @@ impl Worker {
     fn park_ours(&mut self, turn: &Turn, class: &str, now: Timestamp) {
         self.circuit.failed(turn.key, false, Fault::Ours, false, now);
         self.park_free(turn, class, now);
+    }
+}
+
+/// Waits for what is being read of events; for ever, if nothing is.
+pub(super) async fn prepared(preparing: &mut Option<Preparing>) -> Read {
+    match preparing {
+        Some(preparing) => (&mut preparing.reading).await,
+        None => std::future::pending().await,
     }
 }

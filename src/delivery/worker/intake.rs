@@ -20,20 +20,8 @@ const SHUT_READ: usize = 16;
 const REPLAYS: usize = 64;
 
 impl Worker {
-    /// Reads the next routes, if there is room: waits for them where nothing else is ready, else sending goes on meanwhile.
-    /// Whether there were any.
-    pub(super) async fn read(&mut self) -> bool {
-        self.begin_to_read();
-        match self.reading.as_mut().filter(|_| !self.queues.has_ready()) {
-            Some(reading) => {
-                let read = reading.await;
-                self.take_read(read)
-            }
-            None => false,
-        }
-    }
-
-    fn begin_to_read(&mut self) {
+    /// Begins to read the next routes, if there is room: sending goes on meanwhile.
+    pub(super) fn begin_to_read(&mut self) {
         let now = self.now();
         let (held, bytes) = self.queues.load();
         let most = match self.gate(now) {

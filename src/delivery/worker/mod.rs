@@ -10,20 +10,17 @@ mod intake;
 mod settle;
 mod upkeep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesOrdered;
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
-use self::dispatch::Prepared;
+use self::dispatch::{Prepared, Preparing};
 use self::upkeep::COUNTED_EVERY;
 use super::Shared;
 use super::build::Ceiling;
@@ -109,9 +106,12 @@ pub struct Worker {
     flush: Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>,
     /// The flusher was told that enough came together behind what it has.
     hurried: bool,
-    /// Events whose rights and protection are being read, and how many they are.
-    preparing: FuturesOrdered<BoxFuture<'static, Prepared>>,
-    opening: usize,
+    /// Events whose rights and protection are being read while others are sent.
+    preparing: Option<Preparing>,
+    /// Those of which they were.
+    prepared: VecDeque<Prepared>,
+    /// How many went since some that were prepared had to be given back, up to a batch.
+    flowing: usize,
     in_flight: JoinSet<Done>,
     sending: usize,
     ended: Vec<Done>,
@@ -185,8 +185,9 @@ impl Worker {
             flush: None,
             in_flight: JoinSet::new(),
             hurried: false,
-            preparing: FuturesOrdered::new(),
-            opening: 0,
+            preparing: None,
+            prepared: VecDeque::new(),
+            flowing: 0,
             sending: 0,
             ended: Vec::new(),
             backlog: Backlog::default(),
@@ -243,11 +244,8 @@ impl Worker {
 
     fn is_quiet(&self) -> bool {
         let is_sent = self.in_flight.is_empty() && self.ended.is_empty();
-        is_sent
-            && self.preparing.is_empty()
-            && self.flush.is_none()
-            && self.results.is_empty()
-            && self.reading.is_none()
+        let is_prepared = self.preparing.is_some() || !self.prepared.is_empty();
+        is_sent && !is_prepared && self.flush.is_none() && self.results.is_empty() && self.reading.is_none()
     }
 
     fn now(&self) -> Timestamp {
@@ -260,7 +258,7 @@ impl Worker {
         let mut progress = self.take_flushed();
         progress |= self.take_ended();
         progress |= self.take_finished_reading();
-        progress |= self.take_prepared();
+        progress |= self.take_finished_preparing();
         if self.over {
             return progress;
         }
@@ -285,12 +283,12 @@ impl Worker {
         self.count_dead_letters().await?;
         self.look_for_oldest(self.now()).await?;
         if self.over || self.draining {
-            return Ok(false);
+            return Ok(self.send_prepared(self.now()));
         }
-        let read = self.read().await;
+        self.begin_to_read();
         let replayed = self.replay().await?;
         let expired = self.expire(self.now()).await?;
-        Ok(self.dispatch() || read || replayed || expired)
+        Ok(self.dispatch() || replayed || expired)
     }
 
     async fn wait(&mut self, stop: &CancellationToken) {
@@ -302,7 +300,7 @@ impl Worker {
                 self.gather().await;
             }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
-            Some(prepared) = self.preparing.next(), if !self.preparing.is_empty() => self.send_prepared(prepared),
+            read = dispatch::prepared(&mut self.preparing), if self.preparing.is_some() => self.take_prepared(read),
             read = intake::finished(&mut self.reading), if self.reading.is_some() => {
                 self.take_read(read);
             }

@@ -135,11 +135,13 @@ impl Worker {
         let is_behind = self.backlog.is_behind(lag, now);
         self.is_shown = !self.backlog.is_turning();
         let gauges = self.gauges(lag);
-        if self.gauged.as_ref().is_some_and(|(at, last)| at.elapsed() < MEASURED_EVERY && *last != gauges) {
-            self.is_shown = false;
-        } else if self.gauged.as_ref().is_none_or(|(_, last)| *last != gauges) {
-            self.shared.context.metrics.set(&self.row.key, &gauges);
-            self.gauged = Some((Instant::now(), gauges));
+        match self.gauged {
+            Some((_, last)) if last == gauges => {}
+            Some((at, _)) if at.elapsed() < MEASURED_EVERY => self.is_shown = false,
+            _ => {
+                self.shared.context.metrics.set(&self.row.key, &gauges);
+                self.gauged = Some((Instant::now(), gauges));
+            }
         }
         let Some(link) = self.link.as_ref().filter(|_| self.row.ended_at.is_none()) else { return };
         let state = ConsumerState {
