@@ -36,6 +36,7 @@ pub struct Evidence {
     /// How the attempts of each route ended, in their order.
     pub attempts: HashMap<(i64, i64), Vec<String>>,
     pub dead_letters: HashSet<(i64, i64)>,
+    /// Persons who wait; of whom only a gap is still to be told, nothing does.
     pub parked: HashSet<(i64, Vec<u8>)>,
     /// Arrivals, by the receivers' places.
     pub arrivals: Vec<Vec<Arrival>>,
@@ -99,8 +100,10 @@ async fn pairs(data: &Path, sql: &'static str) -> Vec<(i64, i64)> {
 
 async fn parked(data: &Path) -> HashSet<(i64, Vec<u8>)> {
     let mut conn = files::open(&data.join("main.db")).await;
-    let rows: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT consumer, record FROM parked").fetch_all(&mut conn).await.unwrap();
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT consumer, record FROM parked WHERE state <> 'GapOnly'")
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
     rows.into_iter().collect()
 }
 

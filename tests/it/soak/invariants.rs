@@ -19,6 +19,8 @@ const UNDER_WAY: i64 = 2_000;
 const YOUNG: (i64, i64) = (2_000, 6_000);
 /// How long a request of a process that was killed may be on its way, in milliseconds.
 const JUST: i64 = 500;
+/// How long the slowest receiver takes to accept something, in milliseconds.
+const SLOWEST: i64 = 3_000;
 /// Latencies below this, in milliseconds, say more of the machine than of the program, which is not optimised here and shares
 /// its processors with all the others. Whoever is held up by a neighbour waits for seconds.
 const NOISE: i64 = 100;
@@ -71,8 +73,10 @@ pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> (us
     let (mut again, mut nearest) = (0, (0, 1));
     for (place, _) in evidence.places() {
         let mut causes = answers_lost(evidence, place, samples);
+        let mut last_was_killed = false;
         for sample in samples {
-            let (open, allowed) = unwritten(evidence, place, sample, &causes);
+            let (open, allowed) = unwritten(evidence, place, sample, &causes, last_was_killed);
+            last_was_killed = sample.killed;
             let at = sample.at;
             assert!(open <= allowed, "I3: {place}: at {at} {open} were unwritten, and {allowed} allowed");
             if open * nearest.1 > nearest.0 * allowed {
@@ -92,16 +96,25 @@ pub fn i3_duplicates_are_bounded(evidence: &Evidence, samples: &[Sample]) -> (us
 }
 
 /// How many a process had delivered and not written when it ended, and how many may have been. What an earlier one left and
-/// this one had not come to sending again is not this one's; nor is what it held for refused.
-fn unwritten(evidence: &Evidence, place: usize, sample: &Sample, lost: &HashMap<i64, usize>) -> (usize, usize) {
+/// this one had not come to sending again is not this one's; nor is what it held for refused; nor, where the last one was
+/// killed, what it had under way and a slow receiver accepted after that.
+fn unwritten(
+    evidence: &Evidence,
+    place: usize,
+    sample: &Sample,
+    lost: &HashMap<i64, usize>,
+    last_was_killed: bool,
+) -> (usize, usize) {
     let window = 2 * (FLUSH_INTERVAL + evidence.slowest_flush);
-    let life = sample.began..=sample.at + UNDER_WAY;
+    let life = sample.began..=sample.ended;
     let accepted: Vec<&Arrival> =
         evidence.arrivals[place].iter().filter(|one| one.accepted && life.contains(&one.at)).collect();
     let own: HashSet<i64> = accepted.iter().map(|one| one.seq).collect();
     let open = sample.unrecorded[place].iter().filter(|seq| own.contains(seq) && !lost.contains_key(seq)).count();
     let late = accepted.iter().filter(|one| sample.at - window <= one.at).count();
-    (open, if sample.killed { IN_FLIGHT + late } else { 0 })
+    let belated = accepted.iter().filter(|one| last_was_killed && one.at <= sample.began + SLOWEST).count();
+    let own_allowed = if sample.killed { IN_FLIGHT + late } else { 0 };
+    (open, own_allowed + belated.min(IN_FLIGHT))
 }
 
 /// Numbers that were accepted though an attempt says that they were not, and how often that may have been: failed attempts
@@ -113,7 +126,7 @@ fn answers_lost(evidence: &Evidence, place: usize, samples: &[Sample]) -> HashMa
     }
     let mut lost = HashMap::new();
     for ((_, seq), outcomes) in evidence.attempts.iter().filter(|((of, _), _)| *of == evidence.consumers[place]) {
-        let failed = outcomes.iter().filter(|outcome| *outcome == "Failed").count();
+        let failed = outcomes.iter().filter(|outcome| matches!(outcome.as_str(), "Failed" | "DeadLettered")).count();
         let refusals = refused.get(seq).map_or(&[][..], Vec::as_slice);
         let span = refusals.first().copied().unwrap_or(0)..=refusals.last().map_or(0, |last| last + UNDER_WAY);
         let unwritten = samples.iter().filter(|sample| span.contains(&sample.at)).count();

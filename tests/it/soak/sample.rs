@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sqlx::{Row, SqliteConnection};
 
-use super::watch::Watch;
+use super::watch::{Watch, now};
 use crate::support::files;
 
 /// How far back attempts are read again; longer than any attempt takes.
@@ -15,9 +15,10 @@ const OVERLAP: i64 = 60_000;
 /// One end of the program.
 #[derive(Debug)]
 pub struct Sample {
-    /// When the process was started, and when it was told to end.
+    /// When the process was started, when it was told to end, and when it had.
     pub began: i64,
     pub at: i64,
+    pub ended: i64,
     /// Whether it ended without warning.
     pub killed: bool,
     /// By receiver: what it had accepted and nobody had recorded.
@@ -44,7 +45,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Looks at the database of a program that has ended, with when it began and was told to end.
+    /// Looks at the database of a program that has just ended, with when it began and was told to end.
     pub async fn take(&mut self, data: &Path, watch: &Watch, (began, at): (i64, i64), killed: bool) -> Sample {
         watch.drain();
         let mut conn = files::open(&data.join("main.db")).await;
@@ -55,6 +56,7 @@ impl Sampler {
         let mut sample = Sample {
             began,
             at,
+            ended: now(),
             killed,
             unrecorded: Vec::new(),
             invented: Vec::new(),

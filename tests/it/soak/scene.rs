@@ -315,7 +315,7 @@ impl Scene {
         let sql = "SELECT (SELECT coalesce(max(import), 0) FROM cursor),
                           (SELECT count(*) FROM route r LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
                            WHERE r.seq > coalesce(l.watermark, 0)),
-                          (SELECT count(*) FROM parked), (SELECT count(*) FROM request),
+                          (SELECT count(*) FROM parked WHERE state <> 'GapOnly'), (SELECT count(*) FROM request),
                           (SELECT count(*) FROM unread), (SELECT count(*) FROM listing WHERE number IS NOT NULL)";
         let row = sqlx::query(sql).fetch_one(&mut conn).await.unwrap();
         let told = i64::from(self.world.register.last_sequence());
