@@ -1,4 +1,4 @@
-//! Meeting the lines that wait to be put on a list: one batch of one subscription at a time, each in its turn.
+//! Meeting the lines that wait to be put on a list: a few batches of one subscription at a time, each in its turn.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -22,6 +22,9 @@ use crate::store::seal::PersonKey;
 use crate::store::{self, SubscriptionId, list_hour, removal};
 use crate::upstream::datafordeler::Client;
 
+/// Batches that a subscription may meet in one turn.
+const BATCHES: u32 = 4;
+
 /// Whose turn it is.
 #[derive(Debug, Default)]
 pub struct Meeting {
@@ -29,26 +32,23 @@ pub struct Meeting {
 }
 
 impl Meeting {
-    /// Meets the next batch, if a subscription has lines that wait and room for them. How many lines came to an end.
+    /// Meets the next lines, if a subscription has some that wait and room for them: while one batch is committed the next is
+    /// asked for. How many lines came to an end.
     pub async fn run_once(&mut self, source: &Source, client: &Client, metrics: &Metrics) -> Result<usize, Error> {
         let Some((subscription, lines)) = self.next(source).await? else { return Ok(0) };
         self.last = subscription;
-        let began = Instant::now();
-        let asked = lines.len();
-        let (batch, groups) = ask(source, client, lines).await?;
-        let over: Vec<RecordId> = batch.lines.iter().map(|line| line.listing.record).collect();
-        let count = |wanted: fn(&Answer) -> bool| batch.lines.iter().filter(|line| wanted(&line.answer)).count();
-        let found = count(|answer| matches!(answer, Answer::Found(_)));
-        let unknown = count(|answer| *answer == Answer::Unknown);
-        let done = inquiry::commit(source, client, batch, groups, DerivedFrom::Comparison).await?;
-        if !done.again.is_empty() {
-            removal::run_once(&source.store).await?;
+        let (mut lines, size) = (lines.into_iter(), batch_size(source, client));
+        let mut take = || lines.by_ref().take(size).collect::<Vec<Listing>>();
+        let (mut over, mut asked) = (0, ask(source, client, take()).await?);
+        loop {
+            let next = take();
+            if next.is_empty() {
+                return Ok(over + meet(source, client, metrics, subscription, asked).await?);
+            }
+            let (met, following) =
+                tokio::join!(meet(source, client, metrics, subscription, asked), ask(source, client, next));
+            (over, asked) = (over + met?, following?);
         }
-        removal::forget_unused(&source.store, &over).await?;
-        let Some(key) = name(source, subscription).await? else { return Ok(asked) };
-        metrics.list_additions(&key, found);
-        tracing::info!(subscription = %key, lines = asked, found, unknown, unreadable = asked - found - unknown, events = done.events, millis = began.elapsed().as_millis() as u64, "numbers of a list met");
-        Ok(asked)
     }
 
     /// The subscription after the last one that has lines, and as many of them as its limits and a batch allow.
@@ -58,13 +58,51 @@ impl Meeting {
         waiting.sort_by_key(|id| (*id <= self.last, *id));
         for id in waiting {
             let hour = list_hour::read(&mut conn, id, source.clock.now()).await?;
-            let room = room(&source.lists, hour).min(source.settings.batch);
+            let room = room(&source.lists, hour).min(source.settings.batch.saturating_mul(BATCHES));
             if room > 0 {
                 return Ok(Some((id, listing::next(&mut conn, source.id, id, State::Waiting, room).await?)));
             }
         }
         Ok(None)
     }
+}
+
+/// Lines of one batch: as many full requests as its transaction has room for.
+fn batch_size(source: &Source, client: &Client) -> usize {
+    let (batch, request) = (source.settings.batch as usize, client.batch_size());
+    if batch < request { batch.max(1) } else { batch - batch % request }
+}
+
+/// What the register said of lines, and what of each person it was asked for.
+struct Asked {
+    batch: Batch,
+    groups: GroupSet,
+    began: Instant,
+}
+
+/// Commits what the register said. How many lines that brought to an end.
+async fn meet(
+    source: &Source,
+    client: &Client,
+    metrics: &Metrics,
+    subscription: SubscriptionId,
+    Asked { batch, groups, began }: Asked,
+) -> Result<usize, Error> {
+    let over: Vec<RecordId> = batch.lines.iter().map(|line| line.listing.record).collect();
+    let count = |wanted: fn(&Answer) -> bool| batch.lines.iter().filter(|line| wanted(&line.answer)).count();
+    let found = count(|answer| matches!(answer, Answer::Found(_)));
+    let unknown = count(|answer| *answer == Answer::Unknown);
+    let done = inquiry::commit(source, client, batch, groups, DerivedFrom::Comparison).await?;
+    if !done.again.is_empty() {
+        removal::run_once(&source.store).await?;
+    }
+    removal::forget_unused(&source.store, &over).await?;
+    let Some(key) = name(source, subscription).await? else { return Ok(over.len()) };
+    metrics.list_additions(&key, found);
+    let (lines, millis) = (over.len(), began.elapsed().as_millis() as u64);
+    let unreadable = lines - found - unknown;
+    tracing::info!(subscription = %key, lines, found, unknown, unreadable, events = done.events, millis, "numbers of a list met");
+    Ok(lines)
 }
 
 /// How many numbers may still be asked for in an hour of which this has been used.
@@ -81,7 +119,8 @@ async fn name(source: &Source, subscription: SubscriptionId) -> Result<Option<Re
 }
 
 /// Asks the register for the lines' numbers. Who is on the list already by another line is asked for like the others.
-async fn ask(source: &Source, client: &Client, lines: Vec<Listing>) -> Result<(Batch, GroupSet), Error> {
+async fn ask(source: &Source, client: &Client, lines: Vec<Listing>) -> Result<Asked, Error> {
+    let began = Instant::now();
     let selections = source.selections().await?;
     let now = source.clock.now();
     let groups = matching::groups_wanted(&selections.now, &source.key, now);
@@ -101,7 +140,7 @@ async fn ask(source: &Source, client: &Client, lines: Vec<Listing>) -> Result<(B
     let lines = lines.into_iter().zip(answers);
     let lines = lines.map(|(listing, answer)| Line { listing, answer: answer.unwrap_or(Answer::Unreadable("Erased")) });
     let batch = Batch { persons: fetched.persons, audit: fetched.audit, lines: lines.collect(), ..Batch::default() };
-    Ok((batch, groups))
+    Ok(Asked { batch, groups, began })
 }
 
 fn open(line: &Listing, keys: &HashMap<RecordId, PersonKey>) -> Result<Option<CprNumber>, store::Error> {

@@ -136,6 +136,11 @@ impl Client {
         Ok(events::first(given.value))
     }
 
+    /// How many persons one request asks for at most, where the register takes several.
+    pub fn batch_size(&self) -> usize {
+        self.inner.settings.batch_size.clamp(1, 100) as usize
+    }
+
     /// The persons with these PersonIDs, with what `groups` and what is always held need.
     pub async fn persons_by_id(&self, ids: &[PersonId], groups: GroupSet) -> Result<Persons, Error> {
         let mut asked = HashSet::new();
@@ -166,7 +171,7 @@ impl Client {
         let known = self.known().await?;
         let size = match filter(&known)?.lookup {
             Lookup::Single => 1,
-            Lookup::Batch => self.inner.settings.batch_size.clamp(1, 100) as usize,
+            Lookup::Batch => self.batch_size(),
         };
         let mut all = Persons::default();
         for batch in values.chunks(size) {

@@ -460,14 +460,14 @@ async fn a_list_does_not_starve_the_feed() {
     world.told().await;
     world.list_numbers("clients", &numbers).await;
     world.task().run_once().await.unwrap();
-    assert_eq!(world.counts("clients").await.listed, 1, "one batch a round");
+    assert_eq!(world.counts("clients").await.listed, 4, "four batches a turn");
     world.settle(HOME);
     world.register.load();
     world.clock.advance(world.form.poll_interval);
     world.task().run_once().await.unwrap();
     let told = world.told().await;
     assert!(told.contains(&"school scope.entered FirstSeen".to_owned()), "{told:?}");
-    assert_eq!(world.counts("clients").await.listed, 2);
+    assert_eq!(world.counts("clients").await.listed, 8);
 }
 
 #[tokio::test]
