@@ -21,6 +21,10 @@ use std::process::ExitCode;
 
 use table::Row;
 
+/// As the product's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A figure: a name for `FIGURE=`, and what measures it.
 struct Figure {
     name: &'static str,
@@ -71,7 +75,10 @@ fn run(wanted: &[String]) -> anyhow::Result<usize> {
         if wanted.is_empty() || wanted.iter().any(|name| name == figure.name) {
             eprintln!("measuring {} …", figure.name);
             match (figure.measure)() {
-                Ok(measured) => rows.extend(measured),
+                Ok(measured) => {
+                    table::progress(&measured);
+                    rows.extend(measured);
+                }
                 Err(error) => {
                     eprintln!("{}: {error:#}", figure.name);
                     failed += 1;

@@ -40,7 +40,9 @@ impl Row {
             Goal::None => return [self.figure.clone(), with_unit(self.measured), String::new(), String::new()],
         };
         let verdict = if met { "" } else { " missed" };
-        [self.figure.clone(), with_unit(self.measured), goal, format!("{ratio:.2}{verdict}")]
+        // Nothing is a part of a goal of nothing.
+        let ratio = if ratio.is_finite() { format!("{ratio:.2}") } else { String::new() };
+        [self.figure.clone(), with_unit(self.measured), goal, format!("{ratio}{verdict}").trim_start().to_owned()]
     }
 }
 
@@ -60,6 +62,14 @@ fn number(value: f64) -> String {
         middle if middle >= 100.0 => format!("{value:.0}"),
         small if small >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
+    }
+}
+
+/// Says how far a run is: the rows of one figure, without the table.
+#[expect(clippy::print_stderr, reason = "a benchmark speaks to people")]
+pub fn progress(rows: &[Row]) {
+    for [figure, measured, ..] in rows.iter().map(Row::cells) {
+        eprintln!("  {figure}: {measured}");
     }
 }
 

@@ -186,6 +186,7 @@ impl World {
             let mut tx = self.store.main.begin().await?;
             last = store::event::append(&mut tx, &events, self.clock.now()).await?.unwrap_or(last);
             tx.commit().await?;
+            self.bells.routes.ring();
         }
         Ok(last)
     }

@@ -19,7 +19,7 @@ const REQUIRED: (&str, i64, i64, i64) = ("wal", 2, 1, 1);
 /// Pages that a connection keeps at most, in kilobytes: the writer a whole batch, so that nothing is written before it commits;
 /// a reader what many lookups have in common.
 const WRITER_CACHE: u32 = 16 << 10;
-const READER_CACHE: u32 = 8 << 10;
+const READER_CACHE: u32 = 2 << 10;
 /// Pages in the write-ahead log at which it is moved into the file. More of them at once are written more nearly in order.
 const CHECKPOINT: u32 = 4_000;
 /// Rows that a reading connection has ready before anybody takes them.
