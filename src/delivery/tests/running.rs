@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::receiver::{Answer, Receiver};
 use super::world::{MS, SEC, World};
 use crate::delivery::run;
+use crate::domain::compiled::Delivery;
 use crate::domain::event_type::EventType;
 use crate::runtime::probes::{Health, Pulse};
 
@@ -45,6 +46,36 @@ async fn a_receiver_that_hangs_delays_no_other() {
     assert!(took < 5 * SEC, "{took:?}");
     assert!(slow.events().len() < 40);
     running.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_prepared_while_all_went_well_is_read_again_after_a_pause() {
+    let (mut world, receiver) = (World::in_real_time().await, Receiver::start().await);
+    let few = |form: &mut Delivery| (form.max_in_flight, form.timeout) = (4, 5 * SEC);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |form| few(&mut form.delivery)).await;
+    let people = world.people(200, consumer).await;
+    for person in &people {
+        world.happen(*person, TYPE, &[(consumer, &[subscription])]).await;
+    }
+    let (mut heard, quick) = (0, 100);
+    receiver.answer(move |_| {
+        heard += 1;
+        if heard <= quick { Answer::Status(204) } else { Answer::Hang }
+    });
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(run(world.context.clone(), stop.clone(), pulse()));
+    until("some hang", || receiver.events().len() == quick + 4).await;
+    for person in &people {
+        world.protect(*person, true).await;
+    }
+    let before = receiver.events().len();
+    receiver.answer(|_| Answer::Status(204));
+    until("the others arrive", || receiver.events().len() > before + 80).await;
+    for got in &receiver.events()[before..] {
+        assert_eq!(got.json["data"]["protection"]["nameAndAddress"], true, "{}", got.json);
+    }
+    stop.cancel();
+    running.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
