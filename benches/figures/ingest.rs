@@ -9,7 +9,8 @@ use cpr_operator::domain::compiled::Selector;
 use cpr_operator::domain::field_group::{FieldGroup, GroupSet};
 use cpr_operator::domain::municipality::Municipality;
 use cpr_operator::domain::person::Person;
-use cpr_operator::ingest::commit::{Batch, commit};
+use cpr_operator::ingest::batch::Batch;
+use cpr_operator::ingest::commit::commit;
 use cpr_operator::ingest::source::Source;
 use cpr_operator::store::ConsumerId;
 

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Error;
-use super::commit::{self, Batch};
+use super::batch::Batch;
+use super::commit;
 use super::fetch::{self, Fetched};
 use super::inquiry;
 use super::matching;

@@ -1,7 +1,8 @@
 //! Inquiry: fetched persons committed, after the register was asked for those without whom it cannot be told who is who.
 
 use super::Error;
-use super::commit::{self, Answer, Batch, Committed};
+use super::batch::{Answer, Batch, Committed};
+use super::commit;
 use super::fetch::{self, Fetched};
 use super::identity::Question;
 use super::source::Source;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Error;
-use super::commit::{Answer, Batch};
+use super::batch::{Answer, Batch};
 use super::identity::{self, Knowledge, Own, Place, Question, is_closed, numbers, share_a_number};
 use super::selections::Selections;
 use super::settle;

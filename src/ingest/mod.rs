@@ -10,6 +10,7 @@
 //! for what people ask to be sent again, [`janitor`] for what goes.
 
 pub mod announce;
+pub mod batch;
 pub mod commit;
 pub mod credentials;
 pub mod derive;

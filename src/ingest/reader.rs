@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::SignedDuration;
 
 use super::Error;
-use super::commit::{self, Batch, Committed};
+use super::batch::{Batch, Committed};
+use super::commit;
 use super::feed::{self, Reading, Watch};
 use super::fetch::{self, Fetched};
 use super::inquiry;

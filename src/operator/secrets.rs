@@ -74,7 +74,7 @@ fn withdraws(refusal: &Refusal) -> bool {
     matches!(refusal.reason, "SecretNotFound" | "SecretNotLabelled" | "InvalidSpec")
 }
 
-/// Hands over what was read for a resource, told from what it had by a fingerprint. What [`withdraws`] takes it away, and where
+/// Hands over what was read for a resource, told from what it had by a fingerprint. What `withdraws` takes it away, and where
 /// nothing is known yet it is said that there is none, for whoever waits cannot know. Whether there is news.
 pub fn hand_over<T: Clone>(
     book: &Handed<T>,

@@ -8,7 +8,7 @@ use crate::domain::identifier::CprNumber;
 use crate::domain::person::Person;
 use crate::domain::status::Presence;
 use crate::ingest::Error;
-use crate::ingest::commit::Answer;
+use crate::ingest::batch::Answer;
 use crate::ingest::source::Source;
 use crate::upstream::datafordeler::{Client, Error as RegisterError, Persons};
 

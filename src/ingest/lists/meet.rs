@@ -10,7 +10,7 @@ use crate::domain::identifier::CprNumber;
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::ResourceKey;
 use crate::ingest::Error;
-use crate::ingest::commit::{Answer, Batch, Line};
+use crate::ingest::batch::{Answer, Batch, Line};
 use crate::ingest::inquiry;
 use crate::ingest::matching;
 use crate::ingest::metrics::Metrics;

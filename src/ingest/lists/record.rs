@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::RecordId;
-use crate::ingest::commit::{Answer, Line};
+use crate::ingest::batch::{Answer, Line};
 use crate::ingest::identity::Question;
 use crate::ingest::source::Source;
 use crate::store::list_hour::{self, Hour};
