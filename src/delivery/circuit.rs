@@ -113,6 +113,7 @@ impl Circuit {
             *until = earlier(*until, by);
         }
         self.closed_at = self.closed_at.map(|at| earlier(at, by));
+        self.firsts.iter_mut().for_each(|one| one.at = earlier(one.at, by));
     }
 
     /// An event was accepted. Whether that closed the circuit.
@@ -235,6 +236,14 @@ mod tests {
             let opened = (0..30).position(|n| circuit.failed(person(n), true, Fault::Consumer, false, at).is_some());
             assert_eq!(opened, Some(STREAK - 1 + more));
         }
+        let mut set_back = circuit();
+        for n in 0..15 {
+            set_back.accepted(person(n), true, after(3600));
+        }
+        set_back.set_back(Duration::from_secs(3600));
+        let opened =
+            (0..30).position(|n| set_back.failed(person(n), true, Fault::Consumer, false, after(61)).is_some());
+        assert_eq!(opened, Some(STREAK - 1), "what is long ago stays so when the clock is set back");
     }
 
     #[test]
