@@ -149,9 +149,8 @@ impl Queues {
 
     /// The next event to send as a probe: of somebody who has not failed, else of another than `last`, if there is one.
     pub fn take_probe(&mut self, last: Option<Key>) -> Option<Turn> {
-        let is_fresh = |key: &Key| self.lines.get(key).is_some_and(|line| line.wait.is_none());
-        let fresh = self.ready.iter().position(|key| Some(*key) != last && is_fresh(key));
-        let place = fresh.or_else(|| self.ready.iter().position(|key| Some(*key) != last)).unwrap_or(0);
+        let has_failed = |key: &Key| self.lines.get(key).is_none_or(|line| line.wait.is_some());
+        let (place, _) = self.ready.iter().enumerate().min_by_key(|(_, key)| (Some(**key) == last, has_failed(key)))?;
         let key = self.ready.remove(place)?;
         Some(self.start(key))
     }

@@ -4,12 +4,11 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::configure::Gate;
-use super::{Done, Worker};
+use super::{Done, Worker, given};
 use crate::delivery::build::{Built, Delivery, Facts, build};
 use crate::delivery::outcome::Fault;
 use crate::delivery::queue::Turn;
@@ -83,8 +82,7 @@ impl Worker {
 
     /// Takes in what was read, if it has been. Whether there was anything.
     pub(super) fn take_finished_preparing(&mut self) -> bool {
-        let finished = self.preparing.as_mut().filter(|preparing| preparing.reading.is_finished());
-        let Some(read) = finished.and_then(|preparing| (&mut preparing.reading).now_or_never()) else { return false };
+        let Some(read) = given(preparing(&mut self.preparing)) else { return false };
         self.take_prepared(read);
         true
     }
@@ -110,14 +108,10 @@ impl Worker {
 
     /// Sends what is prepared, as far as it may still go. Whether anything was done.
     pub(super) fn send_prepared(&mut self, now: Timestamp) -> bool {
-        let Some(Prepared { basis, .. }) = self.prepared.front() else { return false };
-        if self.version != Some(basis.book.version) {
-            // What may be sent at all, and where to, is judged anew before anything goes out.
-            self.configured = None;
-            return self.give_back_prepared();
+        if self.prepared.is_empty() {
+            return false;
         }
         let room = match self.gate(now) {
-            _ if self.over || self.draining => 0,
             Gate::Open(room) => room,
             Gate::Withdrawing => self.prepared.len(),
             // Whom to try is chosen; those that were prepared while all went are not.
@@ -127,7 +121,12 @@ impl Worker {
         };
         for sent in 0..room {
             let Some(next) = self.prepared.front() else { return sent > 0 };
-            if next.read_at.elapsed() > FRESH || self.version != Some(next.basis.book.version) {
+            if self.version != Some(next.basis.book.version) {
+                // What may be sent at all, and where to, is judged anew before anything goes out.
+                self.configured = None;
+                return self.give_back_prepared();
+            }
+            if next.read_at.elapsed() > FRESH {
                 return self.give_back_prepared();
             }
             let Some(next) = self.prepared.pop_front() else { return sent > 0 };
@@ -135,17 +134,17 @@ impl Worker {
             self.dispatch_one(next.turn, &next.basis, now);
         }
         // Whatever is under way wakes us when there is room again.
-        if self.sending == 0 || self.draining { self.give_back_prepared() } else { room > 0 }
+        if self.sending == 0 { self.give_back_prepared() } else { room > 0 }
     }
 
     /// Gives back what is prepared and does not go. Whether there was anything.
-    fn give_back_prepared(&mut self) -> bool {
-        let any = !self.prepared.is_empty();
-        while let Some(last) = self.prepared.pop_back() {
-            self.queues.give_back(last.turn.key);
-            self.flowing = 0;
+    pub(super) fn give_back_prepared(&mut self) -> bool {
+        if self.prepared.is_empty() {
+            return false;
         }
-        any
+        self.flowing = 0;
+        self.prepared.drain(..).rev().for_each(|one| self.queues.give_back(one.turn.key));
+        true
     }
 
     fn dispatch_one(&mut self, turn: Turn, basis: &Basis, now: Timestamp) {
@@ -243,10 +242,7 @@ impl Worker {
     }
 }
 
-/// Waits for what is being read of events; for ever, if nothing is.
-pub(super) async fn prepared(preparing: &mut Option<Preparing>) -> Read {
-    match preparing {
-        Some(preparing) => (&mut preparing.reading).await,
-        None => std::future::pending().await,
-    }
+/// The reading that is under way.
+pub(super) fn preparing(of: &mut Option<Preparing>) -> Option<&mut JoinHandle<Result<Basis, store::Error>>> {
+    of.as_mut().map(|preparing| &mut preparing.reading)
 }

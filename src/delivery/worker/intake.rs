@@ -1,11 +1,10 @@
 //! Reading into memory: the next routes, and those of persons whose wait is over.
 
-use futures::FutureExt;
 use jiff::Timestamp;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinError;
 
 use super::configure::Gate;
-use super::{Reading, Worker};
+use super::{Reading, Worker, given};
 use crate::delivery::queue::Span;
 use crate::delivery::read;
 use crate::delivery::retry::later;
@@ -41,9 +40,7 @@ impl Worker {
 
     /// Takes in what was read, if it has been. Whether there was anything.
     pub(super) fn take_finished_reading(&mut self) -> bool {
-        let Some(reading) = self.reading.as_mut().filter(|reading| reading.is_finished()) else { return false };
-        let Some(read) = reading.now_or_never() else { return false };
-        self.take_read(read)
+        given(self.reading.as_mut()).is_some_and(|read| self.take_read(read))
     }
 
     pub(super) fn take_read(&mut self, read: Result<Reading, JoinError>) -> bool {
@@ -128,13 +125,5 @@ impl Worker {
                 Err(error)
             }
         }
-    }
-}
-
-/// Waits for a reading that is under way; for ever, if there is none.
-pub(super) async fn finished(reading: &mut Option<JoinHandle<Reading>>) -> Result<Reading, JoinError> {
-    match reading {
-        Some(reading) => reading.await,
-        None => std::future::pending().await,
     }
 }

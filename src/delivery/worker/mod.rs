@@ -14,9 +14,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
@@ -283,7 +284,7 @@ impl Worker {
         self.count_dead_letters().await?;
         self.look_for_oldest(self.now()).await?;
         if self.over || self.draining {
-            return Ok(self.send_prepared(self.now()));
+            return Ok(self.give_back_prepared());
         }
         self.begin_to_read();
         let replayed = self.replay().await?;
@@ -300,8 +301,8 @@ impl Worker {
                 self.gather().await;
             }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
-            read = dispatch::prepared(&mut self.preparing), if self.preparing.is_some() => self.take_prepared(read),
-            read = intake::finished(&mut self.reading), if self.reading.is_some() => {
+            read = gives(dispatch::preparing(&mut self.preparing)), if self.preparing.is_some() => self.take_prepared(read),
+            read = gives(self.reading.as_mut()), if self.reading.is_some() => {
                 self.take_read(read);
             }
             () = bell.notified() => self.hear_bell(),
@@ -357,6 +358,19 @@ impl Worker {
 
 /// What a reading found, and how many routes it asked for.
 type Reading = (Result<Vec<Route>, store::Error>, usize);
+
+/// What a task gave, if there is one that has ended.
+fn given<T>(task: Option<&mut JoinHandle<T>>) -> Option<Result<T, JoinError>> {
+    task.filter(|task| task.is_finished())?.now_or_never()
+}
+
+/// Waits for what a task gives; for ever, if there is none.
+async fn gives<T>(task: Option<&mut JoinHandle<T>>) -> Result<T, JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
+    }
+}
 
 async fn flushed(flush: &mut Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>) -> Option<Flushed> {
     match flush {
