@@ -20,3 +20,7 @@ pub mod settings;
 pub mod simulate;
 pub mod store;
 pub mod upstream;
+
+// By the name that tests outside have for it, for what both share.
+#[cfg(test)]
+extern crate self as cpr_operator;

@@ -78,7 +78,7 @@ impl World {
     pub async fn open(folder: &Path) -> anyhow::Result<Self> {
         let settings = settings(folder)?;
         let clock = Clock::system();
-        let store = store::open(&settings.store, clock.now()).await?;
+        let store = store::open(&settings.store, &settings.database, clock.now()).await?;
         store.keys.ensure_period(clock.now()).await?;
         let form = source();
         let mut tx = store.main.begin().await?;

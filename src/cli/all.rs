@@ -55,7 +55,7 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
     telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
     let stop = shutdown::on_signal()?;
     let clock = Clock::system();
-    let store = store::open(&settings.store, clock.now()).await?;
+    let store = store::open(&settings.store, &settings.database, clock.now()).await?;
     tracing::info!(version = VERSION, store = %store.id, path = %settings.store.path.display(), "starting");
     let mut process = Process {
         settings,

@@ -1,6 +1,7 @@
 //! The process's settings as plain data, one file per section. `config/default.toml` explains every key.
 
 pub mod admin;
+pub mod database;
 pub mod delivery;
 pub mod http;
 pub mod ingest;
@@ -22,6 +23,8 @@ use serde::Deserialize;
 pub struct Settings {
     /// Where the databases and the root key lie.
     pub store: store::StoreSettings,
+    /// The server that holds the state, where it is not SQLite.
+    pub database: database::DatabaseSettings,
     /// What is reconciled, and who leads.
     pub operator: operator::OperatorSettings,
     /// How sources are read.

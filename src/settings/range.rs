@@ -32,9 +32,14 @@ const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Checks every value that has a range.
 pub fn validate(settings: &Settings) -> Result<(), Error> {
-    let Settings { store, operator, ingest, lists, register, delivery, retention, .. } = settings;
+    let Settings { store, database, operator, ingest, lists, register, delivery, retention, .. } = settings;
     let (milli, second) = (Duration::from_millis(1), Duration::from_secs(1));
     number("store.readers", store.readers, 1..=64)?;
+    number("database.writers", database.writers, 1..=64)?;
+    number("database.readers", database.readers, 1..=64)?;
+    time("database.statement_timeout", database.statement_timeout, second..=3600 * second)?;
+    time("database.lock_timeout", database.lock_timeout, 100 * milli..=3600 * second)?;
+    time("database.idle_timeout", database.idle_timeout, second..=3600 * second)?;
 
     if operator.lease_name.is_empty() {
         return Err(Error::Empty("operator.lease_name"));

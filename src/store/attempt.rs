@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::database::Dialect;
 use super::rows::{Column, batch, name_of};
+use super::sql::{Arg, query, query_as};
 use super::{Conn, ConsumerId, Error};
 
 /// An attempt to record.
@@ -47,17 +49,48 @@ pub async fn insert(conn: &mut Conn, consumer: ConsumerId, attempts: &[Attempt])
     if attempts.is_empty() {
         return Ok(());
     }
+    match conn.dialect() {
+        Dialect::Sqlite => insert_sqlite(conn, consumer, attempts).await,
+        Dialect::Postgres => insert_postgres(conn, consumer, attempts).await,
+    }
+}
+
+async fn insert_sqlite(conn: &mut Conn, consumer: ConsumerId, attempts: &[Attempt]) -> Result<(), Error> {
     let values = attempts.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
-    sqlx::query(
+    query(
         "INSERT INTO attempt (consumer, seq, number, at, outcome, status, millis, class)
-         SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-         FROM json_each(?) WHERE true
+         SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+         FROM json_each($2) WHERE true
          ON CONFLICT (consumer, seq, number) DO UPDATE
-         SET outcome = excluded.outcome, status = coalesce(excluded.status, status),
-             class = coalesce(excluded.class, class)",
+         SET outcome = excluded.outcome, status = coalesce(excluded.status, attempt.status),
+             class = coalesce(excluded.class, attempt.class)",
     )
     .bind(consumer)
     .bind(batch("attempt", &values)?)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn insert_postgres(conn: &mut Conn, consumer: ConsumerId, attempts: &[Attempt]) -> Result<(), Error> {
+    let ints = |value: fn(&Attempt) -> Option<i64>| Arg::Ints(attempts.iter().map(value).collect());
+    let outcomes = attempts.iter().map(|attempt| name_of(&attempt.outcome, OUTCOME).map(Some));
+    query(
+        "INSERT INTO attempt (consumer, seq, number, at, outcome, status, millis, class)
+         SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[],
+                                  $8::text[])
+         ON CONFLICT (consumer, seq, number) DO UPDATE
+         SET outcome = excluded.outcome, status = coalesce(excluded.status, attempt.status),
+             class = coalesce(excluded.class, attempt.class)",
+    )
+    .bind(consumer)
+    .bind(ints(|attempt| Some(attempt.seq)))
+    .bind(ints(|attempt| Some(attempt.number.into())))
+    .bind(ints(|attempt| Some(attempt.at.as_millisecond())))
+    .bind(Arg::Texts(outcomes.collect::<Result<_, _>>()?))
+    .bind(ints(|attempt| attempt.status.map(i64::from)))
+    .bind(ints(|attempt| Some(attempt.millis.into())))
+    .bind(Arg::Texts(attempts.iter().map(|attempt| attempt.class.clone()).collect()))
     .execute(conn)
     .await?;
     Ok(())
@@ -78,12 +111,14 @@ pub async fn above(
     consumer: ConsumerId,
     after: i64,
 ) -> Result<HashMap<i64, (u32, Option<AttemptOutcome>)>, Error> {
-    let rows: Vec<(i64, i64, String)> =
-        sqlx::query_as("SELECT seq, max(number), outcome FROM attempt WHERE consumer = ? AND seq > ? GROUP BY seq")
-            .bind(consumer)
-            .bind(after)
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<(i64, i64, String)> = query_as(
+        "SELECT seq, number, outcome FROM attempt a WHERE consumer = $1 AND seq > $2
+             AND number = (SELECT max(number) FROM attempt l WHERE l.consumer = a.consumer AND l.seq = a.seq)",
+    )
+    .bind(consumer)
+    .bind(after)
+    .fetch_all(conn)
+    .await?;
     rows.into_iter()
         .map(|(seq, number, outcome)| {
             let outcome = OUTCOME.variant(&outcome)?;

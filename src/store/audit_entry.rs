@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::database::Dialect;
 use super::rows::{Blobs, Column, batch};
+use super::sql::{Arg, query, query_as, query_scalar};
 use super::{Conn, Error};
 
 /// An entry to append.
@@ -61,15 +63,22 @@ pub async fn append(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Err
     if entries.is_empty() {
         return Ok(());
     }
+    match conn.dialect() {
+        Dialect::Sqlite => append_sqlite(conn, entries).await,
+        Dialect::Postgres => append_postgres(conn, entries).await,
+    }
+}
+
+async fn append_sqlite(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Error> {
     let first = next_position(&mut *conn).await?;
     let mut blobs = Blobs::default();
     let values: Vec<_> = entries.iter().map(|entry| value(entry, &mut blobs)).collect();
-    sqlx::query(
+    query(
         "INSERT INTO audit_entry (position, id, at, public, private, private_key, period, person, number)
-         SELECT ?1 + key, substr(?3, value ->> 0, 16), value ->> 1, substr(?3, value ->> 2, value ->> 3),
-                substr(?3, value ->> 4, value ->> 5), value ->> 6, value ->> 7, substr(?3, value ->> 8, value ->> 9),
-                substr(?3, value ->> 10, value ->> 11)
-         FROM json_each(?2)",
+         SELECT $1 + key, substr($3, value ->> 0, 16), value ->> 1, substr($3, value ->> 2, value ->> 3),
+                substr($3, value ->> 4, value ->> 5), value ->> 6, value ->> 7, substr($3, value ->> 8, value ->> 9),
+                substr($3, value ->> 10, value ->> 11)
+         FROM json_each($2)",
     )
     .bind(first)
     .bind(batch("audit_entry", &values)?)
@@ -79,9 +88,46 @@ pub async fn append(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Err
     insert_further(conn, entries, first).await
 }
 
+/// The entries' further subjects find their entry by its id.
+async fn append_postgres(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Error> {
+    let own: Vec<_> = entries.iter().map(own).collect();
+    let reference = |kind: &'static str| {
+        let of_kind =
+            move |own: &Vec<Subject<'_>>| own.iter().find(|subject| subject.kind == kind).map(|s| s.reference.to_vec());
+        Arg::Blobs(own.iter().map(of_kind).collect())
+    };
+    let further = entries.iter().zip(&own).flat_map(|(entry, own)| {
+        let further = entry.subjects.iter().filter(|subject| !own.contains(subject));
+        further.map(|s| (hex::encode(entry.id), s.kind, s.period, hex::encode(s.reference)))
+    });
+    query(
+        "WITH entry AS (
+             INSERT INTO audit_entry (id, at, public, private, private_key, period, person, number)
+             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[],
+                                  $7::bytea[], $8::bytea[])
+             RETURNING position, id)
+         INSERT INTO audit_subject (entry, kind, period, reference)
+         SELECT position, value ->> 1, value ->> 2, unhex(value ->> 3)
+         FROM json_each($9) JOIN entry ON id = unhex(value ->> 0)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.id.to_vec())).collect()))
+    .bind(Arg::Ints(entries.iter().map(|entry| Some(entry.at.as_millisecond())).collect()))
+    .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.public.as_bytes().to_vec())).collect()))
+    .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.private.clone())).collect()))
+    .bind(Arg::Ints(entries.iter().map(|entry| Some(entry.private_key)).collect()))
+    .bind(Arg::Texts(own.iter().map(|own| own.first().map(|subject| subject.period.to_owned())).collect()))
+    .bind(reference("PersonId"))
+    .bind(reference("Number"))
+    .bind(batch("audit_subject", &further.collect::<Vec<_>>())?)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 async fn next_position(conn: &mut Conn) -> Result<i64, Error> {
     let last: Option<i64> =
-        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'audit_entry'").fetch_optional(conn).await?;
+        query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'audit_entry'").fetch_optional(conn).await?;
     Ok(last.unwrap_or(0) + 1)
 }
 
@@ -130,9 +176,9 @@ async fn insert_further(conn: &mut Conn, entries: &[NewEntry<'_>], first: i64) -
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "INSERT INTO audit_subject (entry, kind, period, reference)
-         SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each(?) WHERE true
+         SELECT value ->> 0, value ->> 1, value ->> 2, unhex(value ->> 3) FROM json_each($1) WHERE true
          ON CONFLICT DO NOTHING",
     )
     .bind(batch("audit_subject", &rows)?)
@@ -146,8 +192,8 @@ type Row = (i64, Vec<u8>, Vec<u8>, Vec<u8>, i64);
 
 /// Entries after a position, in order, at most `limit`.
 pub async fn read(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT position, id, public, private, private_key FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
+    let rows: Vec<Row> = query_as(
+        "SELECT position, id, public, private, private_key FROM audit_entry WHERE position > $1 ORDER BY position LIMIT $2",
     )
     .bind(after)
     .bind(limit)

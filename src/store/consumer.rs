@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Column, count};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, ConsumerId, Error, meta};
 use crate::domain::compiled::Consumer;
 use crate::domain::resource::ResourceKey;
@@ -109,8 +110,8 @@ pub async fn upsert(
 ) -> Result<ConsumerId, Error> {
     meta::raise_parties(&mut *conn).await?;
     let compiled = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
-    Ok(sqlx::query_scalar(
-        "INSERT INTO consumer (namespace, name, uid, generation, compiled) VALUES (?, ?, ?, ?, ?)
+    Ok(query_scalar(
+        "INSERT INTO consumer (namespace, name, uid, generation, compiled) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (namespace, name) DO UPDATE
          SET uid = excluded.uid, generation = excluded.generation, compiled = excluded.compiled, ended_at = NULL
          RETURNING id",
@@ -127,17 +128,17 @@ pub async fn upsert(
 /// Marks a consumer as ended. Whether it was live.
 pub async fn end(conn: &mut Conn, id: ConsumerId, now: Timestamp) -> Result<bool, Error> {
     meta::raise_parties(&mut *conn).await?;
-    let ended = sqlx::query("UPDATE consumer SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
+    let ended = query("UPDATE consumer SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL")
         .bind(now.as_millisecond())
         .bind(id)
         .execute(conn)
         .await?;
-    Ok(ended.rows_affected() > 0)
+    Ok(ended > 0)
 }
 
 /// One consumer by its key.
 pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<ConsumerRow>, Error> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM consumer WHERE namespace = ? AND name = ?")
+    let row: Option<Row> = query_as("SELECT * FROM consumer WHERE namespace = $1 AND name = $2")
         .bind(&key.namespace)
         .bind(&key.name)
         .fetch_optional(conn)
@@ -147,7 +148,7 @@ pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<ConsumerR
 
 /// Consumers that were deleted at or before `grace`.
 pub async fn ended_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<ConsumerRow>, Error> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM consumer WHERE ended_at <= ? ORDER BY id")
+    let rows: Vec<Row> = query_as("SELECT * FROM consumer WHERE ended_at <= $1 ORDER BY id")
         .bind(grace.as_millisecond())
         .fetch_all(conn)
         .await?;
@@ -156,20 +157,20 @@ pub async fn ended_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<Consu
 
 /// One consumer by its id.
 pub async fn get(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerRow>, Error> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM consumer WHERE id = ?").bind(id).fetch_optional(conn).await?;
+    let row: Option<Row> = query_as("SELECT * FROM consumer WHERE id = $1").bind(id).fetch_optional(conn).await?;
     row.map(ConsumerRow::try_from).transpose()
 }
 
 /// All consumers, ended ones too.
 pub async fn all(conn: &mut Conn) -> Result<Vec<ConsumerRow>, Error> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM consumer ORDER BY id").fetch_all(conn).await?;
+    let rows: Vec<Row> = query_as("SELECT * FROM consumer ORDER BY id").fetch_all(conn).await?;
     rows.into_iter().map(ConsumerRow::try_from).collect()
 }
 
 /// Remembers that the address with this fingerprint proved itself.
 pub async fn write_verified(conn: &mut Conn, id: ConsumerId, fingerprint: &str, now: Timestamp) -> Result<(), Error> {
     meta::raise_parties(&mut *conn).await?;
-    sqlx::query("UPDATE consumer SET verified = ?, verified_at = ? WHERE id = ?")
+    query("UPDATE consumer SET verified = $1, verified_at = $2 WHERE id = $3")
         .bind(fingerprint)
         .bind(now.as_millisecond())
         .bind(id)
@@ -181,7 +182,7 @@ pub async fn write_verified(conn: &mut Conn, id: ConsumerId, fingerprint: &str, 
 /// Writes what delivery found, if it differs from what is stored; raises the revision then. Whether it did.
 pub async fn write_state(conn: &mut Conn, id: ConsumerId, state: &ConsumerState) -> Result<bool, Error> {
     let text = STATE.to_json(state)?;
-    let stored: Option<String> = sqlx::query_scalar("SELECT state FROM consumer_state WHERE consumer = ?")
+    let stored: Option<String> = query_scalar("SELECT state FROM consumer_state WHERE consumer = $1")
         .bind(id)
         .fetch_optional(&mut *conn)
         .await?;
@@ -189,8 +190,8 @@ pub async fn write_state(conn: &mut Conn, id: ConsumerId, state: &ConsumerState)
         return Ok(false);
     }
     let revision = meta::raise_revision(&mut *conn).await?;
-    sqlx::query(
-        "INSERT INTO consumer_state (consumer, state, revision) VALUES (?, ?, ?)
+    query(
+        "INSERT INTO consumer_state (consumer, state, revision) VALUES ($1, $2, $3)
          ON CONFLICT (consumer) DO UPDATE SET state = excluded.state, revision = excluded.revision",
     )
     .bind(id)
@@ -204,14 +205,14 @@ pub async fn write_state(conn: &mut Conn, id: ConsumerId, state: &ConsumerState)
 /// What delivery last found.
 pub async fn state(conn: &mut Conn, id: ConsumerId) -> Result<Option<ConsumerState>, Error> {
     let text: Option<String> =
-        sqlx::query_scalar("SELECT state FROM consumer_state WHERE consumer = ?").bind(id).fetch_optional(conn).await?;
+        query_scalar("SELECT state FROM consumer_state WHERE consumer = $1").bind(id).fetch_optional(conn).await?;
     STATE.optional_json(text.as_deref())
 }
 
 /// Keys of consumers whose state has a revision above `after`, with the highest revision.
 pub async fn changed_since(conn: &mut Conn, after: i64) -> Result<(Vec<ResourceKey>, i64), Error> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT namespace, name, revision FROM consumer_state JOIN consumer ON id = consumer WHERE revision > ? ORDER BY revision",
+    let rows: Vec<(String, String, i64)> = query_as(
+        "SELECT namespace, name, revision FROM consumer_state JOIN consumer ON id = consumer WHERE revision > $1 ORDER BY revision",
     )
     .bind(after)
     .fetch_all(conn)
@@ -238,10 +239,10 @@ pub struct Backlog {
 /// Counts what waits for a consumer.
 pub async fn backlog(conn: &mut Conn, id: ConsumerId) -> Result<Backlog, Error> {
     let (pending, oldest) = pending(&mut *conn, id).await?;
-    let (parked, dead_letters, delivered): (i64, i64, Option<i64>) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM parked WHERE consumer = ?1 AND state <> 'GapOnly'),
-                (SELECT count(*) FROM dead_letter WHERE consumer = ?1),
-                (SELECT at + millis FROM attempt WHERE consumer = ?1 AND outcome = 'Delivered' ORDER BY seq DESC LIMIT 1)",
+    let (parked, dead_letters, delivered): (i64, i64, Option<i64>) = query_as(
+        "SELECT (SELECT count(*) FROM parked WHERE consumer = $1 AND state <> 'GapOnly'),
+                (SELECT count(*) FROM dead_letter WHERE consumer = $1),
+                (SELECT at + millis FROM attempt WHERE consumer = $1 AND outcome = 'Delivered' ORDER BY seq DESC LIMIT 1)",
     )
     .bind(id)
     .fetch_one(conn)
@@ -258,15 +259,15 @@ pub async fn backlog(conn: &mut Conn, id: ConsumerId) -> Result<Backlog, Error> 
 /// How many routes are above their lane's watermark or wait for a parked person, and when the oldest was committed. Routes
 /// above the watermark that are settled already count until it moves.
 async fn pending(conn: &mut Conn, id: ConsumerId) -> Result<(i64, Option<i64>), Error> {
-    Ok(sqlx::query_as(
+    Ok(query_as(
         "SELECT count(*), min(at) FROM (
              SELECT r.seq, r.at FROM route r LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
-             WHERE r.consumer = ?1 AND r.seq > coalesce(l.watermark, 0)
-               AND r.seq > coalesce((SELECT min(watermark) FROM lane WHERE consumer = ?1), 0)
+             WHERE r.consumer = $1 AND r.seq > coalesce(l.watermark, 0)
+               AND r.seq > coalesce((SELECT min(watermark) FROM lane WHERE consumer = $1), 0)
              UNION
              SELECT r.seq, r.at FROM parked p
              JOIN route r ON r.consumer = p.consumer AND r.record = p.record AND r.seq >= p.first_seq
-             WHERE p.consumer = ?1 AND p.state <> 'GapOnly')",
+             WHERE p.consumer = $1 AND p.state <> 'GapOnly') u",
     )
     .bind(id)
     .fetch_one(conn)

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Column, batch};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, Error, SourceId};
 
 /// How far a source's feed has been committed.
@@ -28,7 +29,7 @@ pub struct Import {
 /// The source's cursor; none before the first reading.
 pub async fn read(conn: &mut Conn, source: SourceId) -> Result<Option<Cursor>, Error> {
     let row: Option<(i64, String)> =
-        sqlx::query_as("SELECT import, imports FROM cursor WHERE source = ?").bind(source).fetch_optional(conn).await?;
+        query_as("SELECT import, imports FROM cursor WHERE source = $1").bind(source).fetch_optional(conn).await?;
     row.map(|(import, imports)| {
         let import = Column("cursor", "import").number(import)?;
         Ok(Cursor { import, imports: Column("cursor", "imports").json(&imports)? })
@@ -38,8 +39,8 @@ pub async fn read(conn: &mut Conn, source: SourceId) -> Result<Option<Cursor>, E
 
 /// Moves the cursor; deletes seen event ids of imports before the last two.
 pub async fn write(conn: &mut Conn, source: SourceId, cursor: &Cursor) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO cursor (source, import, imports) VALUES (?, ?, ?)
+    query(
+        "INSERT INTO cursor (source, import, imports) VALUES ($1, $2, $3)
          ON CONFLICT (source) DO UPDATE SET import = excluded.import, imports = excluded.imports",
     )
     .bind(source)
@@ -47,24 +48,22 @@ pub async fn write(conn: &mut Conn, source: SourceId, cursor: &Cursor) -> Result
     .bind(Column("cursor", "imports").to_json(&cursor.imports)?)
     .execute(&mut *conn)
     .await?;
-    let kept: Vec<u32> = cursor.imports.iter().rev().take(2).map(|import| import.number).collect();
-    sqlx::query(
-        "DELETE FROM notice WHERE source = ?1 AND import <= ?2 AND import NOT IN (SELECT value FROM json_each(?3))",
-    )
-    .bind(source)
-    .bind(cursor.import)
-    .bind(batch("notice", &kept)?)
-    .execute(conn)
-    .await?;
+    let kept: Vec<i64> = cursor.imports.iter().rev().take(2).map(|import| import.number.into()).collect();
+    query("DELETE FROM notice WHERE source = $1 AND import <= $2 AND import NOT IN ids($3)")
+        .bind(source)
+        .bind(cursor.import)
+        .bind(&kept[..])
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// Of these event ids those that were not seen before in their import.
 pub async fn unseen(conn: &mut Conn, source: SourceId, events: &[(u32, i64)]) -> Result<Vec<(u32, i64)>, Error> {
-    let rows: Vec<i64> = sqlx::query_scalar(
-        "SELECT key FROM json_each(?1)
+    let rows: Vec<i64> = query_scalar(
+        "SELECT key FROM json_each($1)
          WHERE NOT EXISTS (SELECT 1 FROM notice
-                           WHERE source = ?2 AND import = value ->> 0 AND event_id = value ->> 1)
+                           WHERE source = $2 AND import = CAST(value ->> 0 AS BIGINT) AND event_id = CAST(value ->> 1 AS BIGINT))
          ORDER BY key",
     )
     .bind(batch("notice", events)?)
@@ -76,8 +75,8 @@ pub async fn unseen(conn: &mut Conn, source: SourceId, events: &[(u32, i64)]) ->
 
 /// Remembers event ids as seen.
 pub async fn mark_seen(conn: &mut Conn, source: SourceId, events: &[(u32, i64)]) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO notice (source, import, event_id) SELECT ?, value ->> 0, value ->> 1 FROM json_each(?) WHERE true
+    query(
+        "INSERT INTO notice (source, import, event_id) SELECT $1, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT) FROM json_each($2) WHERE true
          ON CONFLICT DO NOTHING",
     )
     .bind(source)

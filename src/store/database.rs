@@ -1,159 +1,123 @@
-//! One database file: a single writer behind a fair queue, a small pool of readers, settings asserted on each connection.
+//! A database that is open: SQLite or PostgreSQL, and what a connection of either is to the rest of the store.
 
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
-use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, SqlitePool};
+use sqlx::{PgConnection, SqliteConnection};
 
-use super::{Error, error, files, schema};
-
-/// A connection, in a transaction or not.
-pub type Conn = sqlx::SqliteConnection;
-
-/// What every connection must answer: journal mode, synchronous FULL, `secure_delete`, foreign keys.
-const REQUIRED: (&str, i64, i64, i64) = ("wal", 2, 1, 1);
-
-/// Pages that a connection keeps at most, in kilobytes: the writer a whole batch, so that nothing is written before it commits;
-/// a reader what many lookups have in common.
-const WRITER_CACHE: u32 = 16 << 10;
-const READER_CACHE: u32 = 2 << 10;
-/// Pages in the write-ahead log at which it is moved into the file. More of them at once are written more nearly in order.
-const CHECKPOINT: u32 = 4_000;
-/// Rows that a reading connection has ready before anybody takes them.
-const ROWS_READY: usize = 512;
-/// Writers queue where they begin, not where they write first.
-const BEGIN: &str = "BEGIN IMMEDIATE";
+use super::{Error, postgres, sqlite};
 
 /// A database that is open. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Database {
-    writer: SqlitePool,
-    readers: SqlitePool,
+pub enum Database {
+    /// A file of this process.
+    Sqlite(sqlite::Database),
+    /// A database of a server.
+    Postgres(postgres::Database),
 }
 
+/// A connection, in a transaction or not.
+pub struct Conn(pub(super) Held);
+
+/// What holds a connection.
+pub(super) enum Held {
+    Sqlite(sqlx::pool::PoolConnection<sqlx::Sqlite>),
+    SqliteTx(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres { tx: sqlx::Transaction<'static, sqlx::Postgres>, persistent: bool },
+}
+
+/// The connection itself.
+pub(super) enum Backend<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(Postgres<'a>),
+}
+
+/// A connection of PostgreSQL, and whether statements may stay prepared on it.
+pub(super) struct Postgres<'a> {
+    pub(super) conn: &'a mut PgConnection,
+    pub(super) persistent: bool,
+}
+
+/// A connection for reading, given back when it is dropped.
+pub struct Read(Conn);
+
 /// A writing transaction. Dropped without [`Tx::commit`] it leaves nothing.
-pub struct Tx(sqlx::Transaction<'static, sqlx::Sqlite>);
+pub struct Tx(Conn);
 
-impl Database {
-    /// Opens the file, makes it if absent (mode 0600), brings its schema up to date, and gives at most `readers`
-    /// connections for reading.
-    pub async fn open(path: &Path, migrations: &Migrator, readers: u32) -> Result<Self, Error> {
-        files::ensure_private(path)?;
-        Self::connect(path, migrations, readers).await.map_err(|error| unusable(path, error))
-    }
+/// Which of the two it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
 
-    async fn connect(path: &Path, migrations: &Migrator, readers: u32) -> Result<Self, Error> {
-        let options = options(path);
-        let writing = options.clone().pragma("cache_size", format!("-{WRITER_CACHE}"));
-        let writing = writing.pragma("wal_autocheckpoint", CHECKPOINT.to_string());
-        let writer = pool(1).connect_with(writing).await?;
-        refuse_newer(&writer, path, migrations).await?;
-        migrations.run(&writer).await?;
-        let reading = options.pragma("query_only", "ON").pragma("cache_size", format!("-{READER_CACHE}"));
-        let reading = reading.row_buffer_size(ROWS_READY).optimize_on_close(false, None);
-        let readers = pool(readers.max(1)).connect_with(reading).await?;
-        Ok(Self { writer, readers })
-    }
-
-    /// Begins to write (`BEGIN IMMEDIATE`); waits its turn behind earlier writers.
-    pub async fn begin(&self) -> Result<Tx, Error> {
-        match self.writer.begin_with(BEGIN).await {
-            Err(sqlx::Error::InvalidSavePointStatement) => self.begin_anew().await,
-            begun => Ok(Tx(begun?)),
+impl Conn {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self.0 {
+            Held::Sqlite(_) | Held::SqliteTx(_) => Dialect::Sqlite,
+            Held::Postgres { .. } => Dialect::Postgres,
         }
     }
 
-    /// A full or failing disk has SQLite end a transaction by itself. The connection then still counts it as open and would
-    /// never begin another, so a new connection takes its place.
-    async fn begin_anew(&self) -> Result<Tx, Error> {
-        tracing::warn!("a transaction was ended by the database: the connection is made anew");
-        self.writer.acquire().await?.close().await?;
-        Ok(Tx(self.writer.begin_with(BEGIN).await?))
+    pub(super) fn backend(&mut self) -> Backend<'_> {
+        match &mut self.0 {
+            Held::Sqlite(conn) => Backend::Sqlite(conn),
+            Held::SqliteTx(tx) => Backend::Sqlite(tx),
+            Held::Postgres { tx, persistent } => Backend::Postgres(Postgres { conn: tx, persistent: *persistent }),
+        }
+    }
+}
+
+impl Database {
+    /// Begins to write, alone: waits its turn behind earlier writers, and later ones wait for it.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        Ok(Tx(Conn(match self {
+            Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
+            Self::Postgres(database) => database.begin().await?,
+        })))
+    }
+
+    /// Begins to write beside others who do the same. What it writes nobody else may write meanwhile, or it decides by locks
+    /// on rows and by epochs. With SQLite there is one writer all the same.
+    pub async fn begin_beside(&self) -> Result<Tx, Error> {
+        Ok(Tx(Conn(match self {
+            Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
+            Self::Postgres(database) => database.begin_beside().await?,
+        })))
     }
 
     /// A connection for reading.
-    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, Error> {
-        Ok(self.readers.acquire().await?)
+    pub async fn read(&self) -> Result<Read, Error> {
+        Ok(Read(Conn(match self {
+            Self::Sqlite(database) => Held::Sqlite(database.read().await?),
+            Self::Postgres(database) => database.read().await?,
+        })))
     }
 
-    /// Moves everything from the write-ahead log into the file and empties the log, so that deleted content is in neither.
-    /// Whether that was possible: a reader in the midst of a read prevents it.
+    /// Takes deleted content out of the log of changes, where that is ours to do. Whether it was possible.
     pub async fn truncate_wal(&self) -> Result<bool, Error> {
-        let (busy, _, _): (i64, i64, i64) =
-            sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await?;
-        Ok(busy == 0)
+        match self {
+            Self::Sqlite(database) => database.truncate_wal().await,
+            Self::Postgres(_) => Ok(true),
+        }
     }
 
     /// Closes every connection, after those who hold one have given it back.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        match self {
+            Self::Sqlite(database) => database.close().await,
+            Self::Postgres(database) => database.close().await,
+        }
     }
-}
-
-/// Says which file it is that the database refused, and what to do.
-fn unusable(path: &Path, error: Error) -> Error {
-    let source = match error {
-        Error::Sql(source)
-        | Error::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => source,
-        other => return other,
-    };
-    let advice = error::advice(&source);
-    Error::Unusable { path: path.display().to_string(), source, advice }
-}
-
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .pragma("secure_delete", "ON")
-}
-
-/// A pool whose connections live as long as it and are checked once, when they are made.
-fn pool(size: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(size)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .after_connect(|conn, _| Box::pin(assert_settings(conn)))
-}
-
-async fn assert_settings(conn: &mut Conn) -> Result<(), sqlx::Error> {
-    let row: (String, i64, i64, i64) = sqlx::query_as(
-        "SELECT journal_mode, synchronous, secure_delete, foreign_keys
-         FROM pragma_journal_mode, pragma_synchronous, pragma_secure_delete, pragma_foreign_keys",
-    )
-    .fetch_one(&mut *conn)
-    .await?;
-    let found = (row.0.as_str(), row.1, row.2, row.3);
-    if found == REQUIRED { Ok(()) } else { Err(sqlx::Error::Configuration("a required setting did not hold".into())) }
-}
-
-async fn refuse_newer(writer: &SqlitePool, path: &Path, migrations: &Migrator) -> Result<(), Error> {
-    let table = "SELECT name FROM sqlite_schema WHERE name = '_sqlx_migrations'";
-    if writer.fetch_optional(table).await?.is_none() {
-        return Ok(());
-    }
-    let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(writer).await?;
-    let (found, known) = (found.unwrap_or(0), schema::newest(migrations));
-    if found > known {
-        return Err(Error::Newer { path: path.display().to_string(), found, known });
-    }
-    Ok(())
 }
 
 impl Tx {
     /// Makes all that was written durable.
     pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.0.commit().await?)
+        match self.0.0 {
+            Held::SqliteTx(tx) => Ok(tx.commit().await?),
+            Held::Postgres { tx, .. } => Ok(tx.commit().await?),
+            Held::Sqlite(_) => Ok(()),
+        }
     }
 }
 
@@ -166,6 +130,20 @@ impl Deref for Tx {
 }
 
 impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.0
+    }
+}
+
+impl Deref for Read {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.0
+    }
+}
+
+impl DerefMut for Read {
     fn deref_mut(&mut self) -> &mut Conn {
         &mut self.0
     }

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::job::JobId;
 use super::route::{Replay, Route};
 use super::rows::{Column, batch, count as unsigned};
-use super::{Conn, ConsumerId, Error, replay};
+use super::sql::{query, query_as, query_scalar};
+use super::{Conn, ConsumerId, Error, event, replay};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
 
@@ -107,7 +108,7 @@ macro_rules! select {
 /// `limit`. The next page begins after the last number of this one.
 pub async fn list(conn: &mut Conn, consumer: ConsumerId, after: i64, limit: u32) -> Result<Vec<Letter>, Error> {
     let rows: Vec<Row> =
-        sqlx::query_as(select!("r.consumer = ? AND r.seq > ? ORDER BY r.seq, r.event IS NOT NULL LIMIT ?"))
+        query_as(select!("r.consumer = $1 AND r.seq > $2 ORDER BY r.seq, r.event IS NOT NULL LIMIT $3"))
             .bind(consumer)
             .bind(after)
             .bind(limit)
@@ -118,30 +119,28 @@ pub async fn list(conn: &mut Conn, consumer: ConsumerId, after: i64, limit: u32)
 
 /// Those of the ids that are dead letters of the consumer.
 pub async fn get(conn: &mut Conn, consumer: ConsumerId, ids: &[i64]) -> Result<Vec<Letter>, Error> {
-    let rows: Vec<Row> =
-        sqlx::query_as(select!("r.id IN (SELECT value FROM json_each(?)) AND r.consumer = ? ORDER BY r.seq"))
-            .bind(batch("dead_letter", ids)?)
-            .bind(consumer)
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<Row> = query_as(select!("r.id IN ids($1) AND r.consumer = $2 ORDER BY r.seq"))
+        .bind(ids)
+        .bind(consumer)
+        .fetch_all(conn)
+        .await?;
     rows.into_iter().map(Letter::try_from).collect()
 }
 
 /// Deletes dead letters. How many deliveries they stood for.
 pub async fn delete(conn: &mut Conn, consumer: ConsumerId, ids: &[i64]) -> Result<u64, Error> {
-    let counts: Vec<i64> = sqlx::query_scalar(
-        "DELETE FROM dead_letter WHERE id IN (SELECT value FROM json_each(?)) AND consumer = ? RETURNING count",
-    )
-    .bind(batch("dead_letter", ids)?)
-    .bind(consumer)
-    .fetch_all(conn)
-    .await?;
+    let counts: Vec<i64> =
+        query_scalar("DELETE FROM dead_letter WHERE id IN ids($1) AND consumer = $2 RETURNING count")
+            .bind(ids)
+            .bind(consumer)
+            .fetch_all(conn)
+            .await?;
     Ok(counts.into_iter().map(unsigned).sum())
 }
 
 /// The highest id of a consumer's dead letters; 0 where there is none.
 pub async fn highest(conn: &mut Conn, consumer: ConsumerId) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM dead_letter WHERE consumer = ?")
+    Ok(query_scalar("SELECT coalesce(max(id), 0) FROM dead_letter WHERE consumer = $1")
         .bind(consumer)
         .fetch_one(conn)
         .await?)
@@ -149,7 +148,7 @@ pub async fn highest(conn: &mut Conn, consumer: ConsumerId) -> Result<i64, Error
 
 /// Of how many persons a consumer's dead letters tell; ranges do not say.
 pub async fn persons(conn: &mut Conn, consumer: ConsumerId) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar("SELECT count(DISTINCT record) FROM dead_letter WHERE consumer = ?")
+    let found: i64 = query_scalar("SELECT count(DISTINCT record) FROM dead_letter WHERE consumer = $1")
         .bind(consumer)
         .fetch_one(conn)
         .await?;
@@ -159,8 +158,8 @@ pub async fn persons(conn: &mut Conn, consumer: ConsumerId) -> Result<u64, Error
 /// Sends single dead letters once more, asked for by the job `replay`, in the order given: an event that is gone is put back
 /// under its number, each gets a new route, and the letter goes. How many; those stay whose person or source is gone.
 pub async fn retry(conn: &mut Conn, replay: JobId, ids: &[i64], now: Timestamp) -> Result<u64, Error> {
-    let fit: Vec<i64> = sqlx::query_scalar(
-        "SELECT d.id FROM json_each(?) j CROSS JOIN dead_letter d ON d.id = j.value
+    let fit: Vec<i64> = query_scalar(
+        "SELECT d.id FROM json_each($1) j CROSS JOIN dead_letter d ON d.id = CAST(j.value AS BIGINT)
          WHERE d.event IS NOT NULL AND EXISTS (SELECT 1 FROM source s WHERE s.id = d.source)
            AND (d.record IS NULL AND d.detail IS NOT NULL
                 OR d.snapshot IS NOT NULL
@@ -172,31 +171,29 @@ pub async fn retry(conn: &mut Conn, replay: JobId, ids: &[i64], now: Timestamp) 
     .fetch_all(&mut *conn)
     .await?;
     let list = batch("dead_letter", &fit)?;
-    sqlx::query(
+    query(
         "INSERT INTO event (seq, id, record, source, type, at, detail, snapshot, audit_period, audit_person, audit_number)
          SELECT d.event, d.event_id, d.record, d.source, d.type, d.at, d.detail, d.snapshot, d.audit_period,
                 d.audit_person, d.audit_number
-         FROM json_each(?) j CROSS JOIN dead_letter d ON d.id = j.value WHERE true
+         FROM json_each($1) j CROSS JOIN dead_letter d ON d.id = CAST(j.value AS BIGINT) WHERE true
          ON CONFLICT (seq) DO NOTHING",
     )
     .bind(&list)
     .execute(&mut *conn)
     .await?;
-    sqlx::query(
+    event::lock_numbers(&mut *conn).await?;
+    query(
         "INSERT INTO route (consumer, shard, event, record, type, subscriptions, at, replay, of_seq, of_replay)
-         SELECT d.consumer, d.shard, d.event, d.record, d.type, d.subscriptions, ?1, ?2, coalesce(d.of_seq, d.seq),
-                iif(d.of_seq IS NULL, d.replay, d.of_replay)
-         FROM json_each(?3) j CROSS JOIN dead_letter d ON d.id = j.value ORDER BY j.key",
+         SELECT d.consumer, d.shard, d.event, d.record, d.type, d.subscriptions, $1, $2, coalesce(d.of_seq, d.seq),
+                CASE WHEN d.of_seq IS NULL THEN d.replay ELSE d.of_replay END
+         FROM json_each($3) j CROSS JOIN dead_letter d ON d.id = CAST(j.value AS BIGINT) ORDER BY j.key",
     )
     .bind(now.as_millisecond())
     .bind(replay)
     .bind(&list)
     .execute(&mut *conn)
     .await?;
-    sqlx::query("DELETE FROM dead_letter WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(list)
-        .execute(conn)
-        .await?;
+    query("DELETE FROM dead_letter WHERE id IN ids($1)").bind(&fit[..]).execute(conn).await?;
     Ok(fit.len() as u64)
 }
 
@@ -209,10 +206,10 @@ pub async fn retry_range(
     letter: &Letter,
     (limit, now): (u32, Timestamp),
 ) -> Result<(u64, u64), Error> {
-    let seqs: Vec<i64> = sqlx::query_scalar(
+    let seqs: Vec<i64> = query_scalar(
         "SELECT r.seq FROM route r CROSS JOIN attempt a ON a.consumer = r.consumer AND a.seq = r.seq
-         WHERE r.consumer = ? AND r.seq BETWEEN ? AND ? AND a.outcome = 'DeadLettered' AND a.class = 'Expired'
-         ORDER BY r.seq LIMIT ?",
+         WHERE r.consumer = $1 AND r.seq BETWEEN $2 AND $3 AND a.outcome = 'DeadLettered' AND a.class = 'Expired'
+         ORDER BY r.seq LIMIT $4",
     )
     .bind(consumer)
     .bind(letter.seq)
@@ -227,7 +224,7 @@ pub async fn retry_range(
         delete(conn, consumer, &[letter.id]).await?;
         return Ok((sent, found - sent + left));
     }
-    sqlx::query("UPDATE dead_letter SET seq = ?, count = ? WHERE id = ?")
+    query("UPDATE dead_letter SET seq = $1, count = $2 WHERE id = $3")
         .bind(last + 1)
         .bind(i64::try_from(left).unwrap_or(i64::MAX))
         .bind(letter.id)
@@ -252,15 +249,16 @@ pub async fn insert(conn: &mut Conn, letters: &[GivenUp<'_>], now: Timestamp) ->
         return Ok(());
     }
     let values = letters.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
-    sqlx::query(
+    query(
         "INSERT INTO dead_letter (consumer, seq, to_seq, count, shard, event, event_id, source, record, type,
                                   subscriptions, at, given_up_at, attempts, class, replay, of_seq, of_replay, snapshot,
                                   detail, audit_period, audit_person, audit_number)
-         SELECT j.value ->> 0, j.value ->> 1, j.value ->> 1, 1, j.value ->> 2, j.value ->> 3, unhex(j.value ->> 4),
-                j.value ->> 5, unhex(j.value ->> 6), j.value ->> 7, j.value ->> 8, j.value ->> 9, ?, j.value ->> 10,
-                j.value ->> 11, j.value ->> 12, j.value ->> 13, j.value ->> 14, e.snapshot, e.detail, e.audit_period,
+         SELECT CAST(j.value ->> 0 AS BIGINT), CAST(j.value ->> 1 AS BIGINT), CAST(j.value ->> 1 AS BIGINT), 1, CAST(j.value ->> 2 AS BIGINT), CAST(j.value ->> 3 AS BIGINT), unhex(j.value ->> 4),
+                CAST(j.value ->> 5 AS BIGINT), unhex(j.value ->> 6), j.value ->> 7, j.value ->> 8, CAST(j.value ->> 9 AS BIGINT), $1,
+                CAST(j.value ->> 10 AS BIGINT), j.value ->> 11, CAST(j.value ->> 12 AS BIGINT), CAST(j.value ->> 13 AS BIGINT),
+                CAST(j.value ->> 14 AS BIGINT), e.snapshot, e.detail, e.audit_period,
                 e.audit_person, e.audit_number
-         FROM json_each(?) j LEFT JOIN event e ON e.seq = j.value ->> 3",
+         FROM json_each($2) j LEFT JOIN event e ON e.seq = CAST(j.value ->> 3 AS BIGINT)",
     )
     .bind(now.as_millisecond())
     .bind(batch("dead_letter", &values)?)
@@ -320,9 +318,9 @@ pub async fn insert_range(
     oldest: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
-    sqlx::query(
+    query(
         "INSERT INTO dead_letter (consumer, seq, to_seq, count, at, given_up_at, attempts, class)
-         VALUES (?, ?, ?, ?, ?, ?, 0, 'expired')",
+         VALUES ($1, $2, $3, $4, $5, $6, 0, 'expired')",
     )
     .bind(consumer)
     .bind(from)
@@ -337,9 +335,10 @@ pub async fn insert_range(
 
 /// How many deliveries a consumer has there; a range counts as what it holds.
 pub async fn count(conn: &mut Conn, consumer: ConsumerId) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar("SELECT coalesce(sum(count), 0) FROM dead_letter WHERE consumer = ?")
-        .bind(consumer)
-        .fetch_one(conn)
-        .await?;
+    let found: i64 =
+        query_scalar("SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM dead_letter WHERE consumer = $1")
+            .bind(consumer)
+            .fetch_one(conn)
+            .await?;
     Ok(unsigned(found))
 }

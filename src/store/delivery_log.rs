@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::attempt::AttemptOutcome;
 use super::route::Replay;
 use super::rows::Column;
+use super::sql::query_as;
 use super::{Conn, ConsumerId, Error};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
@@ -132,10 +133,10 @@ pub async fn page(
     after: i64,
     limit: u32,
 ) -> Result<Vec<Logged>, Error> {
-    const EVERYONE: &str = select!("r.consumer = ?1 AND r.seq > ?2 AND r.at >= ?3 ORDER BY r.seq LIMIT ?4");
+    const EVERYONE: &str = select!("r.consumer = $1 AND r.seq > $2 AND r.at >= $3 ORDER BY r.seq LIMIT $4");
     const ONE: &str =
-        select!("r.consumer = ?1 AND r.record = ?5 AND r.seq > ?2 AND r.at >= ?3 ORDER BY r.seq LIMIT ?4");
-    let query = sqlx::query_as(if record.is_some() { ONE } else { EVERYONE })
+        select!("r.consumer = $1 AND r.record = $5 AND r.seq > $2 AND r.at >= $3 ORDER BY r.seq LIMIT $4");
+    let query = query_as(if record.is_some() { ONE } else { EVERYONE })
         .bind(consumer)
         .bind(after)
         .bind(since.map_or(i64::MIN, Timestamp::as_millisecond))

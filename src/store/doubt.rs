@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Column, count as unsigned, hexes, name_of};
+use super::rows::{Column, count as unsigned, name_of};
+use super::sql::{query, query_scalar};
 use super::{Conn, Error, SourceId};
 use crate::domain::pairwise::RecordId;
 
@@ -31,14 +32,14 @@ pub async fn write(
     if records.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO doubt (record, source, kind, at) SELECT unhex(value), ?, ?, ? FROM json_each(?) WHERE true
+    query(
+        "INSERT INTO doubt (record, source, kind, at) SELECT record, $1, $2, $3 FROM records($4) r WHERE true
          ON CONFLICT DO NOTHING",
     )
     .bind(source)
     .bind(name_of(&kind, KIND)?)
     .bind(now.as_millisecond())
-    .bind(hexes(records))
+    .bind(records)
     .execute(conn)
     .await?;
     Ok(())
@@ -49,9 +50,9 @@ pub async fn clear(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> R
     if records.is_empty() {
         return Ok(());
     }
-    sqlx::query("DELETE FROM doubt WHERE source = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
+    query("DELETE FROM doubt WHERE source = $1 AND record IN records($2)")
         .bind(source)
-        .bind(hexes(records))
+        .bind(records)
         .execute(conn)
         .await?;
     Ok(())
@@ -64,21 +65,20 @@ pub async fn find(
     kind: Kind,
     records: &[RecordId],
 ) -> Result<HashSet<RecordId>, Error> {
-    let found: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT record FROM doubt WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ? AND kind = ?",
-    )
-    .bind(hexes(records))
-    .bind(source)
-    .bind(name_of(&kind, KIND)?)
-    .fetch_all(conn)
-    .await?;
+    let found: Vec<Vec<u8>> =
+        query_scalar("SELECT record FROM doubt WHERE record IN records($1) AND source = $2 AND kind = $3")
+            .bind(records)
+            .bind(source)
+            .bind(name_of(&kind, KIND)?)
+            .fetch_all(conn)
+            .await?;
     found.iter().map(|bytes| Column("doubt", "record").record(bytes)).collect()
 }
 
 /// About how many persons of a source there is this doubt.
 pub async fn count(conn: &mut Conn, source: SourceId, kind: Kind) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM doubt d WHERE source = ? AND kind = ?
+    let found: i64 = query_scalar(
+        "SELECT count(*) FROM doubt d WHERE source = $1 AND kind = $2
          AND EXISTS (SELECT 1 FROM person p WHERE p.record = d.record AND p.source = d.source)",
     )
     .bind(source)

@@ -69,10 +69,10 @@ pub enum Error {
     /// The main database and the key store do not belong together, or one of them is missing.
     #[error("the store at {path} is not whole: {problem}")]
     Apart {
-        /// The folder.
+        /// The folder, or the file with the server's address.
         path: String,
         /// What is wrong and what to do.
-        problem: &'static str,
+        problem: String,
     },
     /// A file could not be used.
     #[error("{path}: {source}")]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Column, count, name_of};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, ConsumerId, Error, SourceId};
 use crate::domain::pairwise::RecordId;
 
@@ -164,10 +165,10 @@ impl TryFrom<Row> for JobRow {
 
 /// Inserts a job with its parts.
 pub async fn insert(conn: &mut Conn, job: &NewJob, now: Timestamp) -> Result<JobId, Error> {
-    let id: i64 = sqlx::query_scalar(
+    let id: i64 = query_scalar(
         "INSERT INTO job (consumer, kind, parameters, record, asker, asker_basis, state, position, total, done,
                           skipped, at)
-         VALUES (?, ?, ?, ?, ?, ?, 'Waiting', 0, ?, 0, 0, ?) RETURNING id",
+         VALUES ($1, $2, $3, $4, $5, $6, 'Waiting', 0, $7, 0, 0, $8) RETURNING id",
     )
     .bind(job.consumer)
     .bind(job.kind.name())
@@ -180,9 +181,10 @@ pub async fn insert(conn: &mut Conn, job: &NewJob, now: Timestamp) -> Result<Job
     .fetch_one(&mut *conn)
     .await?;
     for source in &job.parts {
-        sqlx::query("INSERT INTO job_part (job, source, position) VALUES (?, ?, x'')")
+        query("INSERT INTO job_part (job, source, position) VALUES ($1, $2, $3)")
             .bind(id)
-            .bind(source)
+            .bind(*source)
+            .bind(Vec::new())
             .execute(&mut *conn)
             .await?;
     }
@@ -191,21 +193,21 @@ pub async fn insert(conn: &mut Conn, job: &NewJob, now: Timestamp) -> Result<Job
 
 /// A job by its id.
 pub async fn get(conn: &mut Conn, id: JobId) -> Result<Option<JobRow>, Error> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM job WHERE id = ?").bind(id).fetch_optional(conn).await?;
+    let row: Option<Row> = query_as("SELECT * FROM job WHERE id = $1").bind(id).fetch_optional(conn).await?;
     row.map(JobRow::try_from).transpose()
 }
 
 /// The jobs that have not ended, oldest first.
 pub async fn open(conn: &mut Conn) -> Result<Vec<JobRow>, Error> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM job WHERE ended_at IS NULL ORDER BY id").fetch_all(conn).await?;
+    let rows: Vec<Row> = query_as("SELECT * FROM job WHERE ended_at IS NULL ORDER BY id").fetch_all(conn).await?;
     rows.into_iter().map(JobRow::try_from).collect()
 }
 
 /// Moves a job on from the position at which `job` was read, by so many done and left out. Whether nobody else did before.
 pub async fn advance(conn: &mut Conn, job: &JobRow, position: i64, (done, skipped): (u64, u64)) -> Result<bool, Error> {
-    let moved = sqlx::query(
-        "UPDATE job SET state = 'Running', position = ?, done = done + ?, skipped = skipped + ?
-         WHERE id = ? AND position = ? AND done = ? AND skipped = ? AND ended_at IS NULL",
+    let moved = query(
+        "UPDATE job SET state = 'Running', position = $1, done = done + $2, skipped = skipped + $3
+         WHERE id = $4 AND position = $5 AND done = $6 AND skipped = $7 AND ended_at IS NULL",
     )
     .bind(position)
     .bind(i64::try_from(done).unwrap_or(i64::MAX))
@@ -216,7 +218,7 @@ pub async fn advance(conn: &mut Conn, job: &JobRow, position: i64, (done, skippe
     .bind(i64::try_from(job.skipped).unwrap_or(i64::MAX))
     .execute(conn)
     .await?;
-    Ok(moved.rows_affected() == 1)
+    Ok(moved == 1)
 }
 
 /// Ends a job. Whether it had not ended yet.
@@ -227,19 +229,19 @@ pub async fn end(
     problem: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let ended = sqlx::query("UPDATE job SET state = ?, problem = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL")
+    let ended = query("UPDATE job SET state = $1, problem = $2, ended_at = $3 WHERE id = $4 AND ended_at IS NULL")
         .bind(name_of(&state, STATE)?)
         .bind(problem)
         .bind(now.as_millisecond())
         .bind(id)
         .execute(conn)
         .await?;
-    Ok(ended.rows_affected() == 1)
+    Ok(ended == 1)
 }
 
 /// The person up to whom a source has done its part, none where it has not begun; nothing where it has no part left.
 pub async fn part(conn: &mut Conn, id: JobId, source: SourceId) -> Result<Option<Option<RecordId>>, Error> {
-    let found: Option<Vec<u8>> = sqlx::query_scalar("SELECT position FROM job_part WHERE job = ? AND source = ?")
+    let found: Option<Vec<u8>> = query_scalar("SELECT position FROM job_part WHERE job = $1 AND source = $2")
         .bind(id)
         .bind(source)
         .fetch_optional(conn)
@@ -259,26 +261,26 @@ pub async fn advance_part(
     from: Option<RecordId>,
     to: RecordId,
 ) -> Result<bool, Error> {
-    let moved = sqlx::query("UPDATE job_part SET position = ? WHERE job = ? AND source = ? AND position = ?")
+    let moved = query("UPDATE job_part SET position = $1 WHERE job = $2 AND source = $3 AND position = $4")
         .bind(to.0.as_slice())
         .bind(id)
         .bind(source)
         .bind(from.map(|record| record.0.to_vec()).unwrap_or_default())
         .execute(conn)
         .await?;
-    Ok(moved.rows_affected() == 1)
+    Ok(moved == 1)
 }
 
 /// Ends a source's part.
 pub async fn end_part(conn: &mut Conn, id: JobId, source: SourceId) -> Result<(), Error> {
-    sqlx::query("DELETE FROM job_part WHERE job = ? AND source = ?").bind(id).bind(source).execute(conn).await?;
+    query("DELETE FROM job_part WHERE job = $1 AND source = $2").bind(id).bind(source).execute(conn).await?;
     Ok(())
 }
 
 /// How many parts are left that a source will do; those of sources that have ended are not.
 pub async fn parts_left(conn: &mut Conn, id: JobId) -> Result<u64, Error> {
-    let left: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM job_part p JOIN source s ON s.id = p.source WHERE p.job = ? AND s.ended_at IS NULL",
+    let left: i64 = query_scalar(
+        "SELECT count(*) FROM job_part p JOIN source s ON s.id = p.source WHERE p.job = $1 AND s.ended_at IS NULL",
     )
     .bind(id)
     .fetch_one(conn)
@@ -288,12 +290,11 @@ pub async fn parts_left(conn: &mut Conn, id: JobId) -> Result<u64, Error> {
 
 /// Deletes jobs that ended before `before`, at most `limit`. How many.
 pub async fn delete_ended(conn: &mut Conn, before: Timestamp, limit: u32) -> Result<u64, Error> {
-    let deleted = sqlx::query(
-        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE ended_at IS NOT NULL AND ended_at < ? LIMIT ?)",
-    )
-    .bind(before.as_millisecond())
-    .bind(limit)
-    .execute(conn)
-    .await?;
-    Ok(deleted.rows_affected())
+    let deleted =
+        query("DELETE FROM job WHERE id IN (SELECT id FROM job WHERE ended_at IS NOT NULL AND ended_at < $1 LIMIT $2)")
+            .bind(before.as_millisecond())
+            .bind(limit)
+            .execute(conn)
+            .await?;
+    Ok(deleted)
 }

@@ -1,6 +1,7 @@
 //! Persons on their way out: marked, and deleted when their keys are gone.
 
-use super::rows::{Column, hexes};
+use super::rows::Column;
+use super::sql::{query, query_scalar};
 use super::{Conn, Error, SourceId};
 use crate::domain::pairwise::RecordId;
 
@@ -11,9 +12,9 @@ const RECORD: Column = Column("person", "record");
 /// or a change that a suspended subscription missed; and those whom a live subscription has by name, whether or not it covers
 /// them at present, or is about to have. The records that were marked.
 pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
-    let marked: Vec<Vec<u8>> = sqlx::query_scalar(
+    let marked: Vec<Vec<u8>> = query_scalar(
         "UPDATE person SET leaving = 1
-         WHERE source = ? AND leaving = 0 AND record IN (SELECT unhex(value) FROM json_each(?))
+         WHERE source = $1 AND leaving = 0 AND record IN records($2)
            AND NOT EXISTS (
                SELECT 1 FROM consumer c CROSS JOIN route r ON r.consumer = c.id AND r.record = person.record
                LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
@@ -33,7 +34,7 @@ pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId
          RETURNING record",
     )
     .bind(source)
-    .bind(hexes(records))
+    .bind(records)
     .fetch_all(conn)
     .await?;
     marked.iter().map(|bytes| RECORD.record(bytes)).collect()
@@ -41,9 +42,9 @@ pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId
 
 /// Records whose every row is leaving, at most `limit`.
 pub async fn leaving(conn: &mut Conn, limit: u32) -> Result<Vec<RecordId>, Error> {
-    let found: Vec<Vec<u8>> = sqlx::query_scalar(
+    let found: Vec<Vec<u8>> = query_scalar(
         "SELECT DISTINCT record FROM person p WHERE leaving = 1
-         AND NOT EXISTS (SELECT 1 FROM person o WHERE o.record = p.record AND o.leaving = 0) LIMIT ?",
+         AND NOT EXISTS (SELECT 1 FROM person o WHERE o.record = p.record AND o.leaving = 0) LIMIT $1",
     )
     .bind(limit)
     .fetch_all(conn)
@@ -54,44 +55,40 @@ pub async fn leaving(conn: &mut Conn, limit: u32) -> Result<Vec<RecordId>, Error
 /// Deletes at most a thousand rows that are leaving while another source still tells of the same person, whose key stays.
 /// How many.
 pub async fn delete_partly(conn: &mut Conn) -> Result<u64, Error> {
-    let deleted = sqlx::query(
+    let deleted = query(
         "DELETE FROM person WHERE leaving = 1 AND (record, source) IN (
              SELECT record, source FROM person p WHERE leaving = 1
              AND EXISTS (SELECT 1 FROM person o WHERE o.record = p.record AND o.leaving = 0) LIMIT 1000)",
     )
     .execute(conn)
     .await?;
-    Ok(deleted.rows_affected())
+    Ok(deleted)
 }
 
 /// Deletes every row about these records, whose keys are gone: person, subject, lines of lists, told, missed, unread, doubts,
 /// requests and jobs, what is parked, routes and events, and the copies of sealed content in dead letters. How many person
 /// rows.
 pub async fn delete(conn: &mut Conn, records: &[RecordId]) -> Result<u64, Error> {
-    let list = hexes(records);
     for statement in [
-        "DELETE FROM subject WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM listing WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM told WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM missed WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM unread WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM doubt WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM request WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+        "DELETE FROM subject WHERE record IN records($1)",
+        "DELETE FROM listing WHERE record IN records($1)",
+        "DELETE FROM told WHERE record IN records($1)",
+        "DELETE FROM missed WHERE record IN records($1)",
+        "DELETE FROM unread WHERE record IN records($1)",
+        "DELETE FROM doubt WHERE record IN records($1)",
+        "DELETE FROM request WHERE record IN records($1)",
         "DELETE FROM parked WHERE (consumer, record) IN (
-             SELECT c.id, unhex(j.value) FROM json_each(?) j CROSS JOIN consumer c)",
+             SELECT c.id, j.record FROM records($1) j CROSS JOIN consumer c)",
         "DELETE FROM route WHERE seq IN (
-             SELECT r.seq FROM json_each(?) j CROSS JOIN consumer c
-             CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value))",
-        "DELETE FROM event WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-        "DELETE FROM job WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+             SELECT r.seq FROM records($1) j CROSS JOIN consumer c
+             CROSS JOIN route r ON r.consumer = c.id AND r.record = j.record)",
+        "DELETE FROM event WHERE record IN records($1)",
+        "DELETE FROM job WHERE record IN records($1)",
         "UPDATE dead_letter SET snapshot = NULL, audit_period = NULL, audit_person = NULL, audit_number = NULL
-         WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+         WHERE record IN records($1)",
     ] {
-        sqlx::query(statement).bind(&list).execute(&mut *conn).await?;
+        query(statement).bind(records).execute(&mut *conn).await?;
     }
-    let deleted = sqlx::query("DELETE FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?))")
-        .bind(&list)
-        .execute(conn)
-        .await?;
-    Ok(deleted.rows_affected())
+    let deleted = query("DELETE FROM person WHERE record IN records($1)").bind(records).execute(conn).await?;
+    Ok(deleted)
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::rows::count as unsigned;
+use super::sql::{query, query_as};
 use super::{Conn, Error, SubscriptionId};
 
 const MILLIS: i64 = 3_600_000;
@@ -28,7 +29,7 @@ fn hour(now: Timestamp) -> i64 {
 /// The counts of the hour of `now`.
 pub async fn read(conn: &mut Conn, subscription: SubscriptionId, now: Timestamp) -> Result<Hour, Error> {
     let row: Option<(i64, i64)> =
-        sqlx::query_as("SELECT added, unknown FROM list_hour WHERE subscription = ? AND hour = ?")
+        query_as("SELECT added, unknown FROM list_hour WHERE subscription = $1 AND hour = $2")
             .bind(subscription)
             .bind(hour(now))
             .fetch_optional(conn)
@@ -38,14 +39,14 @@ pub async fn read(conn: &mut Conn, subscription: SubscriptionId, now: Timestamp)
 
 /// Adds to the counts of the hour of `now`, and forgets those of earlier hours.
 pub async fn add(conn: &mut Conn, subscription: SubscriptionId, more: Hour, now: Timestamp) -> Result<(), Error> {
-    sqlx::query("DELETE FROM list_hour WHERE subscription = ? AND hour < ?")
+    query("DELETE FROM list_hour WHERE subscription = $1 AND hour < $2")
         .bind(subscription)
         .bind(hour(now))
         .execute(&mut *conn)
         .await?;
-    sqlx::query(
-        "INSERT INTO list_hour (subscription, hour, added, unknown) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (subscription, hour) DO UPDATE SET added = added + ?3, unknown = unknown + ?4",
+    query(
+        "INSERT INTO list_hour (subscription, hour, added, unknown) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (subscription, hour) DO UPDATE SET added = added + $3, unknown = unknown + $4",
     )
     .bind(subscription)
     .bind(hour(now))

@@ -1,6 +1,6 @@
 //! That something of a subscription's list changed which its status shows.
 
-use super::rows::batch;
+use super::sql::{query, query_as};
 use super::{Conn, Error, SubscriptionId, meta};
 use crate::domain::resource::ResourceKey;
 
@@ -10,12 +10,12 @@ pub(super) async fn touch(conn: &mut Conn, subscriptions: &[SubscriptionId]) -> 
         return Ok(());
     }
     let revision = meta::raise_revision(&mut *conn).await?;
-    sqlx::query(
-        "INSERT INTO list_state (subscription, revision) SELECT value, ? FROM json_each(?) WHERE true
+    query(
+        "INSERT INTO list_state (subscription, revision) SELECT id, $1 FROM ids($2) s WHERE true
          ON CONFLICT (subscription) DO UPDATE SET revision = excluded.revision",
     )
     .bind(revision)
-    .bind(batch("list_state", subscriptions)?)
+    .bind(subscriptions)
     .execute(conn)
     .await?;
     Ok(())
@@ -23,9 +23,9 @@ pub(super) async fn touch(conn: &mut Conn, subscriptions: &[SubscriptionId]) -> 
 
 /// Keys of subscriptions whose list changed at a revision above `after`, with the highest revision.
 pub async fn changed_since(conn: &mut Conn, after: i64) -> Result<(Vec<ResourceKey>, i64), Error> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+    let rows: Vec<(String, String, i64)> = query_as(
         "SELECT s.namespace, s.name, l.revision FROM list_state l JOIN subscription s ON s.id = l.subscription
-         WHERE l.revision > ? ORDER BY l.revision",
+         WHERE l.revision > $1 ORDER BY l.revision",
     )
     .bind(after)
     .fetch_all(conn)

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::rows::{Column, batch, count as unsigned, hexes, name_of};
+use super::rows::{Column, batch, count as unsigned, name_of};
 use super::seal::{PersonKey, Place};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, Error, SourceId, SubscriptionId, list_state};
 use crate::domain::identifier::CprNumber;
 use crate::domain::pairwise::RecordId;
@@ -105,9 +106,9 @@ pub async fn write(
         .iter()
         .map(|line| (hex::encode(line.record.0), line.line, line.number.as_ref().map(hex::encode)))
         .collect();
-    sqlx::query(
+    query(
         "INSERT INTO listing (source, subscription, origin, state, at, tries, record, line, number)
-         SELECT ?, ?, ?, ?, ?, 0, unhex(value ->> 0), value ->> 1, unhex(value ->> 2) FROM json_each(?) WHERE true
+         SELECT $1, $2, $3, $4, $5, 0, unhex(value ->> 0), CAST(value ->> 1 AS BIGINT), unhex(value ->> 2) FROM json_each($6) WHERE true
          ON CONFLICT (subscription, record) DO UPDATE
          SET source = excluded.source, origin = excluded.origin, state = excluded.state, at = excluded.at, tries = 0,
              class = NULL, subject = NULL, line = excluded.line, number = excluded.number",
@@ -125,15 +126,12 @@ pub async fn write(
 
 /// The subscriptions of lines.
 async fn whose(conn: &mut Conn, ids: &[i64]) -> Result<Vec<SubscriptionId>, Error> {
-    Ok(sqlx::query_scalar("SELECT DISTINCT subscription FROM listing WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(batch("listing", ids)?)
-        .fetch_all(conn)
-        .await?)
+    Ok(query_scalar("SELECT DISTINCT subscription FROM listing WHERE id IN ids($1)").bind(ids).fetch_all(conn).await?)
 }
 
 /// Whether a source has lines in this state.
 pub async fn are_any(conn: &mut Conn, source: SourceId, state: State) -> Result<bool, Error> {
-    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM listing WHERE source = ? AND state = ?)")
+    Ok(query_scalar("SELECT EXISTS (SELECT 1 FROM listing WHERE source = $1 AND state = $2)")
         .bind(source)
         .bind(name_of(&state, STATE)?)
         .fetch_one(conn)
@@ -142,9 +140,9 @@ pub async fn are_any(conn: &mut Conn, source: SourceId, state: State) -> Result<
 
 /// The live subscriptions of a source that have lines in this state.
 pub async fn subscriptions(conn: &mut Conn, source: SourceId, state: State) -> Result<Vec<SubscriptionId>, Error> {
-    Ok(sqlx::query_scalar(
-        "SELECT u.id FROM subscription u WHERE u.source = ?1 AND u.ended_at IS NULL
-         AND EXISTS (SELECT 1 FROM listing w WHERE w.source = ?1 AND w.subscription = u.id AND w.state = ?2)
+    Ok(query_scalar(
+        "SELECT u.id FROM subscription u WHERE u.source = $1 AND u.ended_at IS NULL
+         AND EXISTS (SELECT 1 FROM listing w WHERE w.source = $1 AND w.subscription = u.id AND w.state = $2)
          ORDER BY u.id",
     )
     .bind(source)
@@ -164,9 +162,9 @@ pub async fn next(
     state: State,
     limit: u32,
 ) -> Result<Vec<Listing>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<Row> = query_as(
         "SELECT id, record, origin, number, tries FROM listing
-         WHERE source = ? AND subscription = ? AND state = ? ORDER BY id LIMIT ?",
+         WHERE source = $1 AND subscription = $2 AND state = $3 ORDER BY id LIMIT $4",
     )
     .bind(source)
     .bind(subscription)
@@ -197,12 +195,12 @@ pub async fn find(
     subscription: SubscriptionId,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, Fate>, Error> {
-    let rows: Vec<FateRow> = sqlx::query_as(
+    let rows: Vec<FateRow> = query_as(
         "SELECT record, state, class, subject FROM listing
-         WHERE subscription = ? AND record IN (SELECT unhex(value) FROM json_each(?))",
+         WHERE subscription = $1 AND record IN records($2)",
     )
     .bind(subscription)
-    .bind(hexes(records))
+    .bind(records)
     .fetch_all(conn)
     .await?;
     rows.into_iter()
@@ -215,8 +213,8 @@ pub async fn find(
 
 /// Which of the rows are still there in this state.
 pub async fn present(conn: &mut Conn, ids: &[i64], state: State) -> Result<Vec<i64>, Error> {
-    Ok(sqlx::query_scalar("SELECT id FROM listing WHERE id IN (SELECT value FROM json_each(?)) AND state = ?")
-        .bind(batch("listing", ids)?)
+    Ok(query_scalar("SELECT id FROM listing WHERE id IN ids($1) AND state = $2")
+        .bind(ids)
         .bind(name_of(&state, STATE)?)
         .fetch_all(conn)
         .await?)
@@ -224,21 +222,17 @@ pub async fn present(conn: &mut Conn, ids: &[i64], state: State) -> Result<Vec<i
 
 /// The records of a subscription's lines that wait.
 pub async fn waiting(conn: &mut Conn, subscription: SubscriptionId) -> Result<Vec<RecordId>, Error> {
-    let rows: Vec<Vec<u8>> =
-        sqlx::query_scalar("SELECT record FROM listing WHERE subscription = ? AND state = 'Waiting'")
-            .bind(subscription)
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<Vec<u8>> = query_scalar("SELECT record FROM listing WHERE subscription = $1 AND state = 'Waiting'")
+        .bind(subscription)
+        .fetch_all(conn)
+        .await?;
     rows.iter().map(|bytes| RECORD.record(bytes)).collect()
 }
 
 /// Deletes lines that were met.
 pub async fn delete(conn: &mut Conn, ids: &[i64]) -> Result<(), Error> {
     let whose = whose(&mut *conn, ids).await?;
-    sqlx::query("DELETE FROM listing WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(batch("listing", ids)?)
-        .execute(&mut *conn)
-        .await?;
+    query("DELETE FROM listing WHERE id IN ids($1)").bind(ids).execute(&mut *conn).await?;
     list_state::touch(conn, &whose).await
 }
 
@@ -247,9 +241,9 @@ pub async fn withdraw(conn: &mut Conn, subscription: SubscriptionId, records: &[
     if records.is_empty() {
         return Ok(());
     }
-    sqlx::query("DELETE FROM listing WHERE subscription = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
+    query("DELETE FROM listing WHERE subscription = $1 AND record IN records($2)")
         .bind(subscription)
-        .bind(hexes(records))
+        .bind(records)
         .execute(&mut *conn)
         .await?;
     list_state::touch(conn, &[subscription]).await
@@ -258,7 +252,7 @@ pub async fn withdraw(conn: &mut Conn, subscription: SubscriptionId, records: &[
 /// Forgets what became of a subscription's lines.
 pub async fn forget(conn: &mut Conn, subscription: SubscriptionId) -> Result<(), Error> {
     for state in [State::Listed, State::Unknown, State::Failed] {
-        sqlx::query("DELETE FROM listing WHERE subscription = ? AND state = ?")
+        query("DELETE FROM listing WHERE subscription = $1 AND state = $2")
             .bind(subscription)
             .bind(name_of(&state, STATE)?)
             .execute(&mut *conn)
@@ -277,10 +271,10 @@ pub async fn settle(conn: &mut Conn, fates: &[(i64, Fate)], now: Timestamp) -> R
         Ok((*id, name_of(&fate.state, STATE)?, fate.class.clone(), subject))
     };
     let values = fates.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
-    sqlx::query(
-        "UPDATE listing SET state = v.state, class = v.class, subject = v.subject, number = NULL, at = ?
-         FROM (SELECT value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS class, unhex(value ->> 3) AS subject
-               FROM json_each(?)) v
+    query(
+        "UPDATE listing SET state = v.state, class = v.class, subject = v.subject, number = NULL, at = $1
+         FROM (SELECT CAST(value ->> 0 AS BIGINT) AS id, value ->> 1 AS state, value ->> 2 AS class, unhex(value ->> 3) AS subject
+               FROM json_each($2)) v
          WHERE listing.id = v.id",
     )
     .bind(now.as_millisecond())
@@ -294,16 +288,13 @@ pub async fn settle(conn: &mut Conn, fates: &[(i64, Fate)], now: Timestamp) -> R
 
 /// Counts one more try of lines.
 pub async fn tried(conn: &mut Conn, ids: &[i64]) -> Result<(), Error> {
-    sqlx::query("UPDATE listing SET tries = tries + 1 WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(batch("listing", ids)?)
-        .execute(conn)
-        .await?;
+    query("UPDATE listing SET tries = tries + 1 WHERE id IN ids($1)").bind(ids).execute(conn).await?;
     Ok(())
 }
 
 /// How many lines of a subscription are in this state.
 pub async fn count(conn: &mut Conn, subscription: SubscriptionId, state: State) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar("SELECT count(*) FROM listing WHERE subscription = ? AND state = ?")
+    let found: i64 = query_scalar("SELECT count(*) FROM listing WHERE subscription = $1 AND state = $2")
         .bind(subscription)
         .bind(name_of(&state, STATE)?)
         .fetch_one(conn)
@@ -313,13 +304,13 @@ pub async fn count(conn: &mut Conn, subscription: SubscriptionId, state: State) 
 
 /// Forgets what became of lines before `before`, at most `limit`. How many.
 pub async fn expire(conn: &mut Conn, before: Timestamp, limit: u32) -> Result<u64, Error> {
-    let deleted = sqlx::query(
+    let deleted = query(
         "DELETE FROM listing WHERE id IN
-             (SELECT id FROM listing WHERE number IS NULL AND at < ? AND state <> 'Leaving' LIMIT ?)",
+             (SELECT id FROM listing WHERE number IS NULL AND at < $1 AND state <> 'Leaving' LIMIT $2)",
     )
     .bind(before.as_millisecond())
     .bind(limit)
     .execute(conn)
     .await?;
-    Ok(deleted.rows_affected())
+    Ok(deleted)
 }

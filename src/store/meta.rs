@@ -1,5 +1,6 @@
 //! Single values: the store's id, the version of the configuration, the revision of what the stages found.
 
+use super::sql::{query, query_scalar};
 use super::{Conn, Error};
 
 /// The version of the compiled configuration; every change of it raises it in its own transaction.
@@ -49,12 +50,12 @@ pub async fn set_keys_recorded(conn: &mut Conn, id: i64) -> Result<(), Error> {
 
 /// A value by its name.
 pub(super) async fn get(conn: &mut Conn, name: &str) -> Result<Option<String>, Error> {
-    Ok(sqlx::query_scalar("SELECT value FROM meta WHERE name = ?").bind(name).fetch_optional(conn).await?)
+    Ok(query_scalar("SELECT value FROM meta WHERE name = $1").bind(name).fetch_optional(conn).await?)
 }
 
 /// Writes a value.
 pub(super) async fn set(conn: &mut Conn, name: &str, value: &str) -> Result<(), Error> {
-    sqlx::query("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+    query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
         .bind(name)
         .bind(value)
         .execute(conn)
@@ -64,7 +65,7 @@ pub(super) async fn set(conn: &mut Conn, name: &str, value: &str) -> Result<(), 
 
 /// Deletes a value.
 pub(super) async fn remove(conn: &mut Conn, name: &str) -> Result<(), Error> {
-    sqlx::query("DELETE FROM meta WHERE name = ?").bind(name).execute(conn).await?;
+    query("DELETE FROM meta WHERE name = $1").bind(name).execute(conn).await?;
     Ok(())
 }
 
@@ -73,10 +74,10 @@ async fn number(conn: &mut Conn, name: &str) -> Result<i64, Error> {
 }
 
 async fn raise(conn: &mut Conn, name: &str) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar(
-        "INSERT INTO meta (name, value) VALUES (?, '1')
-         ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1
-         RETURNING CAST(value AS INTEGER)",
+    Ok(query_scalar(
+        "INSERT INTO meta (name, value) VALUES ($1, '1')
+         ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)
+         RETURNING CAST(value AS BIGINT)",
     )
     .bind(name)
     .fetch_one(conn)

@@ -16,6 +16,7 @@ pub mod cursor;
 pub mod database;
 pub mod dead_letter;
 pub mod delivery_log;
+mod dialect;
 pub mod doubt;
 mod error;
 pub mod event;
@@ -32,6 +33,7 @@ pub mod missed;
 pub mod open;
 pub mod parked;
 pub mod person;
+pub mod postgres;
 pub mod removal;
 pub mod replay;
 pub mod request;
@@ -43,6 +45,8 @@ pub mod seal;
 pub mod selection;
 pub mod sizes;
 pub mod source;
+pub mod sql;
+pub mod sqlite;
 pub mod subject;
 pub mod subscription;
 pub mod told;
@@ -50,7 +54,7 @@ pub mod unread;
 
 use std::sync::Arc;
 
-pub use database::{Conn, Database, Tx};
+pub use database::{Conn, Database, Read, Tx};
 pub use error::Error;
 pub use keys::Keys;
 pub use open::open;
@@ -73,7 +77,7 @@ pub struct Store {
     pub id: String,
     /// Whether the root key was made by us or lies beside the databases, where it protects little.
     pub root_key_is_local: bool,
-    _lock: Arc<files::Lock>,
+    _lock: Option<Arc<files::Lock>>,
 }
 
 impl Store {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Column, batch, hexes, name_of};
+use super::rows::{Column, batch, name_of};
+use super::sql::{query, query_as};
 use super::{Conn, ConsumerId, Error};
 use crate::domain::pairwise::RecordId;
 
@@ -50,7 +51,7 @@ struct Row {
     next_at: i64,
     state: String,
     class: String,
-    gap: bool,
+    gap: i64,
 }
 
 impl TryFrom<Row> for Parked {
@@ -65,7 +66,7 @@ impl TryFrom<Row> for Parked {
             next_at: Column("parked", "next_at").time(row.next_at)?,
             state: STATE.variant(&row.state)?,
             class: row.class,
-            gap: row.gap,
+            gap: row.gap != 0,
         })
     }
 }
@@ -92,11 +93,11 @@ pub async fn write(conn: &mut Conn, consumer: ConsumerId, rows: &[Parked]) -> Re
         return Ok(());
     }
     let values = rows.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
-    sqlx::query(
+    query(
         "INSERT INTO parked (consumer, record, first_seq, attempts, since, next_at, state, class, gap)
-         SELECT ?, unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7
-         FROM json_each(?) WHERE true
+         SELECT $1, unhex(value ->> 0), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT),
+                CAST(value ->> 4 AS BIGINT), value ->> 5, value ->> 6, CAST(value ->> 7 AS BIGINT)
+         FROM json_each($2) WHERE true
          ON CONFLICT (consumer, record) DO UPDATE
          SET first_seq = excluded.first_seq, attempts = excluded.attempts, since = excluded.since,
              next_at = excluded.next_at, state = excluded.state, class = excluded.class, gap = excluded.gap",
@@ -110,9 +111,9 @@ pub async fn write(conn: &mut Conn, consumer: ConsumerId, rows: &[Parked]) -> Re
 
 /// Deletes the rows of persons who are no longer parked.
 pub async fn delete(conn: &mut Conn, consumer: ConsumerId, records: &[RecordId]) -> Result<(), Error> {
-    sqlx::query("DELETE FROM parked WHERE consumer = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
+    query("DELETE FROM parked WHERE consumer = $1 AND record IN records($2)")
         .bind(consumer)
-        .bind(hexes(records))
+        .bind(records)
         .execute(conn)
         .await?;
     Ok(())
@@ -120,9 +121,7 @@ pub async fn delete(conn: &mut Conn, consumer: ConsumerId, records: &[RecordId])
 
 /// All parked persons of a consumer.
 pub async fn all(conn: &mut Conn, consumer: ConsumerId) -> Result<Vec<Parked>, Error> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM parked WHERE consumer = ? ORDER BY first_seq")
-        .bind(consumer)
-        .fetch_all(conn)
-        .await?;
+    let rows: Vec<Row> =
+        query_as("SELECT * FROM parked WHERE consumer = $1 ORDER BY first_seq").bind(consumer).fetch_all(conn).await?;
     rows.into_iter().map(Parked::try_from).collect()
 }

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::database::Dialect;
 pub use super::leaving::{delete, leaving, mark_leaving};
-use super::rows::{Blobs, Column, Hex, Hex16, batch, count as unsigned, gathered, hexes};
+use super::rows::{Blobs, Column, Hex, batch, count as unsigned};
 use super::seal::{PersonKey, Place};
+use super::sql::{Arg, query, query_as, query_gathered, query_scalar};
 use super::{Conn, Error, SourceId, SubscriptionId};
 use crate::domain::field_group::GroupSet;
 use crate::domain::municipality::Municipality;
@@ -127,16 +129,18 @@ pub async fn find(
     source: SourceId,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, PersonRow>, Error> {
-    let found: String = sqlx::query_scalar(
+    let found: Vec<Row> = query_gathered(
+        "person",
         "SELECT json_group_array(json_array(hex(record), source, municipality, status, inactive_since, protected, next_due,
                                             as_of, held, settled, leaving, refetch, uncovered_since, hex(content), updated_at))
-         FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?",
+         FROM person WHERE record IN records($1) AND source = $2",
+        "SELECT * FROM person WHERE record = ANY($1) AND source = $2",
     )
-    .bind(hexes(records))
+    .bind(records)
     .bind(source)
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(rows(gathered("person", &found)?)?.into_iter().map(|row| (row.record, row)).collect())
+    Ok(rows(found)?.into_iter().map(|row| (row.record, row)).collect())
 }
 
 /// Writes persons, new and known, all columns but `leaving`. A person any of whose rows is leaving is not touched; the
@@ -144,29 +148,80 @@ pub async fn find(
 pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Result<Vec<RecordId>, Error> {
     let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
     let leaving = those_leaving(&mut *conn, &records).await?;
-    let (staying, mut blobs) = (rows.iter().filter(|row| !leaving.contains(&row.record)), Blobs::default());
-    let values = staying.map(|row| value(row, &mut blobs)).collect::<Result<Vec<_>, _>>()?;
-    sqlx::query(
+    let staying: Vec<&PersonRow> = rows.iter().filter(|row| !leaving.contains(&row.record)).collect();
+    match conn.dialect() {
+        Dialect::Sqlite => write_sqlite(conn, &staying, now).await?,
+        Dialect::Postgres => write_postgres(conn, &staying, now).await?,
+    }
+    Ok(leaving)
+}
+
+/// What is done where the row is there already.
+macro_rules! upsert {
+    ($insert:literal) => {
+        concat!(
+            $insert,
+            " ON CONFLICT (record, source) DO UPDATE
+              SET municipality = excluded.municipality, status = excluded.status,
+                  inactive_since = excluded.inactive_since, protected = excluded.protected,
+                  next_due = excluded.next_due, as_of = excluded.as_of, held = excluded.held,
+                  settled = excluded.settled, refetch = excluded.refetch, content = excluded.content,
+                  uncovered_since = CASE WHEN excluded.uncovered_since IS NOT NULL
+                                         THEN coalesce(person.uncovered_since, excluded.uncovered_since) END,
+                  updated_at = excluded.updated_at"
+        )
+    };
+}
+
+async fn write_sqlite(conn: &mut Conn, rows: &[&PersonRow], now: Timestamp) -> Result<(), Error> {
+    let mut blobs = Blobs::default();
+    let values = rows.iter().map(|row| value(row, &mut blobs)).collect::<Result<Vec<_>, _>>()?;
+    query(upsert!(
         "INSERT INTO person (record, source, municipality, status, inactive_since, protected, next_due, as_of, held,
                              settled, refetch, content, uncovered_since, updated_at)
-         SELECT substr(?3, value ->> 0, 16), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+         SELECT substr($3, value ->> 0, 16), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
                 value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10,
-                substr(?3, value ->> 11, value ->> 12), value ->> 13, ?1
-         FROM json_each(?2) WHERE true
-         ON CONFLICT (record, source) DO UPDATE
-         SET municipality = excluded.municipality, status = excluded.status, inactive_since = excluded.inactive_since,
-             protected = excluded.protected, next_due = excluded.next_due, as_of = excluded.as_of, held = excluded.held,
-             settled = excluded.settled, refetch = excluded.refetch, content = excluded.content,
-             uncovered_since = iif(excluded.uncovered_since IS NULL, NULL,
-                                   coalesce(person.uncovered_since, excluded.uncovered_since)),
-             updated_at = excluded.updated_at",
-    )
+                substr($3, value ->> 11, value ->> 12), value ->> 13, $1
+         FROM json_each($2) WHERE true"
+    ))
     .bind(now.as_millisecond())
     .bind(batch("person", &values)?)
     .bind(blobs.into_bytes())
     .execute(conn)
     .await?;
-    Ok(leaving)
+    Ok(())
+}
+
+/// In the order of records, so that two who write the same persons do not wait for each other in a circle.
+async fn write_postgres(conn: &mut Conn, rows: &[&PersonRow], now: Timestamp) -> Result<(), Error> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| row.record);
+    let ints = |value: fn(&PersonRow) -> Option<i64>| Arg::Ints(rows.iter().map(|row| value(row)).collect());
+    let held = rows.iter().map(|row| Column("person", "held").to_json(&row.held).map(Some));
+    query(upsert!(
+        "INSERT INTO person (updated_at, leaving, record, source, municipality, status, inactive_since, protected,
+                             next_due, as_of, held, settled, refetch, content, uncovered_since)
+         SELECT $1, 0, * FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+                                     $7::bigint[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[],
+                                     $13::bytea[], $14::bigint[])"
+    ))
+    .bind(now.as_millisecond())
+    .bind(Arg::Blobs(rows.iter().map(|row| Some(row.record.0.to_vec())).collect()))
+    .bind(ints(|row| Some(row.source)))
+    .bind(ints(|row| row.standing.municipality.map(|m| m.code().into())))
+    .bind(ints(|row| row.standing.status.code().map(i64::from)))
+    .bind(ints(|row| row.standing.inactive_since.map(Timestamp::as_millisecond)))
+    .bind(ints(|row| Some(row.standing.protected.into())))
+    .bind(Arg::Texts(rows.iter().map(|row| row.next_due.map(|date| date.to_string())).collect()))
+    .bind(Arg::Texts(rows.iter().map(|row| Some(row.as_of.to_string())).collect()))
+    .bind(Arg::Texts(held.collect::<Result<_, _>>()?))
+    .bind(ints(|row| Some(row.settled)))
+    .bind(ints(|row| Some(row.refetch.into())))
+    .bind(Arg::Blobs(rows.iter().map(|row| Some(row.content.clone())).collect()))
+    .bind(ints(|row| row.uncovered_since.map(Timestamp::as_millisecond)))
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// A row as an element of the batch. Record and content are blobs: position, and the length of the latter.
@@ -208,11 +263,11 @@ fn value(row: &PersonRow, blobs: &mut Blobs) -> Result<Value, Error> {
 }
 
 async fn those_leaving(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
-    let found: Vec<Vec<u8>> = sqlx::query_scalar(
+    let found: Vec<Vec<u8>> = query_scalar(
         "SELECT DISTINCT record FROM person
-         WHERE leaving = 1 AND record IN (SELECT unhex(value) FROM json_each(?))",
+         WHERE leaving = 1 AND record IN records($1)",
     )
-    .bind(hexes(records))
+    .bind(records)
     .fetch_all(conn)
     .await?;
     found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
@@ -221,31 +276,38 @@ async fn those_leaving(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<Reco
 /// Whether name and address of each person are protected, in any source's row, absent where nothing is stored; and the
 /// version of the configuration, of the same instant.
 pub async fn protected(conn: &mut Conn, records: &[RecordId]) -> Result<(HashMap<RecordId, bool>, i64), Error> {
-    let (rows, version): (String, Option<i64>) = sqlx::query_as(
-        "SELECT json_group_array(json_array(hex(record), protected)),
-                (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'configuration')
-         FROM person WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+    let rows: Vec<(i64, Hex, i64)> = query_gathered(
+        "person",
+        "SELECT json_group_array(json_array(version, hex(record), coalesce(protected, 0)))
+         FROM (SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS version FROM meta WHERE name = 'configuration')
+         LEFT JOIN (SELECT record, protected FROM person WHERE record IN records($1))",
+        "SELECT version, coalesce(record, ''), coalesce(protected, 0)
+         FROM (SELECT coalesce(max(CAST(value AS BIGINT)), 0) AS version FROM meta WHERE name = 'configuration') v
+         LEFT JOIN person ON record = ANY($1)",
     )
-    .bind(hexes(records))
-    .fetch_one(conn)
+    .bind(records)
+    .fetch_all(conn)
     .await?;
+    let version = rows.first().map_or(0, |(version, ..)| *version);
     let mut found = HashMap::with_capacity(records.len());
-    for (record, protected) in gathered::<(Hex16, i64)>("person", &rows)? {
-        *found.entry(RecordId(record.0)).or_default() |= protected != 0;
+    for (_, record, protected) in rows {
+        if let Some(record) = record.present() {
+            *found.entry(Column("person", "record").record(&record)?).or_default() |= protected != 0;
+        }
     }
-    Ok((found, version.unwrap_or(0)))
+    Ok((found, version))
 }
 
 /// Persons whose `next_due` has come, and after them those whose refetch is asked for, at most `limit`; none who is leaving.
 pub async fn due(conn: &mut Conn, source: SourceId, today: Date, limit: u32) -> Result<Vec<PersonRow>, Error> {
-    let found: Vec<Row> = sqlx::query_as(
+    let found: Vec<Row> = query_as(
         "SELECT p.* FROM (
-             SELECT * FROM (SELECT record FROM person WHERE source = ?1 AND next_due IS NOT NULL AND next_due <= ?2
-                            AND leaving = 0 ORDER BY next_due LIMIT ?3)
+             SELECT * FROM (SELECT record FROM person WHERE source = $1 AND next_due IS NOT NULL AND next_due <= $2
+                            AND leaving = 0 ORDER BY next_due LIMIT $3) n
              UNION
-             SELECT * FROM (SELECT record FROM person WHERE source = ?1 AND refetch = 1 AND leaving = 0 LIMIT ?3)
-         ) d CROSS JOIN person p ON p.record = d.record AND p.source = ?1
-         ORDER BY p.next_due IS NULL OR p.next_due > ?2, p.record LIMIT ?3",
+             SELECT * FROM (SELECT record FROM person WHERE source = $1 AND refetch = 1 AND leaving = 0 LIMIT $3) f
+         ) d CROSS JOIN person p ON p.record = d.record AND p.source = $1
+         ORDER BY p.next_due IS NULL OR p.next_due > $2, p.record LIMIT $3",
     )
     .bind(source)
     .bind(today.to_string())
@@ -257,8 +319,8 @@ pub async fn due(conn: &mut Conn, source: SourceId, today: Date, limit: u32) -> 
 
 /// Asks for a fetch of these persons, without events.
 pub async fn ask_refetch(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<(), Error> {
-    sqlx::query("UPDATE person SET refetch = 1 WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?")
-        .bind(hexes(records))
+    query("UPDATE person SET refetch = 1 WHERE record IN records($1) AND source = $2")
+        .bind(records)
         .bind(source)
         .execute(conn)
         .await?;
@@ -268,12 +330,12 @@ pub async fn ask_refetch(conn: &mut Conn, source: SourceId, records: &[RecordId]
 /// Leaves these persons alone until the day after `today`: the register does not know them now.
 pub async fn postpone(conn: &mut Conn, source: SourceId, records: &[RecordId], today: Date) -> Result<(), Error> {
     let tomorrow = today.tomorrow().unwrap_or(today);
-    sqlx::query(
-        "UPDATE person SET refetch = 0, next_due = ?
-         WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND source = ?",
+    query(
+        "UPDATE person SET refetch = 0, next_due = $1
+         WHERE record IN records($2) AND source = $3",
     )
     .bind(tomorrow.to_string())
-    .bind(hexes(records))
+    .bind(records)
     .bind(source)
     .execute(conn)
     .await?;
@@ -283,8 +345,8 @@ pub async fn postpone(conn: &mut Conn, source: SourceId, records: &[RecordId], t
 /// Marks persons as leaving whom nobody has covered since before `grace`, as far as nothing of them is still to be told. At
 /// most `limit` are looked at. How many were marked.
 pub async fn mark_uncovered(conn: &mut Conn, grace: Timestamp, limit: u32) -> Result<u64, Error> {
-    let found: Vec<(Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT record, source FROM person WHERE uncovered_since <= ? AND leaving = 0 ORDER BY random() LIMIT ?",
+    let found: Vec<(Vec<u8>, i64)> = query_as(
+        "SELECT record, source FROM person WHERE uncovered_since <= $1 AND leaving = 0 ORDER BY random() LIMIT $2",
     )
     .bind(grace.as_millisecond())
     .bind(limit)
@@ -303,18 +365,16 @@ pub async fn mark_uncovered(conn: &mut Conn, grace: Timestamp, limit: u32) -> Re
 
 /// Lets a thousand more persons of a source that has ended go. Whether none is left; call again while there are some.
 pub async fn release_source(conn: &mut Conn, source: SourceId) -> Result<bool, Error> {
-    sqlx::query(
+    query(
         "UPDATE person SET uncovered_since = 0 WHERE (record, source) IN (
-             SELECT record, source FROM person WHERE source = ? AND uncovered_since IS NULL LIMIT 1000)",
+             SELECT record, source FROM person WHERE source = $1 AND uncovered_since IS NULL LIMIT 1000)",
     )
     .bind(source)
     .execute(&mut *conn)
     .await?;
-    let left: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM person WHERE source = ?)")
-        .bind(source)
-        .fetch_one(conn)
-        .await?;
-    Ok(left == 0)
+    let left: bool =
+        query_scalar("SELECT EXISTS (SELECT 1 FROM person WHERE source = $1)").bind(source).fetch_one(conn).await?;
+    Ok(!left)
 }
 
 /// Persons whose coverage was settled for an older version of the configuration, at most `limit`; none who is leaving.
@@ -324,13 +384,12 @@ pub async fn unsettled(
     configuration: i64,
     limit: u32,
 ) -> Result<Vec<PersonRow>, Error> {
-    let found: Vec<Row> =
-        sqlx::query_as("SELECT * FROM person WHERE source = ? AND settled < ? AND leaving = 0 LIMIT ?")
-            .bind(source)
-            .bind(configuration)
-            .bind(limit)
-            .fetch_all(conn)
-            .await?;
+    let found: Vec<Row> = query_as("SELECT * FROM person WHERE source = $1 AND settled < $2 AND leaving = 0 LIMIT $3")
+        .bind(source)
+        .bind(configuration)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?;
     rows(found)
 }
 
@@ -341,9 +400,9 @@ pub async fn standings(
     after: Option<RecordId>,
     limit: u32,
 ) -> Result<Vec<(RecordId, Standing)>, Error> {
-    let found: Vec<StandingRow> = sqlx::query_as(
+    let found: Vec<StandingRow> = query_as(
         "SELECT record, municipality, status, inactive_since, protected FROM person
-         WHERE record > ? AND source = ? AND leaving = 0 ORDER BY record LIMIT ?",
+         WHERE record > $1 AND source = $2 AND leaving = 0 ORDER BY record LIMIT $3",
     )
     .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
     .bind(source)
@@ -357,7 +416,7 @@ pub async fn standings(
                 municipality: municipality(place)?,
                 status: status(code)?,
                 inactive_since: Column("person", "inactive_since").optional_time(inactive_since)?,
-                protected,
+                protected: protected != 0,
             };
             Ok((Column("person", "record").record(&record)?, standing))
         })
@@ -365,7 +424,7 @@ pub async fn standings(
 }
 
 /// Record, municipality, status, since when inactive, whether protected.
-type StandingRow = (Vec<u8>, Option<i64>, Option<i64>, Option<i64>, bool);
+type StandingRow = (Vec<u8>, Option<i64>, Option<i64>, Option<i64>, i64);
 
 /// Persons of a source after a record, in the order of their records, at most `limit`; none who is leaving.
 pub async fn after(
@@ -375,7 +434,7 @@ pub async fn after(
     limit: u32,
 ) -> Result<Vec<PersonRow>, Error> {
     let found: Vec<Row> =
-        sqlx::query_as("SELECT * FROM person WHERE record > ? AND source = ? AND leaving = 0 ORDER BY record LIMIT ?")
+        query_as("SELECT * FROM person WHERE record > $1 AND source = $2 AND leaving = 0 ORDER BY record LIMIT $3")
             .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
             .bind(source)
             .bind(limit)
@@ -386,7 +445,7 @@ pub async fn after(
 
 /// How many persons of a source are still settled for an older version of the configuration.
 pub async fn count_unsettled(conn: &mut Conn, source: SourceId, configuration: i64) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar("SELECT count(*) FROM person WHERE source = ? AND settled < ? AND leaving = 0")
+    let found: i64 = query_scalar("SELECT count(*) FROM person WHERE source = $1 AND settled < $2 AND leaving = 0")
         .bind(source)
         .bind(configuration)
         .fetch_one(conn)
@@ -400,15 +459,15 @@ pub async fn count_living_in(
     source: SourceId,
     municipalities: Option<&[Municipality]>,
 ) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar(
+    let found: i64 = query_scalar(
         "SELECT count(*) FROM person
-         WHERE source = ?1 AND leaving = 0 AND inactive_since IS NULL
-           AND (status IS NULL OR status NOT IN (SELECT value FROM json_each(?2)))
-           AND (?3 IS NULL OR municipality IN (SELECT value FROM json_each(?3)))",
+         WHERE source = $1 AND leaving = 0 AND inactive_since IS NULL
+           AND (status IS NULL OR status NOT IN ids($2))
+           AND ($3 IS NULL OR municipality IN ids($3))",
     )
     .bind(source)
-    .bind(void()?)
-    .bind(codes(municipalities)?)
+    .bind(&void()[..])
+    .bind(codes(municipalities))
     .fetch_one(conn)
     .await?;
     Ok(unsigned(found))
@@ -422,16 +481,16 @@ pub async fn count_named(
     municipalities: Option<&[Municipality]>,
     subscription: SubscriptionId,
 ) -> Result<u64, Error> {
-    let elsewhere: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM (SELECT DISTINCT record FROM subject WHERE subscription = ?4) s
-         CROSS JOIN person ON person.record = s.record AND source = ?1
+    let elsewhere: i64 = query_scalar(
+        "SELECT count(*) FROM (SELECT DISTINCT record FROM subject WHERE subscription = $4) s
+         CROSS JOIN person ON person.record = s.record AND source = $1
          WHERE leaving = 0 AND inactive_since IS NULL
-           AND (status IS NULL OR status NOT IN (SELECT value FROM json_each(?2)))
-           AND ?3 IS NOT NULL AND coalesce(municipality NOT IN (SELECT value FROM json_each(?3)), true)",
+           AND (status IS NULL OR status NOT IN ids($2))
+           AND $3 IS NOT NULL AND coalesce(municipality NOT IN ids($3), true)",
     )
     .bind(source)
-    .bind(void()?)
-    .bind(codes(municipalities)?)
+    .bind(&void()[..])
+    .bind(codes(municipalities))
     .bind(subscription)
     .fetch_one(conn)
     .await?;
@@ -439,12 +498,11 @@ pub async fn count_named(
 }
 
 /// Codes of those who are void, as an element of a statement.
-fn void() -> Result<String, Error> {
+fn void() -> Vec<i64> {
     let void = [StatusCode::Cancelled, StatusCode::Closed, StatusCode::Replaced];
-    batch("person", &void.iter().filter_map(StatusCode::code).collect::<Vec<u8>>())
+    void.iter().filter_map(StatusCode::code).map(i64::from).collect()
 }
 
-fn codes(municipalities: Option<&[Municipality]>) -> Result<Option<String>, Error> {
-    let codes = municipalities.map(|list| list.iter().map(|m| m.code()).collect::<Vec<_>>());
-    codes.map(|codes| batch("person", &codes)).transpose()
+fn codes(municipalities: Option<&[Municipality]>) -> Option<Vec<i64>> {
+    municipalities.map(|list| list.iter().map(|m| m.code().into()).collect())
 }

@@ -6,7 +6,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::rows::{Column, hexes};
+use super::rows::Column;
+use super::sql::query_scalar;
 use super::{Conn, Error, Store, leaving, person};
 use crate::domain::pairwise::RecordId;
 
@@ -76,21 +77,21 @@ impl Sweep {
 
 /// Of these records those about whom nothing is stored that their key would open.
 async fn without_row(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
-    let found: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT unhex(j.value) FROM json_each(?) j
-         WHERE NOT EXISTS (SELECT 1 FROM person p WHERE p.record = unhex(j.value))
-           AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = unhex(j.value))
-           AND NOT EXISTS (SELECT 1 FROM listing w WHERE w.record = unhex(j.value) AND w.number IS NOT NULL)
-           AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.record = unhex(j.value) AND d.snapshot IS NOT NULL)
+    let found: Vec<Vec<u8>> = query_scalar(
+        "SELECT j.record FROM records($1) j
+         WHERE NOT EXISTS (SELECT 1 FROM person p WHERE p.record = j.record)
+           AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.record = j.record)
+           AND NOT EXISTS (SELECT 1 FROM listing w WHERE w.record = j.record AND w.number IS NOT NULL)
+           AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.record = j.record AND d.snapshot IS NOT NULL)
            AND NOT EXISTS (
-               SELECT 1 FROM consumer c CROSS JOIN route r ON r.consumer = c.id AND r.record = unhex(j.value)
+               SELECT 1 FROM consumer c CROSS JOIN route r ON r.consumer = c.id AND r.record = j.record
                LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
                WHERE r.seq > coalesce(l.watermark, 0))
            AND NOT EXISTS (
-               SELECT 1 FROM consumer c CROSS JOIN parked k ON k.consumer = c.id AND k.record = unhex(j.value)
+               SELECT 1 FROM consumer c CROSS JOIN parked k ON k.consumer = c.id AND k.record = j.record
                WHERE k.state <> 'GapOnly')",
     )
-    .bind(hexes(records))
+    .bind(records)
     .fetch_all(conn)
     .await?;
     found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
@@ -98,7 +99,7 @@ async fn without_row(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<Record
 
 async fn after(conn: &mut Conn, after: Option<RecordId>) -> Result<Vec<RecordId>, Error> {
     let found: Vec<Vec<u8>> =
-        sqlx::query_scalar("SELECT DISTINCT record FROM person WHERE record > ? ORDER BY record LIMIT ?")
+        query_scalar("SELECT DISTINCT record FROM person WHERE record > $1 ORDER BY record LIMIT $2")
             .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
             .bind(BATCH)
             .fetch_all(conn)

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::job::JobId;
 use super::rows::{Column, batch, count};
-use super::{Conn, ConsumerId, Error};
+use super::sql::{query, query_as, query_scalar};
+use super::{Conn, ConsumerId, Error, event};
 use crate::domain::pairwise::RecordId;
 
 /// A consumer's first deliveries of a time.
@@ -46,7 +47,7 @@ macro_rules! select {
                                AND a.outcome <> 'Failed') AS settled,
                     EXISTS (SELECT 1 FROM route b
                             WHERE b.consumer = r.consumer AND b.record = r.record AND b.seq < r.seq
-                              AND b.replay IS NULL AND b.at >= ?4
+                              AND b.replay IS NULL AND b.at >= $4
                               AND ((b.seq <= coalesce(l.watermark, 0)
                                     AND NOT EXISTS (SELECT 1 FROM parked p
                                                     WHERE p.consumer = b.consumer AND p.record = b.record
@@ -86,14 +87,14 @@ pub struct Page {
 /// a person of whom something earlier is sent once more: else the older content would come last.
 pub async fn look(conn: &mut Conn, range: &Range, after: i64, limit: u32) -> Result<Page, Error> {
     const EVERYONE: &str = select!(
-        "r.consumer = ?1 AND r.seq > ?2 AND r.seq <= ?3 AND r.at >= ?4 AND r.at < ?5 AND r.replay IS NULL
-         AND r.record IS NOT NULL ORDER BY r.seq LIMIT ?6"
+        "r.consumer = $1 AND r.seq > $2 AND r.seq <= $3 AND r.at >= $4 AND r.at < $5 AND r.replay IS NULL
+         AND r.record IS NOT NULL ORDER BY r.seq LIMIT $6"
     );
     const ONE: &str = select!(
-        "r.consumer = ?1 AND r.record = ?7 AND r.seq > ?2 AND r.seq <= ?3 AND r.at >= ?4 AND r.at < ?5
-         AND r.replay IS NULL ORDER BY r.seq LIMIT ?6"
+        "r.consumer = $1 AND r.record = $7 AND r.seq > $2 AND r.seq <= $3 AND r.at >= $4 AND r.at < $5
+         AND r.replay IS NULL ORDER BY r.seq LIMIT $6"
     );
-    let query = sqlx::query_as(if range.record.is_some() { ONE } else { EVERYONE })
+    let query = query_as(if range.record.is_some() { ONE } else { EVERYONE })
         .bind(range.consumer)
         .bind(after)
         .bind(range.upto)
@@ -118,11 +119,12 @@ pub async fn look(conn: &mut Conn, range: &Range, after: i64, limit: u32) -> Res
 /// Writes a new route for each of these, in their order, asked for by the job `replay`. How many; those of persons who are
 /// gone are left out.
 pub async fn repeat(conn: &mut Conn, replay: JobId, seqs: &[i64], now: Timestamp) -> Result<u64, Error> {
-    let written = sqlx::query(
+    event::lock_numbers(&mut *conn).await?;
+    let written = query(
         "INSERT INTO route (consumer, shard, event, record, type, subscriptions, at, replay, of_seq, of_replay)
-         SELECT r.consumer, r.shard, r.event, r.record, r.type, r.subscriptions, ?1, ?2, coalesce(r.of_seq, r.seq),
-                iif(r.of_seq IS NULL, r.replay, r.of_replay)
-         FROM json_each(?3) j CROSS JOIN route r ON r.seq = j.value
+         SELECT r.consumer, r.shard, r.event, r.record, r.type, r.subscriptions, $1, $2, coalesce(r.of_seq, r.seq),
+                CASE WHEN r.of_seq IS NULL THEN r.replay ELSE r.of_replay END
+         FROM json_each($3) j CROSS JOIN route r ON r.seq = CAST(j.value AS BIGINT)
          WHERE r.record IS NULL
             OR (EXISTS (SELECT 1 FROM person p WHERE p.record = r.record)
                 AND NOT EXISTS (SELECT 1 FROM person p WHERE p.record = r.record AND p.leaving = 1))
@@ -133,13 +135,13 @@ pub async fn repeat(conn: &mut Conn, replay: JobId, seqs: &[i64], now: Timestamp
     .bind(batch("route", seqs)?)
     .execute(conn)
     .await?;
-    Ok(written.rows_affected())
+    Ok(written)
 }
 
 /// When the oldest first delivery was committed that a consumer's routes still hold.
 pub async fn earliest(conn: &mut Conn, consumer: ConsumerId) -> Result<Option<Timestamp>, Error> {
     let at: Option<i64> =
-        sqlx::query_scalar("SELECT at FROM route WHERE consumer = ? AND replay IS NULL ORDER BY seq LIMIT 1")
+        query_scalar("SELECT at FROM route WHERE consumer = $1 AND replay IS NULL ORDER BY seq LIMIT 1")
             .bind(consumer)
             .fetch_optional(conn)
             .await?;
@@ -148,11 +150,11 @@ pub async fn earliest(conn: &mut Conn, consumer: ConsumerId) -> Result<Option<Ti
 
 /// How many of a consumer's routes are above their lane's watermark; counted no further than `most`.
 pub async fn undelivered(conn: &mut Conn, consumer: ConsumerId, most: u32) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar(
+    let found: i64 = query_scalar(
         "SELECT count(*) FROM (
              SELECT r.seq FROM route r LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
-             WHERE r.consumer = ?1 AND r.seq > coalesce((SELECT min(watermark) FROM lane WHERE consumer = ?1), 0)
-               AND r.seq > coalesce(l.watermark, 0) LIMIT ?2)",
+             WHERE r.consumer = $1 AND r.seq > coalesce((SELECT min(watermark) FROM lane WHERE consumer = $1), 0)
+               AND r.seq > coalesce(l.watermark, 0) LIMIT $2) u",
     )
     .bind(consumer)
     .bind(most)

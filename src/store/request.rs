@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::rows::{Column, batch, hexes};
+use super::rows::Column;
+use super::sql::{query, query_as};
 use super::{Conn, ConsumerId, Error, SourceId};
 use crate::domain::pairwise::RecordId;
 
@@ -22,16 +23,16 @@ const SNAPSHOT: &str = "Snapshot";
 
 /// Asks for a snapshot of each person; a request that is open already is not repeated.
 pub async fn ask(conn: &mut Conn, consumer: ConsumerId, records: &[RecordId], now: Timestamp) -> Result<(), Error> {
-    sqlx::query(
+    query(
         "INSERT INTO request (kind, consumer, record, at)
-         SELECT DISTINCT ?1, ?2, unhex(j.value), ?3 FROM json_each(?4) j
+         SELECT DISTINCT $1, $2, j.record, $3 FROM records($4) j
          WHERE NOT EXISTS (SELECT 1 FROM request
-                           WHERE kind = ?1 AND consumer = ?2 AND record = unhex(j.value))",
+                           WHERE kind = $1 AND consumer = $2 AND request.record = j.record)",
     )
     .bind(SNAPSHOT)
     .bind(consumer)
     .bind(now.as_millisecond())
-    .bind(hexes(records))
+    .bind(records)
     .execute(conn)
     .await?;
     Ok(())
@@ -39,9 +40,9 @@ pub async fn ask(conn: &mut Conn, consumer: ConsumerId, records: &[RecordId], no
 
 /// Open requests about persons of a source, oldest first, at most `limit`.
 pub async fn read(conn: &mut Conn, source: SourceId, limit: u32) -> Result<Vec<Request>, Error> {
-    let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
-        "SELECT q.id, q.consumer, q.record FROM request q JOIN person p ON p.record = q.record AND p.source = ?
-         WHERE q.kind = ? ORDER BY q.id LIMIT ?",
+    let rows: Vec<(i64, i64, Vec<u8>)> = query_as(
+        "SELECT q.id, q.consumer, q.record FROM request q JOIN person p ON p.record = q.record AND p.source = $1
+         WHERE q.kind = $2 ORDER BY q.id LIMIT $3",
     )
     .bind(source)
     .bind(SNAPSHOT)
@@ -57,9 +58,6 @@ pub async fn read(conn: &mut Conn, source: SourceId, limit: u32) -> Result<Vec<R
 
 /// Deletes requests that were met.
 pub async fn delete(conn: &mut Conn, ids: &[i64]) -> Result<(), Error> {
-    sqlx::query("DELETE FROM request WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(batch("request", ids)?)
-        .execute(conn)
-        .await?;
+    query("DELETE FROM request WHERE id IN ids($1)").bind(ids).execute(conn).await?;
     Ok(())
 }

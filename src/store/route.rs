@@ -6,7 +6,8 @@ use serde::Deserialize;
 use super::event::Detail;
 use super::job::JobId;
 use super::keys::AuditReferences;
-use super::rows::{Column, Hex, Hex16, gathered};
+use super::rows::{Column, Hex, Hex16};
+use super::sql::{query_gathered, query_scalar};
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, RecordId};
@@ -82,20 +83,30 @@ impl Route {
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "SELECT json_group_array(json_array(seq, consumer, shard, event_seq, hex(record), type, subscriptions, at,
+            "SELECT json_group_array(json_array(seq, consumer, shard, event_seq, hex(record), type_, subscriptions, at,
                                                 replay, of_seq, of_replay, event_at, hex(event), source, detail,
                                                 hex(snapshot), audit_period, hex(audit_person), hex(audit_number)))
-             FROM (SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, r.record, r.type, r.subscriptions, r.at,
-                          r.replay, r.of_seq, r.of_replay, e.at AS event_at, e.id AS event, e.source, e.detail,
+             FROM (SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, r.record, r.type AS type_, r.subscriptions,
+                          r.at, r.replay, r.of_seq, r.of_replay, e.at AS event_at, e.id AS event, e.source, e.detail,
                           e.snapshot, e.audit_period, e.audit_person, e.audit_number
                    FROM route r JOIN event e ON e.seq = r.event WHERE ",
             $condition,
             ")"
         )
     };
+    (plain, $condition:literal) => {
+        concat!(
+            "SELECT r.seq, r.consumer, r.shard, r.event AS event_seq, coalesce(r.record, '') AS record,
+                    r.type AS type_, r.subscriptions, r.at, r.replay, r.of_seq, r.of_replay, e.at AS event_at,
+                    e.id AS event, e.source, e.detail, coalesce(e.snapshot, '') AS snapshot, e.audit_period,
+                    coalesce(e.audit_person, '') AS audit_person, coalesce(e.audit_number, '') AS audit_number
+             FROM route r JOIN event e ON e.seq = r.event WHERE ",
+            $condition
+        )
+    };
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, sqlx::FromRow)]
 struct Row {
     seq: i64,
     consumer: i64,
@@ -148,13 +159,18 @@ impl TryFrom<Row> for Route {
 
 /// A consumer's routes above `after`, in order, at most `limit`.
 pub async fn read(conn: &mut Conn, consumer: ConsumerId, after: i64, limit: u32) -> Result<Vec<Route>, Error> {
-    let rows: String = sqlx::query_scalar(select!("r.consumer = ? AND r.seq > ? ORDER BY r.seq LIMIT ?"))
+    in_order(
+        query_gathered(
+            "route",
+            select!("r.consumer = $1 AND r.seq > $2 ORDER BY r.seq LIMIT $3"),
+            select!(plain, "r.consumer = $1 AND r.seq > $2 ORDER BY r.seq LIMIT $3"),
+        )
         .bind(consumer)
         .bind(after)
         .bind(limit)
-        .fetch_one(conn)
-        .await?;
-    in_order(&rows)
+        .fetch_all(conn)
+        .await?,
+    )
 }
 
 /// One person's routes to a consumer from `from` to `to`, both included, in order, at most `limit`.
@@ -166,29 +182,32 @@ pub async fn read_person(
     to: i64,
     limit: u32,
 ) -> Result<Vec<Route>, Error> {
-    let rows: String =
-        sqlx::query_scalar(select!("r.consumer = ? AND r.record = ? AND r.seq BETWEEN ? AND ? ORDER BY r.seq LIMIT ?"))
-            .bind(consumer)
-            .bind(record.0.as_slice())
-            .bind(from)
-            .bind(to)
-            .bind(limit)
-            .fetch_one(conn)
-            .await?;
-    in_order(&rows)
+    in_order(
+        query_gathered(
+            "route",
+            select!("r.consumer = $1 AND r.record = $2 AND r.seq BETWEEN $3 AND $4 ORDER BY r.seq LIMIT $5"),
+            select!(plain, "r.consumer = $1 AND r.record = $2 AND r.seq BETWEEN $3 AND $4 ORDER BY r.seq LIMIT $5"),
+        )
+        .bind(consumer)
+        .bind(record.0.as_slice())
+        .bind(from)
+        .bind(to)
+        .bind(limit)
+        .fetch_all(conn)
+        .await?,
+    )
 }
 
-fn in_order(rows: &str) -> Result<Vec<Route>, Error> {
-    let mut routes: Vec<Route> =
-        gathered::<Row>("route", rows)?.into_iter().map(Route::try_from).collect::<Result<_, _>>()?;
+fn in_order(rows: Vec<Row>) -> Result<Vec<Route>, Error> {
+    let mut routes: Vec<Route> = rows.into_iter().map(Route::try_from).collect::<Result<_, _>>()?;
     routes.sort_by_key(|route| route.seq);
     Ok(routes)
 }
 
 /// The consumers that have routes above `after`, and the highest route number of all.
 pub async fn consumers_after(conn: &mut Conn, after: i64) -> Result<(Vec<ConsumerId>, i64), Error> {
-    let highest: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM route").fetch_one(&mut *conn).await?;
-    let consumers = sqlx::query_scalar("SELECT DISTINCT consumer FROM route WHERE seq > ? AND seq <= ?")
+    let highest: i64 = query_scalar("SELECT coalesce(max(seq), 0) FROM route").fetch_one(&mut *conn).await?;
+    let consumers = query_scalar("SELECT DISTINCT consumer FROM route WHERE seq > $1 AND seq <= $2")
         .bind(after)
         .bind(highest)
         .fetch_all(conn)
@@ -198,5 +217,5 @@ pub async fn consumers_after(conn: &mut Conn, after: i64) -> Result<(Vec<Consume
 
 /// The highest route number of a consumer.
 pub async fn highest(conn: &mut Conn, consumer: ConsumerId) -> Result<Option<i64>, Error> {
-    Ok(sqlx::query_scalar("SELECT max(seq) FROM route WHERE consumer = ?").bind(consumer).fetch_one(conn).await?)
+    Ok(query_scalar("SELECT max(seq) FROM route WHERE consumer = $1").bind(consumer).fetch_one(conn).await?)
 }

@@ -128,14 +128,9 @@ impl Blobs {
     }
 }
 
-/// The rows of a statement that gathers them into one value, a JSON array of arrays with blobs in hexadecimal. Handed over one
-/// by one each row costs two switches between the database's thread and ours, which is more than all that is in it.
-pub(super) fn gathered<T: DeserializeOwned>(table: &'static str, text: &str) -> Result<Vec<T>, Error> {
-    Column(table, "rows").json(text)
-}
-
-/// A blob of sixteen bytes in gathered rows.
-#[derive(Clone, Copy)]
+/// A blob of sixteen bytes, also in gathered rows.
+#[derive(Clone, Copy, sqlx::Type)]
+#[sqlx(transparent)]
 pub(super) struct Hex16(pub [u8; 16]);
 
 /// A blob, also in gathered rows.

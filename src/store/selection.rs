@@ -1,6 +1,7 @@
 //! What subscriptions selected before, as long as persons stand by it who are not settled for what they select now.
 
 use super::rows::Column;
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, ConsumerId, Error, SubscriptionId, meta};
 use crate::domain::compiled::Subscription;
 
@@ -28,7 +29,7 @@ pub(super) async fn supersede(
 ) -> Result<(), Error> {
     let until = meta::raise_selectors(&mut *conn).await?;
     let form = form.map(|form| COMPILED.to_json(form)).transpose()?;
-    sqlx::query("INSERT INTO selection (subscription, until, consumer, compiled) VALUES (?, ?, ?, ?)")
+    query("INSERT INTO selection (subscription, until, consumer, compiled) VALUES ($1, $2, $3, $4)")
         .bind(subscription)
         .bind(until)
         .bind(consumer)
@@ -41,8 +42,8 @@ pub(super) async fn supersede(
 /// The forms that held no more from a version after `after` on, up to and with `upto`; none where some of them are forgotten
 /// by now, so that all has to be read. Each version is the end of one form.
 pub async fn between(conn: &mut Conn, after: i64, upto: i64) -> Result<Option<Vec<Earlier>>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT subscription, consumer, until, compiled FROM selection WHERE until > ? AND until <= ? ORDER BY until",
+    let rows: Vec<Row> = query_as(
+        "SELECT subscription, consumer, until, compiled FROM selection WHERE until > $1 AND until <= $2 ORDER BY until",
     )
     .bind(after)
     .bind(upto)
@@ -54,7 +55,7 @@ pub async fn between(conn: &mut Conn, after: i64, upto: i64) -> Result<Option<Ve
 
 /// The lowest version from which a form held no more that persons may still stand by; none where there is no such form.
 pub async fn lowest(conn: &mut Conn) -> Result<Option<i64>, Error> {
-    Ok(sqlx::query_scalar("SELECT min(until) FROM selection").fetch_one(conn).await?)
+    Ok(query_scalar("SELECT min(until) FROM selection").fetch_one(conn).await?)
 }
 
 /// Subscription, consumer, until, form.
@@ -66,7 +67,7 @@ fn earlier((subscription, consumer, until, form): Row) -> Result<Earlier, Error>
 
 /// Every form that persons may still stand by.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Earlier>, Error> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT subscription, consumer, until, compiled FROM selection ORDER BY until")
+    let rows: Vec<Row> = query_as("SELECT subscription, consumer, until, compiled FROM selection ORDER BY until")
         .fetch_all(conn)
         .await?;
     rows.into_iter().map(earlier).collect()
@@ -74,7 +75,7 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Earlier>, Error> {
 
 /// Forgets forms that nobody stands by any more.
 pub async fn forget_settled(conn: &mut Conn) -> Result<(), Error> {
-    sqlx::query(
+    query(
         "DELETE FROM selection
          WHERE until <= coalesce(
              (SELECT min((SELECT min(p.settled) FROM person p WHERE p.source = s.id)) FROM source s),

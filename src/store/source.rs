@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rows::Column;
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, Error, SourceId, meta};
 use crate::domain::compiled::Source;
 use crate::domain::field_group::GroupSet;
@@ -125,8 +126,8 @@ pub async fn upsert(
 ) -> Result<SourceId, Error> {
     meta::raise_parties(&mut *conn).await?;
     let compiled = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
-    Ok(sqlx::query_scalar(
-        "INSERT INTO source (namespace, name, uid, generation, compiled) VALUES (?, ?, ?, ?, ?)
+    Ok(query_scalar(
+        "INSERT INTO source (namespace, name, uid, generation, compiled) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (namespace, name) DO UPDATE
          SET uid = excluded.uid, generation = excluded.generation, compiled = excluded.compiled, ended_at = NULL
          RETURNING id",
@@ -143,17 +144,17 @@ pub async fn upsert(
 /// Marks a source as ended, keeping its compiled form for those who still need its grace. Whether it was live.
 pub async fn end(conn: &mut Conn, id: SourceId, now: Timestamp) -> Result<bool, Error> {
     meta::raise_parties(&mut *conn).await?;
-    let ended = sqlx::query("UPDATE source SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
+    let ended = query("UPDATE source SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL")
         .bind(now.as_millisecond())
         .bind(id)
         .execute(conn)
         .await?;
-    Ok(ended.rows_affected() > 0)
+    Ok(ended > 0)
 }
 
 /// One source by its key.
 pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<SourceRow>, Error> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM source WHERE namespace = ? AND name = ?")
+    let row: Option<Row> = query_as("SELECT * FROM source WHERE namespace = $1 AND name = $2")
         .bind(&key.namespace)
         .bind(&key.name)
         .fetch_optional(conn)
@@ -163,23 +164,21 @@ pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<SourceRow
 
 /// All sources, ended ones too.
 pub async fn all(conn: &mut Conn) -> Result<Vec<SourceRow>, Error> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM source ORDER BY id").fetch_all(conn).await?;
+    let rows: Vec<Row> = query_as("SELECT * FROM source ORDER BY id").fetch_all(conn).await?;
     rows.into_iter().map(SourceRow::try_from).collect()
 }
 
 /// Writes what ingest found, if it differs from what is stored; raises the revision then. Whether it did.
 pub async fn write_state(conn: &mut Conn, id: SourceId, state: &SourceState) -> Result<bool, Error> {
     let text = STATE.to_json(state)?;
-    let stored: Option<String> = sqlx::query_scalar("SELECT state FROM source_state WHERE source = ?")
-        .bind(id)
-        .fetch_optional(&mut *conn)
-        .await?;
+    let stored: Option<String> =
+        query_scalar("SELECT state FROM source_state WHERE source = $1").bind(id).fetch_optional(&mut *conn).await?;
     if stored.as_ref() == Some(&text) {
         return Ok(false);
     }
     let revision = meta::raise_revision(&mut *conn).await?;
-    sqlx::query(
-        "INSERT INTO source_state (source, state, revision) VALUES (?, ?, ?)
+    query(
+        "INSERT INTO source_state (source, state, revision) VALUES ($1, $2, $3)
          ON CONFLICT (source) DO UPDATE SET state = excluded.state, revision = excluded.revision",
     )
     .bind(id)
@@ -193,14 +192,14 @@ pub async fn write_state(conn: &mut Conn, id: SourceId, state: &SourceState) -> 
 /// What ingest last found.
 pub async fn state(conn: &mut Conn, id: SourceId) -> Result<Option<SourceState>, Error> {
     let text: Option<String> =
-        sqlx::query_scalar("SELECT state FROM source_state WHERE source = ?").bind(id).fetch_optional(conn).await?;
+        query_scalar("SELECT state FROM source_state WHERE source = $1").bind(id).fetch_optional(conn).await?;
     STATE.optional_json(text.as_deref())
 }
 
 /// Keys of sources whose state has a revision above `after`, with the highest revision.
 pub async fn changed_since(conn: &mut Conn, after: i64) -> Result<(Vec<ResourceKey>, i64), Error> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT namespace, name, revision FROM source_state JOIN source ON id = source WHERE revision > ? ORDER BY revision",
+    let rows: Vec<(String, String, i64)> = query_as(
+        "SELECT namespace, name, revision FROM source_state JOIN source ON id = source WHERE revision > $1 ORDER BY revision",
     )
     .bind(after)
     .fetch_all(conn)

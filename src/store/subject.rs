@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::rows::{Column, batch, count as unsigned, hexes, name_of};
+use super::rows::{Column, batch, count as unsigned, name_of};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, Error, SourceId, SubscriptionId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::subject::{Origin, Subjects};
@@ -29,11 +30,11 @@ pub async fn find(
     source: Option<SourceId>,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, Subjects>, Error> {
-    let rows: Vec<(i64, Vec<u8>, String, i64)> = sqlx::query_as(
-        "SELECT s.subscription, s.record, s.origin, s.since FROM json_each(?1) j CROSS JOIN subject s
-         WHERE s.record = unhex(j.value) AND (?2 IS NULL OR s.source = ?2)",
+    let rows: Vec<(i64, Vec<u8>, String, i64)> = query_as(
+        "SELECT s.subscription, s.record, s.origin, s.since FROM records($1) j CROSS JOIN subject s
+         WHERE s.record = j.record AND ($2 IS NULL OR s.source = $2)",
     )
-    .bind(hexes(records))
+    .bind(records)
     .bind(source)
     .fetch_all(conn)
     .await?;
@@ -58,9 +59,9 @@ pub async fn write(conn: &mut Conn, source: SourceId, rows: &[SubjectRow], now: 
     };
     let others: Vec<SubjectRow> = listed.iter().map(|row| SubjectRow { origin: other(row), ..*row }).collect();
     delete(&mut *conn, &others).await?;
-    sqlx::query(
+    query(
         "INSERT INTO subject (subscription, record, origin, source, since)
-         SELECT value ->> 0, unhex(value ->> 1), value ->> 2, ?, ? FROM json_each(?) WHERE true
+         SELECT CAST(value ->> 0 AS BIGINT), unhex(value ->> 1), value ->> 2, $1, $2 FROM json_each($3) WHERE true
          ON CONFLICT DO NOTHING",
     )
     .bind(source)
@@ -76,9 +77,9 @@ pub async fn delete(conn: &mut Conn, rows: &[SubjectRow]) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "DELETE FROM subject WHERE (subscription, record, origin) IN
-             (SELECT value ->> 0, unhex(value ->> 1), value ->> 2 FROM json_each(?))",
+             (SELECT CAST(value ->> 0 AS BIGINT), unhex(value ->> 1), value ->> 2 FROM json_each($1))",
     )
     .bind(values(rows)?)
     .execute(conn)
@@ -89,11 +90,13 @@ pub async fn delete(conn: &mut Conn, rows: &[SubjectRow]) -> Result<(), Error> {
 /// Puts those on the lists of closed records there by the records that go on for them.
 pub async fn carry_over(conn: &mut Conn, joined: &[(RecordId, RecordId)]) -> Result<(), Error> {
     for (closed, survivor) in joined {
-        sqlx::query("UPDATE OR REPLACE subject SET record = ? WHERE record = ? AND origin <> 'Moved'")
-            .bind(&survivor.0[..])
-            .bind(&closed.0[..])
-            .execute(&mut *conn)
-            .await?;
+        for statement in [
+            "DELETE FROM subject WHERE record = $1 AND (subscription, origin) IN (
+                 SELECT subscription, origin FROM subject WHERE record = $2 AND origin <> 'Moved')",
+            "UPDATE subject SET record = $1 WHERE record = $2 AND origin <> 'Moved'",
+        ] {
+            query(statement).bind(&survivor.0[..]).bind(&closed.0[..]).execute(&mut *conn).await?;
+        }
     }
     Ok(())
 }
@@ -110,9 +113,9 @@ pub async fn page(
     after: Option<RecordId>,
     limit: u32,
 ) -> Result<Vec<RecordId>, Error> {
-    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT record FROM subject WHERE subscription = ? AND record > ? AND origin <> 'Moved'
-         ORDER BY record LIMIT ?",
+    let rows: Vec<Vec<u8>> = query_scalar(
+        "SELECT record FROM subject WHERE subscription = $1 AND record > $2 AND origin <> 'Moved'
+         ORDER BY record LIMIT $3",
     )
     .bind(subscription)
     .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
@@ -124,7 +127,7 @@ pub async fn page(
 
 /// How many persons are on a subscription's list.
 pub async fn count(conn: &mut Conn, subscription: SubscriptionId) -> Result<u64, Error> {
-    let found: i64 = sqlx::query_scalar("SELECT count(*) FROM subject WHERE subscription = ? AND origin <> 'Moved'")
+    let found: i64 = query_scalar("SELECT count(*) FROM subject WHERE subscription = $1 AND origin <> 'Moved'")
         .bind(subscription)
         .fetch_one(conn)
         .await?;
@@ -134,8 +137,8 @@ pub async fn count(conn: &mut Conn, subscription: SubscriptionId) -> Result<u64,
 /// Deletes all that a subscription has by name, and what of its list still waits: it has gone over to another source, where
 /// other records mean the same persons.
 pub(super) async fn forget(conn: &mut Conn, subscription: SubscriptionId) -> Result<(), Error> {
-    for statement in ["DELETE FROM subject WHERE subscription = ?", "DELETE FROM listing WHERE subscription = ?"] {
-        sqlx::query(statement).bind(subscription).execute(&mut *conn).await?;
+    for statement in ["DELETE FROM subject WHERE subscription = $1", "DELETE FROM listing WHERE subscription = $1"] {
+        query(statement).bind(subscription).execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Column, batch, name_of};
+use super::rows::{Column, name_of};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, announcing, selection, subject};
 use crate::domain::compiled::{Announce, Subscription};
 use crate::domain::resource::ResourceKey;
@@ -112,13 +113,14 @@ pub async fn upsert(
     let lives = begins || known.as_ref().is_some_and(|row| row.ended_at.is_none());
     let selects_anew = live != compiled.filter(|_| lives);
     let form = compiled.map(|form| COMPILED.to_json(form)).transpose()?;
-    let id = sqlx::query_scalar(
+    let id = query_scalar(
         "INSERT INTO subscription (namespace, name, uid, generation, source, consumer, compiled, began_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (namespace, name) DO UPDATE
-         SET uid = ?3, generation = ?4, source = ?5, consumer = ?6, compiled = ?7,
-             began_at = iif(?9, ?8, began_at), ended_at = iif(?9, NULL, ended_at),
-             end_reason = iif(?9, NULL, end_reason), deleted_at = NULL
+         SET uid = $3, generation = $4, source = $5, consumer = $6, compiled = $7,
+             began_at = CASE WHEN $9 = 1 THEN $8 ELSE subscription.began_at END,
+             ended_at = CASE WHEN $9 = 1 THEN NULL ELSE subscription.ended_at END,
+             end_reason = CASE WHEN $9 = 1 THEN NULL ELSE subscription.end_reason END, deleted_at = NULL
          RETURNING id",
     )
     .bind(&key.namespace)
@@ -146,8 +148,8 @@ pub async fn upsert(
 
 /// Ends a live subscription. Whether it was live. With [`EndReason::Deleted`] the deletion is remembered in any case.
 pub async fn end(conn: &mut Conn, id: SubscriptionId, reason: EndReason, now: Timestamp) -> Result<bool, Error> {
-    let ended: Option<(i64, Option<String>)> = sqlx::query_as(
-        "UPDATE subscription SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL
+    let ended: Option<(i64, Option<String>)> = query_as(
+        "UPDATE subscription SET ended_at = $1, end_reason = $2 WHERE id = $3 AND ended_at IS NULL
          RETURNING consumer, compiled",
     )
     .bind(now.as_millisecond())
@@ -160,7 +162,7 @@ pub async fn end(conn: &mut Conn, id: SubscriptionId, reason: EndReason, now: Ti
         selection::supersede(&mut *conn, id, *consumer, form.as_ref()).await?;
     }
     if reason == EndReason::Deleted {
-        sqlx::query("UPDATE subscription SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL")
+        query("UPDATE subscription SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL")
             .bind(now.as_millisecond())
             .bind(id)
             .execute(conn)
@@ -171,7 +173,7 @@ pub async fn end(conn: &mut Conn, id: SubscriptionId, reason: EndReason, now: Ti
 
 /// One subscription by its key.
 pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<SubscriptionRow>, Error> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM subscription WHERE namespace = ? AND name = ?")
+    let row: Option<Row> = query_as("SELECT * FROM subscription WHERE namespace = $1 AND name = $2")
         .bind(&key.namespace)
         .bind(&key.name)
         .fetch_optional(conn)
@@ -181,24 +183,21 @@ pub async fn find(conn: &mut Conn, key: &ResourceKey) -> Result<Option<Subscript
 
 /// All subscriptions, ended ones too.
 pub async fn all(conn: &mut Conn) -> Result<Vec<SubscriptionRow>, Error> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM subscription ORDER BY id").fetch_all(conn).await?;
+    let rows: Vec<Row> = query_as("SELECT * FROM subscription ORDER BY id").fetch_all(conn).await?;
     rows.into_iter().map(SubscriptionRow::try_from).collect()
 }
 
 /// These subscriptions, as far as they are there.
 pub async fn some(conn: &mut Conn, ids: &[SubscriptionId]) -> Result<Vec<SubscriptionRow>, Error> {
     let rows: Vec<Row> =
-        sqlx::query_as("SELECT * FROM subscription WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id")
-            .bind(batch("subscription", ids)?)
-            .fetch_all(conn)
-            .await?;
+        query_as("SELECT * FROM subscription WHERE id IN ids($1) ORDER BY id").bind(ids).fetch_all(conn).await?;
     rows.into_iter().map(SubscriptionRow::try_from).collect()
 }
 
 /// Keys of the subscriptions that are not known to be deleted.
 pub async fn keys(conn: &mut Conn) -> Result<Vec<ResourceKey>, Error> {
     let rows: Vec<(String, String)> =
-        sqlx::query_as("SELECT namespace, name FROM subscription WHERE deleted_at IS NULL ORDER BY id")
+        query_as("SELECT namespace, name FROM subscription WHERE deleted_at IS NULL ORDER BY id")
             .fetch_all(conn)
             .await?;
     Ok(rows.into_iter().map(|(namespace, name)| ResourceKey::new(namespace, name)).collect())
@@ -206,7 +205,7 @@ pub async fn keys(conn: &mut Conn) -> Result<Vec<ResourceKey>, Error> {
 
 /// Subscriptions that were deleted at or before `grace`.
 pub async fn deleted_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<SubscriptionId>, Error> {
-    Ok(sqlx::query_scalar("SELECT id FROM subscription WHERE deleted_at <= ? ORDER BY id")
+    Ok(query_scalar("SELECT id FROM subscription WHERE deleted_at <= $1 ORDER BY id")
         .bind(grace.as_millisecond())
         .fetch_all(conn)
         .await?)
@@ -214,14 +213,13 @@ pub async fn deleted_before(conn: &mut Conn, grace: Timestamp) -> Result<Vec<Sub
 
 /// Sources and consumers that subscriptions name, ended ones too.
 pub async fn named(conn: &mut Conn) -> Result<HashSet<(SourceId, ConsumerId)>, Error> {
-    let found: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT DISTINCT source, consumer FROM subscription").fetch_all(conn).await?;
+    let found: Vec<(i64, i64)> = query_as("SELECT DISTINCT source, consumer FROM subscription").fetch_all(conn).await?;
     Ok(found.into_iter().collect())
 }
 
 /// How many live subscriptions deliver to a consumer.
 pub async fn count_live(conn: &mut Conn, consumer: ConsumerId) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("SELECT count(*) FROM subscription WHERE consumer = ? AND ended_at IS NULL")
+    Ok(query_scalar("SELECT count(*) FROM subscription WHERE consumer = $1 AND ended_at IS NULL")
         .bind(consumer)
         .fetch_one(conn)
         .await?)

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::rows::{Column, batch, hexes};
+use super::rows::{Column, batch};
+use super::sql::{query, query_as};
 use super::{Conn, ConsumerId, Error};
 use crate::domain::event_type::{EventType, TypeSet};
 use crate::domain::pairwise::RecordId;
@@ -25,12 +26,11 @@ pub async fn find(
     conn: &mut Conn,
     records: &[RecordId],
 ) -> Result<HashMap<RecordId, HashMap<ConsumerId, TypeSet>>, Error> {
-    let rows: Vec<(Vec<u8>, i64, String)> = sqlx::query_as(
-        "SELECT record, consumer, type FROM told WHERE record IN (SELECT unhex(value) FROM json_each(?))",
-    )
-    .bind(hexes(records))
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<(Vec<u8>, i64, String)> =
+        query_as("SELECT record, consumer, type FROM told WHERE record IN records($1)")
+            .bind(records)
+            .fetch_all(conn)
+            .await?;
     let mut found: HashMap<RecordId, HashMap<ConsumerId, TypeSet>> = HashMap::new();
     for (record, consumer, type_) in rows {
         let record = Column("told", "record").record(&record)?;
@@ -49,18 +49,18 @@ fn values(told: &[Told]) -> Result<String, Error> {
 /// Forgets those undone, then remembers statements.
 pub async fn write(conn: &mut Conn, stated: &[Told], undone: &[Told], now: Timestamp) -> Result<(), Error> {
     if !undone.is_empty() {
-        sqlx::query(
+        query(
             "DELETE FROM told WHERE (record, consumer, type) IN
-                 (SELECT unhex(value ->> 0), value ->> 1, value ->> 2 FROM json_each(?))",
+                 (SELECT unhex(value ->> 0), CAST(value ->> 1 AS BIGINT), value ->> 2 FROM json_each($1))",
         )
         .bind(values(undone)?)
         .execute(&mut *conn)
         .await?;
     }
     if !stated.is_empty() {
-        sqlx::query(
+        query(
             "INSERT INTO told (record, consumer, type, at)
-             SELECT unhex(value ->> 0), value ->> 1, value ->> 2, ? FROM json_each(?) WHERE true
+             SELECT unhex(value ->> 0), CAST(value ->> 1 AS BIGINT), value ->> 2, $1 FROM json_each($2) WHERE true
              ON CONFLICT (record, consumer, type) DO UPDATE SET at = excluded.at",
         )
         .bind(now.as_millisecond())
@@ -73,13 +73,13 @@ pub async fn write(conn: &mut Conn, stated: &[Told], undone: &[Told], now: Times
 
 /// Forgets statements made before `before`, at most `limit`. How many.
 pub async fn expire(conn: &mut Conn, before: Timestamp, limit: u32) -> Result<u64, Error> {
-    let deleted = sqlx::query(
+    let deleted = query(
         "DELETE FROM told WHERE (record, consumer, type) IN
-             (SELECT record, consumer, type FROM told WHERE at < ? LIMIT ?)",
+             (SELECT record, consumer, type FROM told WHERE at < $1 LIMIT $2)",
     )
     .bind(before.as_millisecond())
     .bind(limit)
     .execute(conn)
     .await?;
-    Ok(deleted.rows_affected())
+    Ok(deleted)
 }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::rows::{Column, batch, count as unsigned, hexes};
+use super::rows::{Column, batch, count as unsigned};
 use super::seal::{PersonKey, Place};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, Error, SourceId};
 use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::RecordId;
@@ -59,10 +60,10 @@ pub async fn write(conn: &mut Conn, source: SourceId, rows: &[Unread]) -> Result
             (hex::encode(row.record.0), row.import, row.attempts, next_try, hex::encode(&row.person_id))
         })
         .collect();
-    sqlx::query(
+    query(
         "INSERT INTO unread (source, record, import, attempts, next_try, person_id)
-         SELECT ?, unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, unhex(value ->> 4)
-         FROM json_each(?) WHERE true
+         SELECT $1, unhex(value ->> 0), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), unhex(value ->> 4)
+         FROM json_each($2) WHERE true
          ON CONFLICT (record, source) DO UPDATE
          SET import = excluded.import, attempts = excluded.attempts, next_try = excluded.next_try,
              person_id = excluded.person_id",
@@ -79,9 +80,9 @@ type Row = (Vec<u8>, i64, i64, i64, Vec<u8>);
 
 /// Rows due at `now`, at most `limit`.
 pub async fn due(conn: &mut Conn, source: SourceId, now: Timestamp, limit: u32) -> Result<Vec<Unread>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<Row> = query_as(
         "SELECT record, import, attempts, next_try, person_id FROM unread
-         WHERE source = ? AND next_try <= ? ORDER BY next_try LIMIT ?",
+         WHERE source = $1 AND next_try <= $2 ORDER BY next_try LIMIT $3",
     )
     .bind(source)
     .bind(now.as_millisecond())
@@ -103,9 +104,9 @@ pub async fn due(conn: &mut Conn, source: SourceId, now: Timestamp, limit: u32) 
 
 /// Deletes rows of persons who were read.
 pub async fn delete(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> Result<(), Error> {
-    sqlx::query("DELETE FROM unread WHERE source = ? AND record IN (SELECT unhex(value) FROM json_each(?))")
+    query("DELETE FROM unread WHERE source = $1 AND record IN records($2)")
         .bind(source)
-        .bind(hexes(records))
+        .bind(records)
         .execute(conn)
         .await?;
     Ok(())
@@ -113,7 +114,6 @@ pub async fn delete(conn: &mut Conn, source: SourceId, records: &[RecordId]) -> 
 
 /// How many rows a source has.
 pub async fn count(conn: &mut Conn, source: SourceId) -> Result<u64, Error> {
-    let found: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM unread WHERE source = ?").bind(source).fetch_one(conn).await?;
+    let found: i64 = query_scalar("SELECT count(*) FROM unread WHERE source = $1").bind(source).fetch_one(conn).await?;
     Ok(unsigned(found))
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::receiver::{Receiver, lateness};
 use super::stage::Finding;
+use crate::settings::database::DatabaseSettings;
 use crate::settings::store::StoreSettings;
 use crate::simulate::consumer::Received;
 use crate::store::{self, route};
@@ -69,7 +70,7 @@ async fn committed(data: &Path) -> anyhow::Result<Vec<String>> {
     let settings =
         StoreSettings { path: data.to_owned(), root_key_file: None, accept_local_root_key: false, readers: 1 };
     let now = Timestamp::now();
-    let store = store::open(&settings, now).await?;
+    let store = store::open(&settings, &DatabaseSettings::default(), now).await?;
     let mut committed = Vec::new();
     let mut conn = store.main.read().await?;
     for row in store::consumer::all(&mut conn).await? {

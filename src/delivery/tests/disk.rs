@@ -26,7 +26,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[tokio::test]
 async fn results_wait_for_room_on_a_full_disk_and_nothing_is_sent_that_could_not_be_recorded_before() {
-    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (mut world, receiver) = (World::on_sqlite().await, Receiver::start().await);
     world.context.settings.read_ahead = 4;
     let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
     let people = world.people(20, consumer).await;
@@ -58,7 +58,7 @@ async fn results_wait_for_room_on_a_full_disk_and_nothing_is_sent_that_could_not
 
 #[tokio::test]
 async fn a_database_that_another_program_holds_is_waited_for() {
-    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (mut world, receiver) = (World::on_sqlite().await, Receiver::start().await);
     let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
     let people = world.people(10, consumer).await;
     world.deliver().await;

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod clock;
+#[path = "../../../tests/it/support/database.rs"]
+mod database;
 mod disk;
 mod faults;
 mod grants;

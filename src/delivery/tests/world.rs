@@ -1,6 +1,7 @@
 //! A store with fictitious persons, consumers and subscriptions, and delivery in steps.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -31,6 +32,7 @@ use crate::domain::standing::Standing;
 use crate::domain::status::StatusCode;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
+use crate::settings::database::DatabaseSettings;
 use crate::settings::delivery::DeliverySettings;
 use crate::settings::network::NetworkSettings;
 use crate::settings::store::StoreSettings;
@@ -102,7 +104,20 @@ impl World {
         Self::with(Clock::system(), DeliverySettings { flush_interval: 20 * MS, ..settings() }).await
     }
 
+    /// A world on SQLite, whatever the other tests run on.
+    pub async fn on_sqlite() -> Self {
+        Self::on(Clock::by_hand(Timestamp::now()), settings(), async |_| DatabaseSettings::default()).await
+    }
+
     pub async fn with(clock: Clock, settings: DeliverySettings) -> Self {
+        Self::on(clock, settings, async |folder: PathBuf| super::database::settings(&folder).await).await
+    }
+
+    async fn on(
+        clock: Clock,
+        settings: DeliverySettings,
+        database: impl AsyncFnOnce(PathBuf) -> DatabaseSettings,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = StoreSettings {
             path: folder.path().join("store"),
@@ -110,7 +125,7 @@ impl World {
             accept_local_root_key: true,
             readers: 2,
         };
-        let store = store::open(&at, clock.now()).await.unwrap();
+        let store = store::open(&at, &database(at.path.clone()).await, clock.now()).await.unwrap();
         let context = Context {
             store: store.clone(),
             clock: clock.clone(),
@@ -394,7 +409,7 @@ impl World {
         let mut tx = self.store.main.begin().await.unwrap();
         // A limit below the present size is the present size.
         let pragma = format!("PRAGMA max_page_count = {}", most.unwrap_or(1 << 30));
-        sqlx::query(sqlx::AssertSqlSafe(pragma)).execute(&mut *tx).await.unwrap();
+        store::sql::query(String::leak(pragma)).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::Keys;
 use super::ring::Kind;
 use crate::domain::pairwise::{ConsumerKey, RecordId};
-use crate::store::rows::{Column, Hex16, batch, gathered, hexes};
+use crate::store::rows::{Column, Hex16, batch};
+use crate::store::sql::{query, query_gathered, query_scalar};
 use crate::store::{ConsumerId, Error};
 
 impl Keys {
@@ -17,9 +18,9 @@ impl Keys {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        sqlx::query(
+        query(
             "INSERT INTO claim (record, consumer, made_at)
-             SELECT unhex(value ->> 1), value ->> 0, ? FROM json_each(?)
+             SELECT unhex(value ->> 1), CAST(value ->> 0 AS BIGINT), $1 FROM json_each($2)
              WHERE EXISTS (SELECT 1 FROM person_key WHERE record = unhex(value ->> 1))
              ON CONFLICT DO NOTHING",
         )
@@ -32,15 +33,16 @@ impl Keys {
 
     /// Which of the records the consumer has a claim on.
     pub async fn claimed(&self, consumer: ConsumerId, records: &[RecordId]) -> Result<HashSet<RecordId>, Error> {
-        let rows: String = sqlx::query_scalar(
-            "SELECT json_group_array(hex(record)) FROM claim
-             WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND consumer = ?",
+        let rows: Vec<(Hex16,)> = query_gathered(
+            "claim",
+            "SELECT json_group_array(json_array(hex(record))) FROM claim WHERE record IN records($1) AND consumer = $2",
+            "SELECT record FROM claim WHERE record = ANY($1) AND consumer = $2",
         )
-        .bind(hexes(records))
+        .bind(records)
         .bind(consumer)
-        .fetch_one(&mut *self.db.read().await?)
+        .fetch_all(&mut *self.db.read().await?)
         .await?;
-        Ok(gathered::<Hex16>("claim", &rows)?.into_iter().map(|record| RecordId(record.0)).collect())
+        Ok(rows.into_iter().map(|(record,)| RecordId(record.0)).collect())
     }
 
     /// The record that a consumer knows by this reference; none where it has no claim on such a person. A reference cannot be
@@ -63,7 +65,7 @@ impl Keys {
 
     async fn claims_after(&self, consumer: ConsumerId, after: Option<RecordId>) -> Result<Vec<RecordId>, Error> {
         let rows: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT record FROM claim WHERE consumer = ? AND record > ? ORDER BY record LIMIT 1000")
+            query_scalar("SELECT record FROM claim WHERE consumer = $1 AND record > $2 ORDER BY record LIMIT 1000")
                 .bind(consumer)
                 .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
                 .fetch_all(&mut *self.db.read().await?)
@@ -74,8 +76,8 @@ impl Keys {
     /// Deletes claims.
     pub async fn release_claims(&self, claims: &[(ConsumerId, RecordId)]) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        sqlx::query(
-            "DELETE FROM claim WHERE (record, consumer) IN (SELECT unhex(value ->> 1), value ->> 0 FROM json_each(?))",
+        query(
+            "DELETE FROM claim WHERE (record, consumer) IN (SELECT unhex(value ->> 1), CAST(value ->> 0 AS BIGINT) FROM json_each($1))",
         )
         .bind(pairs(claims)?)
         .execute(&mut *tx)
@@ -87,14 +89,13 @@ impl Keys {
     pub(super) async fn release_all_claims(&self, consumer: ConsumerId) -> Result<(), Error> {
         loop {
             let mut tx = self.db.begin().await?;
-            let deleted = sqlx::query(
+            let deleted = query(
                 "DELETE FROM claim
-                 WHERE (record, consumer) IN (SELECT record, consumer FROM claim WHERE consumer = ? LIMIT 1000)",
+                 WHERE (record, consumer) IN (SELECT record, consumer FROM claim WHERE consumer = $1 LIMIT 1000)",
             )
             .bind(consumer)
             .execute(&mut *tx)
-            .await?
-            .rows_affected();
+            .await?;
             tx.commit().await?;
             if deleted == 0 {
                 return Ok(());

@@ -10,13 +10,17 @@ use super::{Ensured, Identity, Keys, Realm};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::Environment;
-use crate::store::rows::{Column, Hex16, batch, gathered, hexes};
+use crate::store::rows::{Column, Hex16, batch};
 use crate::store::seal::PersonKey;
+use crate::store::sql::{query, query_gathered, query_scalar};
 use crate::store::{Conn, Error, aead};
 
 /// The kinds as they stand in the tables.
 pub(super) const PERSON_ID: &str = "PersonId";
 pub(super) const NUMBER: &str = "Number";
+
+/// Where a sought identifier stood in its batch.
+const POSITION: Column = Column("identifier", "position");
 
 /// Bytes of a reference.
 pub(super) const REFERENCE: usize = 16;
@@ -65,9 +69,9 @@ impl Keys {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        sqlx::query(
-            "DELETE FROM identifier WHERE authority = ? AND environment = ? AND key_version = ?
-             AND (kind, reference) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?))",
+        query(
+            "DELETE FROM identifier WHERE authority = $1 AND environment = $2 AND key_version = $3
+             AND (kind, reference) IN (SELECT value ->> 0, unhex(value ->> 1) FROM json_each($4))",
         )
         .bind(&realm.authority)
         .bind(environment(realm.environment))
@@ -109,11 +113,11 @@ impl Keys {
         if records.is_empty() {
             return Ok(HashSet::new());
         }
-        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT unhex(j.value) FROM json_each(?) j
-             WHERE NOT EXISTS (SELECT 1 FROM identifier i WHERE i.record = unhex(j.value) AND i.kind <> 'Number')",
+        let rows: Vec<Vec<u8>> = query_scalar(
+            "SELECT j.record FROM records($1) j
+             WHERE NOT EXISTS (SELECT 1 FROM identifier i WHERE i.record = j.record AND i.kind <> 'Number')",
         )
-        .bind(hexes(records))
+        .bind(records)
         .fetch_all(&mut *self.db.read().await?)
         .await?;
         rows.iter().map(|bytes| Column("identifier", "record").record(bytes)).collect()
@@ -228,19 +232,23 @@ async fn known(
     sought: &[Reference],
 ) -> Result<HashMap<Reference, RecordId>, Error> {
     let list: Vec<_> = sought.iter().map(|(kind, bytes)| (kind, hex::encode(bytes))).collect();
-    let rows: String = sqlx::query_scalar(
-        "SELECT json_group_array(json_array(j.key, hex(i.record))) FROM json_each(?) j CROSS JOIN identifier i
-         WHERE i.authority = ? AND i.environment = ? AND i.kind = j.value ->> 0 AND i.key_version = ?
+    let rows: Vec<(i64, Hex16)> = query_gathered(
+        "identifier",
+        "SELECT json_group_array(json_array(j.key, hex(i.record))) FROM json_each($1) j CROSS JOIN identifier i
+         WHERE i.authority = $2 AND i.environment = $3 AND i.kind = j.value ->> 0 AND i.key_version = $4
            AND i.reference = unhex(j.value ->> 1)",
+        "SELECT j.key, i.record FROM json_each($1) j JOIN identifier i
+             ON i.authority = $2 AND i.environment = $3 AND i.kind = j.value ->> 0 AND i.key_version = $4
+                AND i.reference = unhex(j.value ->> 1)",
     )
     .bind(batch("identifier", &list)?)
     .bind(&realm.authority)
     .bind(environment(realm.environment))
     .bind(lookup.version)
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    let rows: Vec<(usize, Hex16)> = gathered("identifier", &rows)?;
-    Ok(rows.into_iter().map(|(at, record)| (sought[at], RecordId(record.0))).collect())
+    let found = |(at, record): (i64, Hex16)| Ok((sought[POSITION.number::<usize>(at)?], RecordId(record.0)));
+    rows.into_iter().map(found).collect()
 }
 
 async fn insert_identifiers(
@@ -254,9 +262,9 @@ async fn insert_identifiers(
     }
     let list: Vec<_> =
         added.iter().map(|((kind, bytes), record)| (kind, hex::encode(bytes), hex::encode(record.0))).collect();
-    sqlx::query(
+    query(
         "INSERT INTO identifier (kind, reference, record, authority, environment, key_version)
-         SELECT value ->> 0, unhex(value ->> 1), unhex(value ->> 2), ?, ?, ? FROM json_each(?)",
+         SELECT value ->> 0, unhex(value ->> 1), unhex(value ->> 2), $1, $2, $3 FROM json_each($4)",
     )
     .bind(&realm.authority)
     .bind(environment(realm.environment))

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 use super::Keys;
 use super::ring::{Kind, RingKey};
 use crate::domain::pairwise::RecordId;
-use crate::store::rows::{Column, Hex, Hex16, batch, gathered, hexes};
+use crate::store::rows::{Column, Hex, Hex16, batch};
 use crate::store::seal::PersonKey;
+use crate::store::sql::{query, query_as, query_gathered, query_scalar};
 use crate::store::{Conn, ConsumerId, Error, aead};
 
 /// Version of persons' keys; one until rotation comes.
@@ -56,10 +57,7 @@ impl Keys {
     pub async fn forget_persons(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
         let mut tx = self.db.begin().await?;
         let free = self.leases.free(records);
-        sqlx::query("DELETE FROM person_key WHERE record IN (SELECT unhex(value) FROM json_each(?))")
-            .bind(hexes(&free))
-            .execute(&mut *tx)
-            .await?;
+        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut *tx).await?;
         self.cache.forget(&free);
         tx.commit().await?;
         self.cache.forget(&free);
@@ -75,10 +73,7 @@ impl Keys {
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let free = unused(&self.leases.free(records)).await?;
-        sqlx::query("DELETE FROM person_key WHERE record IN (SELECT unhex(value) FROM json_each(?))")
-            .bind(hexes(&free))
-            .execute(&mut *tx)
-            .await?;
+        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut *tx).await?;
         self.cache.forget(&free);
         tx.commit().await?;
         self.cache.forget(&free);
@@ -87,11 +82,11 @@ impl Keys {
 
     /// Of these records those that have no key.
     pub async fn without_key(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
-        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-            "SELECT unhex(value) FROM json_each(?)
-             WHERE NOT EXISTS (SELECT 1 FROM person_key WHERE record = unhex(value))",
+        let rows: Vec<Vec<u8>> = query_scalar(
+            "SELECT j.record FROM records($1) j
+             WHERE NOT EXISTS (SELECT 1 FROM person_key k WHERE k.record = j.record)",
         )
-        .bind(hexes(records))
+        .bind(records)
         .fetch_all(&mut *self.db.read().await?)
         .await?;
         rows.iter().map(|bytes| Column("person_key", "record").record(bytes)).collect()
@@ -106,7 +101,7 @@ impl Keys {
         limit: u32,
     ) -> Result<(Vec<RecordId>, Option<RecordId>), Error> {
         let rows: Vec<(Vec<u8>, bool)> =
-            sqlx::query_as("SELECT record, sought_at < ? FROM person_key WHERE record > ? ORDER BY record LIMIT ?")
+            query_as("SELECT record, sought_at < $1 FROM person_key WHERE record > $2 ORDER BY record LIMIT $3")
                 .bind(before.as_millisecond())
                 .bind(after.map(|record| record.0.to_vec()).unwrap_or_default())
                 .bind(limit)
@@ -122,14 +117,11 @@ impl Keys {
     pub async fn forget_unsought(&self, records: &[RecordId], before: Timestamp) -> Result<u64, Error> {
         let mut tx = self.db.begin().await?;
         let free = self.leases.free(records);
-        let deleted = sqlx::query(
-            "DELETE FROM person_key WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND sought_at < ?",
-        )
-        .bind(hexes(&free))
-        .bind(before.as_millisecond())
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
+        let deleted = query("DELETE FROM person_key WHERE record IN records($1) AND sought_at < $2")
+            .bind(&free[..])
+            .bind(before.as_millisecond())
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         self.cache.forget(&free);
         Ok(deleted)
@@ -148,9 +140,9 @@ impl Keys {
         let data = self.ring.get(Kind::Data, "")?;
         let keys: Vec<_> = records.iter().map(|r| PersonKey::new(*r, VERSION, aead::random_key())).collect();
         let rows: Vec<_> = keys.iter().map(|key| (hex::encode(key.record.0), hex::encode(wrap(&data, key)))).collect();
-        sqlx::query(
+        query(
             "INSERT INTO person_key (record, wrapped, wrapped_by, version, made_at, sought_at)
-             SELECT unhex(value ->> 0), unhex(value ->> 1), ?, ?, ?, ? FROM json_each(?)",
+             SELECT unhex(value ->> 0), unhex(value ->> 1), $1, $2, $3, $4 FROM json_each($5)",
         )
         .bind(data.id)
         .bind(VERSION)
@@ -164,12 +156,12 @@ impl Keys {
 
     /// Remembers that keys were sought, to within an hour.
     pub(super) async fn mark_sought(&self, conn: &mut Conn, records: &[RecordId], now: Timestamp) -> Result<(), Error> {
-        sqlx::query(
-            "UPDATE person_key SET sought_at = ?
-             WHERE record IN (SELECT unhex(value) FROM json_each(?)) AND sought_at <= ?",
+        query(
+            "UPDATE person_key SET sought_at = $1
+             WHERE record IN records($2) AND sought_at <= $3",
         )
         .bind(now.as_millisecond())
-        .bind(hexes(records))
+        .bind(records)
         .bind((now - SOUGHT).as_millisecond())
         .execute(conn)
         .await?;
@@ -182,17 +174,16 @@ impl Keys {
         conn: &mut Conn,
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, PersonKey>, Error> {
-        let rows: String = sqlx::query_scalar(
+        let rows: Vec<Row> = query_gathered(
+            "person_key",
             "SELECT json_group_array(json_array(hex(record), hex(wrapped), wrapped_by, version)) FROM person_key
-             WHERE record IN (SELECT unhex(value) FROM json_each(?))",
+             WHERE record IN records($1)",
+            "SELECT record, wrapped, wrapped_by, version FROM person_key WHERE record = ANY($1)",
         )
-        .bind(hexes(records))
-        .fetch_one(conn)
+        .bind(records)
+        .fetch_all(conn)
         .await?;
-        gathered::<Row>("person_key", &rows)?
-            .into_iter()
-            .map(|row| self.unwrapped(row).map(|key| (key.record, key)))
-            .collect()
+        rows.into_iter().map(|row| self.unwrapped(row).map(|key| (key.record, key))).collect()
     }
 
     fn unwrapped(&self, (record, wrapped, wrapped_by, version): Row) -> Result<PersonKey, Error> {

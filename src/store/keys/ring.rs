@@ -10,6 +10,7 @@ use super::root::RootKey;
 use super::usage::Usage;
 use crate::store::aead::{self, Cipher, KeyBytes};
 use crate::store::rows::Column;
+use crate::store::sql::{query, query_as, query_scalar};
 use crate::store::{Database, Error};
 
 /// What a key of the ring is for.
@@ -76,9 +77,8 @@ impl Ring {
     /// Unwraps all keys.
     pub(super) async fn load(db: &Database, root: RootKey) -> Result<Self, Error> {
         let mut conn = db.read().await?;
-        let rows: Vec<Row> = sqlx::query_as("SELECT id, kind, scope, version, wrapped FROM keyring ORDER BY id")
-            .fetch_all(&mut *conn)
-            .await?;
+        let rows: Vec<Row> =
+            query_as("SELECT id, kind, scope, version, wrapped FROM keyring ORDER BY id").fetch_all(&mut *conn).await?;
         let making = tokio::sync::Mutex::new(());
         let ring = Self { root, keys: RwLock::default(), newest: RwLock::default(), making };
         for row in rows {
@@ -138,8 +138,9 @@ impl Ring {
         let bytes = aead::random_key();
         let wrapped = self.root.wrap(kind.name(), scope, version, &bytes);
         let mut tx = db.begin().await?;
-        let insert = "INSERT INTO keyring (kind, scope, version, wrapped, made_at) VALUES (?, ?, ?, ?, ?) RETURNING id";
-        let id: i64 = sqlx::query_scalar(insert)
+        let insert =
+            "INSERT INTO keyring (kind, scope, version, wrapped, made_at) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        let id: i64 = query_scalar(insert)
             .bind(kind.name())
             .bind(scope)
             .bind(version)
@@ -157,7 +158,7 @@ impl Ring {
     pub(super) async fn destroy(&self, db: &Database, kind: Kind, scope: &str) -> Result<(), Error> {
         let _one_at_a_time = self.making.lock().await;
         let mut tx = db.begin().await?;
-        sqlx::query("DELETE FROM keyring WHERE kind = ? AND scope = ?")
+        query("DELETE FROM keyring WHERE kind = $1 AND scope = $2")
             .bind(kind.name())
             .bind(scope)
             .execute(&mut *tx)

@@ -7,7 +7,7 @@ use cpr_operator::api::subscription::CprSubscription;
 use cpr_operator::domain::field_group::{FieldGroup, GroupSet};
 use cpr_operator::domain::grant::Grant;
 use cpr_operator::domain::resource::ResourceKey;
-use cpr_operator::store;
+use cpr_operator::store::{self, audit_entry};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -162,10 +162,9 @@ async fn a_source_that_contradicts_itself_grants_nothing_and_what_it_granted_is_
     assert!(told.await.is_some(), "{status:#}");
 
     let mut conn = world.tenant.context.store.main.read().await.unwrap();
-    let sql = "SELECT CAST(public AS TEXT) FROM audit_entry ORDER BY position";
-    let entries: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await.unwrap();
+    let entries = audit_entry::read(&mut conn, 0, 10_000).await.unwrap();
     drop(conn);
-    let entries: Vec<Value> = entries.iter().map(|entry| serde_json::from_str(entry).unwrap()).collect();
+    let entries: Vec<Value> = entries.iter().map(|entry| serde_json::from_slice(&entry.public).unwrap()).collect();
     let of_source: Vec<&Value> = entries.iter().filter(|e| e["resource"]["kind"] == "CprSource").collect();
     let first = of_source[0]["grants"][0].as_str().unwrap();
     for part in

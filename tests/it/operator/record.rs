@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use cpr_operator::api::consumer::ConsumerSystem;
 use cpr_operator::api::subscription::CprSubscription;
+use cpr_operator::store::audit_entry;
 use serde_json::Value;
 
 use super::steered::{Steered, consumer, within_patience};
@@ -12,9 +13,8 @@ use super::steered::{Steered, consumer, within_patience};
 /// Of each audit entry its type, and the class where there is one.
 async fn recorded(world: &Steered) -> BTreeSet<String> {
     let mut conn = world.context.store.main.read().await.unwrap();
-    let sql = "SELECT CAST(public AS TEXT) FROM audit_entry ORDER BY position";
-    let entries: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *conn).await.unwrap();
-    let entries = entries.iter().map(|entry| serde_json::from_str::<Value>(entry).unwrap());
+    let entries = audit_entry::read(&mut conn, 0, 10_000).await.unwrap();
+    let entries = entries.iter().map(|entry| serde_json::from_slice::<Value>(&entry.public).unwrap());
     entries.map(|e| [e["type"].as_str(), e["class"].as_str()].map(Option::unwrap_or_default).join(" ")).collect()
 }
 

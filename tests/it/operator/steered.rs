@@ -245,7 +245,8 @@ pub async fn new_store(clock: &Clock) -> (TempDir, Store) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("data");
     let settings = StoreSettings { path, root_key_file: None, accept_local_root_key: true, readers: 4 };
-    let store = store::open(&settings, clock.now()).await.unwrap();
+    let store =
+        store::open(&settings, &crate::support::database::settings(&settings.path).await, clock.now()).await.unwrap();
     (folder, store)
 }
 

@@ -73,11 +73,12 @@ pub async fn the_making_of_a_key_is_recorded_once(store: &Store) {
 pub async fn every_subject_of_a_fetch_is_kept(store: &Store) {
     record(store, &fetch(store, 3).await).await;
     let mut conn = store.main.read().await.unwrap();
-    let of = "SELECT (SELECT count(*) FROM audit_entry WHERE person = ?1) +
-                     (SELECT count(*) FROM audit_subject WHERE reference = ?1 AND kind = 'PersonId')";
+    let of = "SELECT (SELECT count(*) FROM audit_entry WHERE person = $1) +
+                     (SELECT count(*) FROM audit_subject WHERE reference = $1 AND kind = 'PersonId')";
     for number in 0..3 {
         let reference = references(store, number).await.person;
-        let found: i64 = sqlx::query_scalar(of).bind(reference).fetch_one(&mut *conn).await.unwrap();
+        let found: i64 =
+            cpr_operator::store::sql::query_scalar(of).bind(reference).fetch_one(&mut *conn).await.unwrap();
         assert_eq!(found, 1);
     }
 }

@@ -98,11 +98,18 @@ async fn sealed_content_is_bound_to_its_place() {
     let second = site::ensured(&site.store, 2).await;
     site::write(&site.store, &[site::row(&first, one, 1), site::row(&first, two, 1), site::row(&second, one, 2)]).await;
     let mut tx = site.store.main.begin().await.unwrap();
-    let exchange = "UPDATE person SET content = (SELECT content FROM person WHERE record = ?1 AND source = ?2)
-                    WHERE record = ?3 AND source = ?4";
+    let exchange = "UPDATE person SET content = (SELECT content FROM person WHERE record = $1 AND source = $2)
+                    WHERE record = $3 AND source = $4";
     for (to, source) in [(&first, two), (&second, one)] {
         let (from, to) = (first.record.0, to.record.0);
-        sqlx::query(exchange).bind(&from[..]).bind(one).bind(&to[..]).bind(source).execute(&mut *tx).await.unwrap();
+        cpr_operator::store::sql::query(exchange)
+            .bind(&from[..])
+            .bind(one)
+            .bind(&to[..])
+            .bind(source)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
     }
     for (ensured, source, opens) in [(&first, one, true), (&first, two, false), (&second, one, false)] {
         let row = person::find(&mut tx, source, &[ensured.record]).await.unwrap().remove(&ensured.record).unwrap();

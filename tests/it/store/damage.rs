@@ -135,7 +135,8 @@ async fn a_process_killed_anywhere_while_it_makes_its_schema_leaves_a_store_that
             killed_after(folder.path(), file, std::time::Duration::from_millis(millis)).await;
             let store: Store = open(folder.path()).await.unwrap_or_else(|error| panic!("{file} {millis}: {error}"));
             let conn: &mut Conn = &mut store.main.begin().await.unwrap();
-            let whole: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(conn).await.unwrap();
+            let whole: String =
+                cpr_operator::store::sql::query_scalar("PRAGMA integrity_check").fetch_one(conn).await.unwrap();
             assert_eq!(whole, "ok");
         }
     }

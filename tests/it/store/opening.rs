@@ -86,14 +86,14 @@ async fn a_given_root_key_is_used_and_is_not_local() {
     let (folder, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let file = elsewhere.path().join("keys.root");
     let set = StoreSettings { root_key_file: Some(file.clone()), ..settings(folder.path()) };
-    let store = store::open(&set, noon()).await.unwrap();
+    let store = store::open(&set, &crate::support::database::settings(folder.path()).await, noon()).await.unwrap();
     assert!(store.root_key_is_local, "made by us");
     store.close().await;
 
     let moved = elsewhere.path().join("moved");
     std::fs::rename(&file, &moved).unwrap();
     let set = StoreSettings { root_key_file: Some(moved), ..settings(folder.path()) };
-    let store = store::open(&set, noon()).await.unwrap();
+    let store = store::open(&set, &crate::support::database::settings(folder.path()).await, noon()).await.unwrap();
     assert!(!store.root_key_is_local);
     assert!(Site::new().await.store.root_key_is_local);
 }
@@ -157,7 +157,7 @@ async fn second_process_is_refused() {
 async fn readers_cannot_write() {
     let site = Site::new().await;
     let mut reader = site.store.main.read().await.unwrap();
-    assert!(sqlx::query("DELETE FROM meta").execute(&mut *reader).await.is_err());
+    assert!(cpr_operator::store::sql::query("DELETE FROM meta").execute(&mut *reader).await.is_err());
 }
 
 #[tokio::test]
@@ -168,11 +168,15 @@ async fn every_connection_has_the_settings_that_durability_and_erasure_need() {
         let connections: [&mut Conn; 2] = [&mut tx, &mut reader];
         for connection in connections {
             for (pragma, expected) in [("synchronous", 2_i64), ("secure_delete", 1), ("foreign_keys", 1)] {
-                let query = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
-                let found: i64 = sqlx::query_scalar(query).fetch_one(&mut *connection).await.unwrap();
+                let query = String::leak(format!("PRAGMA {pragma}"));
+                let found: i64 =
+                    cpr_operator::store::sql::query_scalar(query).fetch_one(&mut *connection).await.unwrap();
                 assert_eq!(found, expected, "{pragma}");
             }
-            let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.unwrap();
+            let mode: String = cpr_operator::store::sql::query_scalar("PRAGMA journal_mode")
+                .fetch_one(&mut *connection)
+                .await
+                .unwrap();
             assert_eq!(mode, "wal");
         }
     }

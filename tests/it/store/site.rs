@@ -14,6 +14,7 @@ use cpr_operator::domain::person::Person;
 use cpr_operator::domain::resource::{Environment, ProtectedPersons, ResourceKey, Sector};
 use cpr_operator::domain::standing::Standing;
 use cpr_operator::domain::status::StatusCode;
+use cpr_operator::settings::database::DatabaseSettings;
 use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::store::event::{NewEvent, NewRoute};
 use cpr_operator::store::keys::{Ensured, Identity, Realm};
@@ -22,6 +23,8 @@ use cpr_operator::store::{self, ConsumerId, Error, SourceId, Store};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use crate::support::database;
+
 /// A store and its folder.
 pub struct Site {
     pub folder: TempDir,
@@ -29,9 +32,23 @@ pub struct Site {
 }
 
 impl Site {
+    /// On the database that the tests run on.
     pub async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let store = open(folder.path()).await.unwrap();
+        Self { folder, store }
+    }
+
+    pub async fn on_sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        let store = store::open(&settings(folder.path()), &DatabaseSettings::default(), noon()).await.unwrap();
+        Self { folder, store }
+    }
+
+    pub async fn on_postgres() -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = database::on_postgres(folder.path()).await;
+        let store = store::open(&settings(folder.path()), &database, noon()).await.unwrap();
         Self { folder, store }
     }
 
@@ -47,7 +64,7 @@ pub fn settings(folder: &Path) -> StoreSettings {
 }
 
 pub async fn open(folder: &Path) -> Result<Store, Error> {
-    store::open(&settings(folder), noon()).await
+    store::open(&settings(folder), &crate::support::database::settings(folder).await, noon()).await
 }
 
 pub fn noon() -> Timestamp {

@@ -7,7 +7,7 @@ use std::path::Path;
 use cpr_operator::domain::event_type::EventType;
 use cpr_operator::domain::pairwise::EventId;
 use cpr_operator::settings::store::StoreSettings;
-use cpr_operator::store::{self, Store};
+use cpr_operator::store::{self, Store, sql};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
@@ -40,7 +40,7 @@ pub async fn rows(path: &Path) -> BTreeMap<String, i64> {
 pub async fn store(data: &Path) -> Store {
     let settings =
         StoreSettings { path: data.to_owned(), root_key_file: None, accept_local_root_key: false, readers: 1 };
-    store::open(&settings, jiff::Timestamp::now()).await.unwrap()
+    store::open(&settings, &super::database::settings(&settings.path).await, jiff::Timestamp::now()).await.unwrap()
 }
 
 /// One route as it was committed.
@@ -59,23 +59,18 @@ pub struct Committed {
 /// All routes of all consumers, with the ids under which they go out.
 pub async fn routes(store: &Store) -> Vec<Committed> {
     let mut conn = store.main.read().await.unwrap();
-    let sql = "SELECT r.seq, r.consumer, r.type, r.record, e.id, r.replay FROM route r JOIN event e ON e.seq = r.event ORDER BY r.seq";
+    let routes = "SELECT r.seq, r.consumer, r.type, r.record, e.id, r.replay FROM route r JOIN event e ON e.seq = r.event ORDER BY r.seq";
     let mut keys = HashMap::new();
     let mut found = Vec::new();
-    for row in sqlx::query(sql).fetch_all(&mut *conn).await.unwrap() {
-        let consumer: i64 = row.get(1);
+    type Row = (i64, i64, String, Option<Vec<u8>>, Vec<u8>, Option<i64>);
+    let rows: Vec<Row> = sql::query_as(routes).fetch_all(&mut conn).await.unwrap();
+    for (seq, consumer, type_, record, event, replay) in rows {
         if let std::collections::hash_map::Entry::Vacant(free) = keys.entry(consumer) {
             free.insert(store.keys.consumer_key(consumer, jiff::Timestamp::now()).await.unwrap());
         }
-        let type_: String = row.get(2);
-        let event = EventId(row.get::<Vec<u8>, _>(4).try_into().unwrap());
+        let event = EventId(event.try_into().unwrap());
         let parsed: EventType = type_.parse().unwrap();
-        found.push(Committed {
-            seq: row.get(0),
-            id: keys[&consumer].replay_id(event, parsed, row.get(5)),
-            type_,
-            record: row.get(3),
-        });
+        found.push(Committed { seq, id: keys[&consumer].replay_id(event, parsed, replay), type_, record });
     }
     found
 }

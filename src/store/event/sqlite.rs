@@ -1,90 +1,21 @@
-//! Events and their routes: appended together, never changed.
+//! Appending with SQLite: one statement per table.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::job::JobId;
-use super::keys::AuditReferences;
-use super::rows::{Blobs, Column, batch, hex16};
-use super::seal::PersonKey;
-use super::seal::Place;
-use super::subscription::EndReason;
-use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
-use crate::domain::change::Snapshot;
-use crate::domain::event_type::EventType;
-use crate::domain::pairwise::{EventId, RecordId};
+use super::NewEvent;
+use crate::domain::pairwise::RecordId;
+use crate::store::job::JobId;
+use crate::store::rows::{Blobs, Column, batch};
+use crate::store::sql::{query, query_as};
+use crate::store::{Conn, Error, SourceId};
 
-/// An event to append, with its routes in the order in which they shall be delivered.
-pub struct NewEvent {
-    /// Random id.
-    pub id: EventId,
-    /// The person; none for `subscription.ended`.
-    pub record: Option<RecordId>,
-    /// The source that told.
-    pub source: SourceId,
-    /// What happened.
-    pub type_: EventType,
-    /// The sealed snapshot, from [`seal`]; none for events without a person.
-    pub snapshot: Option<Vec<u8>>,
-    /// What an event without a person says.
-    pub detail: Option<Detail>,
-    /// The person's references for the audit record.
-    pub audit: Option<AuditReferences>,
-    /// To whom.
-    pub routes: Vec<NewRoute>,
-}
-
-/// A route to append.
-#[derive(Clone, Debug)]
-pub struct NewRoute {
-    /// To whom.
-    pub consumer: ConsumerId,
-    /// As what.
-    pub type_: EventType,
-    /// For which subscriptions.
-    pub subscriptions: Vec<SubscriptionId>,
-}
-
-/// What an event without a person says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Detail {
-    /// A subscription ended.
-    SubscriptionEnded {
-        /// Its name.
-        subscription: String,
-        /// Its purpose.
-        purpose: String,
-        /// Why.
-        reason: EndReason,
-    },
-}
-
-/// Seals the snapshot of the event with this id.
-pub fn seal(key: &PersonKey, id: EventId, snapshot: &Snapshot) -> Result<Vec<u8>, Error> {
-    key.seal(Place { table: "event", column: "snapshot", row: hex16(&id.0, &mut [0; 32]) }, snapshot)
-}
-
-/// Opens a sealed snapshot of the event with this id, also where it was copied to a dead letter.
-pub fn open(key: &PersonKey, id: EventId, sealed: &[u8]) -> Result<Snapshot, Error> {
-    key.open(Place { table: "event", column: "snapshot", row: hex16(&id.0, &mut [0; 32]) }, sealed)
-}
-
-/// Appends events with their routes, one statement per table; within an event routes keep their order, and events theirs.
-/// Gives the highest route number, if any was written.
-pub async fn append(conn: &mut Conn, events: &[NewEvent], now: Timestamp) -> Result<Option<i64>, Error> {
-    append_as(conn, events, None, now).await
-}
-
-/// As [`append`], for a job: `replay` is its number, and the deliveries say that they were asked for.
-pub async fn append_as(
+/// See [`super::append_as`].
+pub(super) async fn append(
     conn: &mut Conn,
     events: &[NewEvent],
     replay: Option<JobId>,
     now: Timestamp,
 ) -> Result<Option<i64>, Error> {
-    if events.is_empty() {
-        return Ok(None);
-    }
     let next = Next::read(&mut *conn).await?;
     insert_events(&mut *conn, events, next, now).await?;
     insert_routes(conn, events, next, replay, now).await
@@ -99,7 +30,7 @@ struct Next {
 
 impl Next {
     async fn read(conn: &mut Conn) -> Result<Self, Error> {
-        let (event, route): (Option<i64>, Option<i64>) = sqlx::query_as(
+        let (event, route): (Option<i64>, Option<i64>) = query_as(
             "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'event'),
                     (SELECT seq FROM sqlite_sequence WHERE name = 'route')",
         )
@@ -151,12 +82,12 @@ fn event_value<'a>(event: &'a NewEvent, blobs: &mut Blobs) -> Result<EventValue<
 async fn insert_events(conn: &mut Conn, events: &[NewEvent], next: Next, now: Timestamp) -> Result<(), Error> {
     let mut blobs = Blobs::default();
     let values = events.iter().map(|event| event_value(event, &mut blobs)).collect::<Result<Vec<_>, _>>()?;
-    sqlx::query(
+    query(
         "INSERT INTO event (seq, at, id, record, source, type, detail, snapshot, audit_period, audit_person, audit_number)
-         SELECT ?1 + key, ?2, substr(?4, value ->> 0, 16), substr(?4, value ->> 1, 16), value ->> 2, value ->> 3,
-                value ->> 4, substr(?4, value ->> 5, value ->> 6), value ->> 7, substr(?4, value ->> 8, value ->> 9),
-                substr(?4, value ->> 10, value ->> 11)
-         FROM json_each(?3)",
+         SELECT $1 + key, $2, substr($4, value ->> 0, 16), substr($4, value ->> 1, 16), value ->> 2, value ->> 3,
+                value ->> 4, substr($4, value ->> 5, value ->> 6), value ->> 7, substr($4, value ->> 8, value ->> 9),
+                substr($4, value ->> 10, value ->> 11)
+         FROM json_each($3)",
     )
     .bind(next.event)
     .bind(now.as_millisecond())
@@ -186,11 +117,11 @@ async fn insert_routes(
     if values.is_empty() {
         return Ok(None);
     }
-    sqlx::query(
+    query(
         "INSERT INTO route (seq, at, consumer, shard, event, record, type, subscriptions, replay)
-         SELECT ?1 + key, ?2, value ->> 0, value ->> 1, value ->> 2, substr(?4, value ->> 3, 16), value ->> 4,
-                value ->> 5, ?5
-         FROM json_each(?3)",
+         SELECT $1 + key, $2, value ->> 0, value ->> 1, value ->> 2, substr($4, value ->> 3, 16), value ->> 4,
+                value ->> 5, $5
+         FROM json_each($3)",
     )
     .bind(next.route)
     .bind(now.as_millisecond())

@@ -1,0 +1,49 @@
+//! The PostgreSQL server that holds the state, where it is not SQLite.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::text::duration;
+
+/// Section `database`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseSettings {
+    /// File with the address of the main database. Empty: SQLite in the store's folder.
+    pub url_file: Option<PathBuf>,
+    /// File with the address of the key store.
+    pub keys_url_file: Option<PathBuf>,
+    /// Whether a pooler in transaction mode stands before the server.
+    pub pooler: bool,
+    /// Connections for writing, per database.
+    pub writers: u32,
+    /// Connections for reading, per database.
+    pub readers: u32,
+    /// The longest that one statement may take.
+    #[serde(deserialize_with = "duration")]
+    pub statement_timeout: Duration,
+    /// The longest wait for a lock.
+    #[serde(deserialize_with = "duration")]
+    pub lock_timeout: Duration,
+    /// The longest that a transaction may do nothing.
+    #[serde(deserialize_with = "duration")]
+    pub idle_timeout: Duration,
+}
+
+impl Default for DatabaseSettings {
+    /// SQLite.
+    fn default() -> Self {
+        Self {
+            url_file: None,
+            keys_url_file: None,
+            pooler: false,
+            writers: 4,
+            readers: 4,
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(5),
+        }
+    }
+}

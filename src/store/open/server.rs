@@ -1,0 +1,59 @@
+//! Opening a store on a PostgreSQL server: the main database, and the key store beside it or on a server of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::super::keys::root::RootKey;
+use super::super::{Database, Error, Keys, Store, files, meta, postgres};
+use super::folder::ROOT_KEY_FILE;
+use super::introduce::{Place, STORE, introduce, root_key_is_local};
+use crate::settings::database::DatabaseSettings;
+use crate::settings::store::StoreSettings;
+
+/// Opens both databases, their schemas made and brought up to date, and verifies the root key against them.
+pub(super) async fn open(
+    store: &StoreSettings,
+    database: &DatabaseSettings,
+    url: &Path,
+    now: Timestamp,
+) -> Result<Store, Error> {
+    let keys_url = address(database.keys_url_file.as_deref().unwrap_or(url))?;
+    let keys = postgres::Database::open(&keys_url, &postgres::KEYS, database).await.map(Database::Postgres)?;
+    let main = postgres::Database::open(&address(url)?, &postgres::MAIN, database).await.map(Database::Postgres)?;
+    let place = Place {
+        name: url.display().to_string(),
+        main: "the main database",
+        keys: "the key store",
+        root: store.root_key_file.clone().unwrap_or_else(|| store.path.join(ROOT_KEY_FILE)),
+    };
+    let (root, made) = root_key(&place, &main, &keys).await?;
+    let id = introduce(&place, &keys, &main, &root, made).await?;
+    let root_key_is_local = root_key_is_local(&place, None, &keys).await?;
+    let keys = Arc::new(Keys::open(keys, root, now).await?);
+    Ok(Store { main, keys, id, root_key_is_local, _lock: None })
+}
+
+/// The address in a file.
+fn address(file: &Path) -> Result<Zeroizing<String>, Error> {
+    let text = std::fs::read_to_string(file).map_err(files::failed(file))?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+/// The root key, and whether it was made just now, which it is only where both databases are new.
+async fn root_key(place: &Place, main: &Database, keys: &Database) -> Result<(RootKey, bool), Error> {
+    if let Some(key) = RootKey::read(&place.root)? {
+        return Ok((key, false));
+    }
+    for database in [main, keys] {
+        if meta::get(&mut *database.read().await?, STORE).await?.is_some() {
+            return Err(Error::RootKey(format!(
+                "{} is missing, but the databases were made with it. Put it back from its copy; a new one could not open them",
+                place.root.display(),
+            )));
+        }
+    }
+    Ok((RootKey::make(&place.root)?, true))
+}

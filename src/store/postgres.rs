@@ -1,0 +1,164 @@
+//! PostgreSQL: pools of connections to the primary, a gate that keeps writers apart where one writer was meant, time limits.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row, Transaction};
+
+use super::database::Held;
+use super::{Error, schema};
+use crate::settings::database::DatabaseSettings;
+
+/// Oldest server that is taken, as the server numbers itself.
+const OLDEST_SERVER: i32 = 15_00_00;
+
+/// The advisory lock of whoever brings the schema up to date.
+const MIGRATION: i64 = 0x6370_7203;
+
+/// What is kept where.
+#[derive(Debug)]
+pub struct Content {
+    schema: &'static str,
+    /// The advisory lock by which writers who must be alone are. Those who write beside each other share it.
+    gate: i64,
+    migrations: &'static Migrator,
+}
+
+/// The main database.
+pub const MAIN: Content = Content { schema: "cpr", gate: 0x6370_7201, migrations: &schema::POSTGRES_MAIN };
+/// The key store. In a schema of its own, so that it can lie in the same database.
+pub const KEYS: Content = Content { schema: "cpr_keys", gate: 0x6370_7204, migrations: &schema::POSTGRES_KEYS };
+
+/// A database that is open. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Database {
+    writers: PgPool,
+    readers: PgPool,
+    begin: Begin,
+    persistent: bool,
+}
+
+/// How transactions begin: one simple query, so one journey to the server.
+#[derive(Clone, Debug)]
+struct Begin {
+    alone: &'static str,
+    beside: &'static str,
+    read: &'static str,
+}
+
+impl Begin {
+    fn new(content: &Content, settings: &DatabaseSettings) -> Self {
+        let Content { schema, gate, .. } = content;
+        // Set in each transaction and not on the connection, which a pooler may give to somebody else.
+        let limits = format!(
+            "SELECT set_config('search_path', '{schema}', true), set_config('statement_timeout', '{}', true),
+                    set_config('lock_timeout', '{}', true), set_config('idle_in_transaction_session_timeout', '{}', true)",
+            settings.statement_timeout.as_millis(),
+            settings.lock_timeout.as_millis(),
+            settings.idle_timeout.as_millis(),
+        );
+        Self {
+            alone: String::leak(format!("BEGIN; {limits}, pg_advisory_xact_lock({gate})")),
+            beside: String::leak(format!("BEGIN; {limits}, pg_advisory_xact_lock_shared({gate})")),
+            read: String::leak(format!("BEGIN READ ONLY; {limits}")),
+        }
+    }
+}
+
+impl Database {
+    /// Connects and brings the schema up to date.
+    pub async fn open(url: &str, content: &Content, settings: &DatabaseSettings) -> Result<Self, Error> {
+        let options = options(url)?;
+        migrate(&options, content).await?;
+        Ok(Self {
+            writers: pool(settings.writers).connect_lazy_with(options.clone()),
+            readers: pool(settings.readers).connect_lazy_with(options),
+            begin: Begin::new(content, settings),
+            persistent: !settings.pooler,
+        })
+    }
+
+    /// Begins to write alone.
+    pub(super) async fn begin(&self) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.alone).await
+    }
+
+    /// Begins to write beside others.
+    pub(super) async fn begin_beside(&self) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.beside).await
+    }
+
+    /// Begins to read.
+    pub(super) async fn read(&self) -> Result<Held, Error> {
+        self.held(&self.readers, self.begin.read).await
+    }
+
+    async fn held(&self, pool: &PgPool, begin: &'static str) -> Result<Held, Error> {
+        let tx: Transaction<'static, _> = pool.begin_with(begin).await?;
+        Ok(Held::Postgres { tx, persistent: self.persistent })
+    }
+
+    /// Closes every connection, after those who hold one have given it back.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(url)?;
+    Ok(options.application_name("cpr-operator"))
+}
+
+fn pool(size: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(size.max(1))
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .after_connect(|conn, _| Box::pin(refuse_unfit(conn)))
+        .after_release(|conn, _| Box::pin(is_idle(conn)))
+}
+
+/// Only a primary of a known version will do: what a standby shows may be behind what was committed.
+async fn refuse_unfit(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let (standby, version): (bool, i32) =
+        sqlx::query_as("SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer")
+            .persistent(false)
+            .fetch_one(conn)
+            .await?;
+    if standby {
+        return Err(sqlx::Error::Configuration("the server is a standby: give the address of the primary".into()));
+    }
+    if version < OLDEST_SERVER {
+        return Err(sqlx::Error::Configuration("the server is older than PostgreSQL 15".into()));
+    }
+    Ok(())
+}
+
+/// Whether no transaction is open: one whose beginning was broken off is, unknown to the library, and would hold its locks. In
+/// a transaction the time stands.
+async fn is_idle(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    conn.fetch_one("SELECT now() = statement_timestamp()").await?.try_get(0)
+}
+
+/// Brings the schema up to date, one process at a time.
+async fn migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Error> {
+    let mut conn = PgConnection::connect_with(options).await?;
+    refuse_unfit(&mut conn).await?;
+    // In a transaction, for a pooler may give each statement another connection.
+    let mut tx = conn.begin().await?;
+    for statement in [
+        format!("SELECT pg_advisory_xact_lock({MIGRATION})"),
+        format!("CREATE SCHEMA IF NOT EXISTS {}", content.schema),
+        format!("SET LOCAL search_path = {}", content.schema),
+    ] {
+        sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(&mut *tx).await?;
+    }
+    let mut migrator = Migrator::with_migrations(content.migrations.iter().cloned().collect());
+    migrator.set_locking(false).set_ignore_missing(true);
+    migrator.run_direct(None, &mut *tx, false).await?;
+    tx.commit().await?;
+    Ok(())
+}
