@@ -1,4 +1,4 @@
-# cpr-operator: build, test and try it. Needs Rust, Go 1.26 or newer and a C compiler; nothing else.
+# cpr-operator: build, test and try it. Needs Rust, Go 1.26 or newer and a C compiler, for the tests also PostgreSQL's programs.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -25,6 +25,7 @@ else
 CONTROL_PLANE := build/cluster
 WITH_CLUSTER := build/cluster run --
 endif
+WITH_POSTGRES := tests/postgres/run
 CLUSTER_SOURCES := $(wildcard tests/cluster/*.go) $(addprefix tests/cluster/,go.mod go.sum build.sh)
 
 .PHONY: help
@@ -41,8 +42,14 @@ build: tools ## Build the program (debug profile, the one that tests and demo us
 	$(CARGO) build --locked
 
 .PHONY: test
-test: tools format-check $(CONTROL_PLANE) build-all receivers lint ## Everything: format, lints, docs, tests on a real control plane
-	exec $(WITH_CLUSTER) $(CARGO) test --locked
+test: tools postgres format-check $(CONTROL_PLANE) build-all receivers lint ## Everything: format, lints, docs, tests on a real control plane
+	$(WITH_POSTGRES) $(WITH_CLUSTER) $(CARGO) test --locked
+	CPR_TEST_DATABASE=postgres $(WITH_POSTGRES) $(CARGO) test --locked --lib -- delivery:: ingest::
+	CPR_TEST_DATABASE=postgres $(WITH_POSTGRES) $(WITH_CLUSTER) $(CARGO) test --locked --test it -- ingest:: operator:: journeys::
+
+.PHONY: postgres
+postgres: ## Install PostgreSQL's programs where they are missing (as root on Debian)
+	@tests/postgres/install
 
 .PHONY: soak
 soak: tools $(CONTROL_PLANE) ## Kills, cuts and faults for about 20 minutes; FAULTS=, CPR_SEED= (docs/soak.md)

@@ -46,7 +46,7 @@ pub async fn add(conn: &mut Conn, subscription: SubscriptionId, more: Hour, now:
         .await?;
     query(
         "INSERT INTO list_hour (subscription, hour, added, unknown) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (subscription, hour) DO UPDATE SET added = added + $3, unknown = unknown + $4",
+         ON CONFLICT (subscription, hour) DO UPDATE SET added = list_hour.added + $3, unknown = list_hour.unknown + $4",
     )
     .bind(subscription)
     .bind(hour(now))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Row, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, Transaction};
 
 use super::database::Held;
 use super::{Error, schema};
@@ -145,7 +145,7 @@ async fn is_idle(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
 
 /// Brings the schema up to date, one process at a time.
 async fn migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Error> {
-    let mut conn = PgConnection::connect_with(options).await?;
+    let mut conn = options.clone().disable_statement_logging().connect().await?;
     refuse_unfit(&mut conn).await?;
     // In a transaction, for a pooler may give each statement another connection.
     let mut tx = conn.begin().await?;

@@ -20,6 +20,7 @@ pub(super) async fn open(
     url: &Path,
     now: Timestamp,
 ) -> Result<Store, Error> {
+    files::ensure_folder(&store.path)?;
     let keys_url = address(database.keys_url_file.as_deref().unwrap_or(url))?;
     let keys = postgres::Database::open(&keys_url, &postgres::KEYS, database).await.map(Database::Postgres)?;
     let main = postgres::Database::open(&address(url)?, &postgres::MAIN, database).await.map(Database::Postgres)?;

@@ -10,7 +10,10 @@ use crate::support::world::{SECRET, World, secret};
 
 /// A world in which all works and one citizen of Aalborg is known to the register.
 async fn working(prefix: &str) -> (World, String) {
-    let mut world = World::new(prefix).await;
+    working_in(World::new(prefix).await).await
+}
+
+async fn working_in(mut world: World) -> (World, String) {
     let citizen = world.register.settle("0851", jiff::civil::date(2013, 1, 1)).unwrap();
     world.register.load();
     world.install().await;
@@ -192,7 +195,7 @@ async fn a_dropped_mandatory_field_is_taken_as_protection_or_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_and_a_newer_database_are_refused_with_what_to_do() {
-    let (mut world, citizen) = working("files").await;
+    let (mut world, citizen) = working_in(World::new("files").await.on_sqlite()).await;
     let (code, said) = world.start_second().await;
     assert_ne!(code, Some(0));
     assert!(said.contains("another process") && said.contains("store.path"), "{said}");
@@ -213,7 +216,7 @@ async fn a_second_process_and_a_newer_database_are_refused_with_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_root_key_is_refused_at_start() {
-    let (mut world, _) = working("rootkey").await;
+    let (mut world, _) = working_in(World::new("rootkey").await.on_sqlite()).await;
     world.stop().await;
     let key = world.data().join("keys.root");
     let other = std::fs::read_to_string(&key)

@@ -10,7 +10,7 @@ use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_namespace_goes_and_leaves_nothing_in_the_store() {
-    let mut world = World::new("tenant").await;
+    let mut world = World::new("tenant").await.on_sqlite();
     let of_operator = cluster::namespace(&world.client, "lease").await;
     world.settings.push(format!("operator.lease_namespace={}", of_operator.name()));
     world.settings.push("retention.after_deletion=0s".into());

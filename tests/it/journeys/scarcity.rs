@@ -49,7 +49,7 @@ async fn a_process_that_may_open_no_more_files_goes_on_when_it_may() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_takes_no_more_is_waited_for_and_nothing_is_lost() {
-    let mut world = World::new("fsize").await;
+    let mut world = World::new("fsize").await.on_sqlite();
     let ignoring_the_signal = "trap '' XFSZ; exec \"$0\" \"$@\"";
     world.through = ["sh", "-c", ignoring_the_signal].map(str::to_owned).to_vec();
     let (mut world, citizen) = working(world).await;
@@ -73,7 +73,7 @@ async fn a_disk_that_takes_no_more_is_waited_for_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_secret_is_gone_or_empty_deliveries_wait_and_none_goes_out_unsigned() {
-    let (mut world, citizen) = working(World::new("unsigned").await).await;
+    let (mut world, citizen) = working(World::new("unsigned").await.on_sqlite()).await;
     world.consumer.behave(Behaviour::Slow { millis: 700 });
     rename(&world, &citizen, "Undervejs");
     world.delete("Secret", "signing").await;

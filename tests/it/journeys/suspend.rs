@@ -9,7 +9,7 @@ use super::webhook::read_up_to;
 use crate::support::world::World;
 
 async fn working(prefix: &str) -> (World, String) {
-    let mut world = World::new(prefix).await;
+    let mut world = World::new(prefix).await.on_sqlite();
     let citizen = world.register.settle("0851", jiff::civil::date(2012, 4, 1)).unwrap();
     world.register.load();
     world.install().await;

@@ -49,7 +49,7 @@ fn with(mut base: Value, replaced: &[(&str, Value)]) -> Value {
 
 impl Scene {
     async fn new(prefix: &str) -> Self {
-        let mut world = World::new(prefix).await;
+        let mut world = World::new(prefix).await.on_sqlite();
         // Joined with a dash, a name of the one namespace is a name of the other.
         let tenant = Tenant::new(&world.client, world.namespace.name()).await;
         let namespaces = json!([world.namespace.name(), tenant.namespace.name()]);

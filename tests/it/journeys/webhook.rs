@@ -24,7 +24,7 @@ fn story(world: &World, reference: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn manifests_become_signed_ordered_webhooks_and_deletion_leaves_nothing() {
-    let mut world = World::new("journey").await;
+    let mut world = World::new("journey").await.on_sqlite();
     world.settings.push("retention.after_deletion=0s".into());
     world.settings.push("retention.delivered=0s".into());
     let mover = world.register.settle("0461", long_ago()).unwrap();
@@ -204,7 +204,7 @@ async fn in_a_steady_state_nothing_is_written_to_the_cluster() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_consumer_hears_in_order_what_it_missed() {
-    let mut world = World::new("suspend").await;
+    let mut world = World::new("suspend").await.on_sqlite();
     let citizen = world.register.settle("0851", long_ago()).unwrap();
     world.register.load();
     world.install().await;

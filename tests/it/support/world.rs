@@ -60,7 +60,10 @@ impl World {
         let listen = "127.0.0.1:0".parse().unwrap();
         let consumer = Consumer::start(consumer::Options { listen, secrets: vec![SECRET.to_owned()] }).await.unwrap();
         let published = AsPublished::at(&consumer);
-        let settings = vec!["network.allowed_networks=[\"127.0.0.0/8\"]".to_owned()];
+        let folder = TempDir::new().unwrap();
+        let mut settings = vec!["network.allowed_networks=[\"127.0.0.0/8\"]".to_owned()];
+        let database = super::database::settings(folder.path()).await;
+        settings.extend(database.url_file.map(|file| format!("database.url_file={}", file.display())));
         Self {
             client,
             namespace,
@@ -70,10 +73,16 @@ impl World {
             through: vec![],
             kubeconfig: None,
             published,
-            folder: TempDir::new().unwrap(),
+            folder,
             process: Mutex::new(None),
             starts: 0,
         }
+    }
+
+    /// The same on SQLite files, whatever the other tests run on.
+    pub fn on_sqlite(mut self) -> Self {
+        self.settings.retain(|setting| !setting.starts_with("database."));
+        self
     }
 
     /// Folder of the databases.
