@@ -4,6 +4,7 @@ mod admin;
 mod ingest;
 mod journeys;
 mod layers;
+mod model;
 mod operator;
 mod program;
 mod published;
