@@ -25,6 +25,8 @@ use super::world::{AT_ONCE, World};
 use super::{cpu, drain, runtime};
 
 /// How many are read, built and flushed at a time, as in the product.
+/// All of a consumer's shards.
+const SHARDS: [i64; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 const READ: u32 = 256;
 const BUILT: usize = 32;
 const FLUSHED: usize = 500;
@@ -149,7 +151,7 @@ async fn steps(folder: &std::path::Path, receiver: &Receiver) -> anyhow::Result<
 async fn read_all(world: &World, id: ConsumerId) -> anyhow::Result<Vec<Route>> {
     let (mut all, mut position): (Vec<Route>, i64) = (Vec::new(), 0);
     loop {
-        let routes = read::routes(&world.store, id, position, READ).await?;
+        let routes = read::routes(&world.store, id, &SHARDS, position, READ).await?;
         let Some(last) = routes.last() else { return Ok(all) };
         position = last.seq;
         all.extend(routes);

@@ -29,6 +29,7 @@ use cpr_operator::settings::Settings;
 use cpr_operator::store::event::{NewEvent, NewRoute};
 use cpr_operator::store::keys::{Ensured, Identity, Realm};
 use cpr_operator::store::person::PersonRow;
+use cpr_operator::store::presence::Presence;
 use cpr_operator::store::{self, ConsumerId, SourceId, Store, SubscriptionId};
 use figment::providers::{Format, Toml};
 use jiff::civil::{Date, date};
@@ -230,6 +231,8 @@ impl World {
             undelivered: self.settings.retention.undelivered,
             metrics: Metrics::default(),
             chance: Chance::seeded(1),
+            presence: Presence::alone("bench"),
+            only: None,
         }
     }
 

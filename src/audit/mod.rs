@@ -42,7 +42,12 @@ pub async fn record<'a>(
     let Some(last) = entries.last() else { return Ok(()) };
     let sealers = sealers(keys, &entries).await?;
     let recorded = meta::keys_recorded(&mut *conn).await?;
-    let made = keys.made_after(recorded);
+    let mut made = keys.made_after(recorded);
+    if !made.is_empty() {
+        // None is passed over that another process made before.
+        keys.read_new().await?;
+        made = keys.made_after(recorded);
+    }
     let key_entries: Vec<Entry> = made.iter().map(|key| Entry::key_made(last.at, key)).collect();
     let all = key_entries.iter().chain(entries);
     let rows = all.map(|entry| row(&sealers[&month(entry.at)], entry)).collect::<Result<Vec<_>, _>>()?;

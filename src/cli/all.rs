@@ -22,6 +22,7 @@ use crate::runtime::clock::Clock;
 use crate::runtime::probes::{self, Health};
 use crate::runtime::{shutdown, telemetry};
 use crate::settings::Settings;
+use crate::store::presence::Presence;
 use crate::store::{self, Store};
 use crate::{admin, delivery, ingest, operator};
 
@@ -46,6 +47,7 @@ struct Process {
     credentials: CredentialBook,
     registry: Registry,
     health: Health,
+    presence: Presence,
     stop: CancellationToken,
 }
 
@@ -57,6 +59,9 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
     let clock = Clock::system();
     let store = store::open(&settings.store, &settings.database, clock.now()).await?;
     tracing::info!(version = VERSION, store = %store.id, path = %settings.store.path.display(), "starting");
+    let presence = Presence::begin(&store.main, "all").await?;
+    let leaving = CancellationToken::new();
+    let living = tokio::spawn(presence.clone().run(store.main.clone(), leaving.clone()));
     let mut process = Process {
         settings,
         store: store.clone(),
@@ -66,6 +71,7 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
         credentials: CredentialBook::default(),
         registry: Registry::default(),
         health: Health::default(),
+        presence,
         stop,
     };
     process.tell_build();
@@ -82,6 +88,8 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
     for role in roles.into_iter().flatten() {
         role.await.context("a role of the process ended by a fault of its own")?;
     }
+    leaving.cancel();
+    living.await.context("telling the others that this process lives")?;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -132,6 +140,8 @@ impl Process {
             undelivered: self.settings.retention.undelivered,
             metrics,
             chance: delivery::chance::Chance::system(),
+            presence: self.presence.clone(),
+            only: None,
         };
         let pulse = self.health.watch("delivery", STUCK);
         Some(self.spawn(delivery::supervisor::run(context, self.stop.clone(), pulse)))

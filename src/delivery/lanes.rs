@@ -1,7 +1,7 @@
 //! A consumer's sixteen lanes as this process holds them: what is durable, and what the next flush writes. Pure.
 
 use super::queue::Queues;
-use crate::store::lane::Lane;
+use crate::store::lane::{LANES, Lane};
 
 /// The lanes of one consumer.
 #[derive(Clone, Debug)]
@@ -15,6 +15,27 @@ impl Lanes {
     /// The lanes as they were taken.
     pub fn new(lanes: Vec<Lane>) -> Self {
         Self { at_start: lanes.clone(), lanes, touched: 0 }
+    }
+
+    /// The lanes as they are durable.
+    pub fn held(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// Whether this shard's lane is among them.
+    pub fn holds(&self, shard: u8) -> bool {
+        self.lanes.iter().any(|lane| lane.shard == shard)
+    }
+
+    /// The shards of these lanes.
+    pub fn shards(&self) -> Vec<i64> {
+        self.lanes.iter().map(|lane| lane.shard.into()).collect()
+    }
+
+    /// Of something that all of the consumer's workers may have, the part that these lanes give a right to; one at least.
+    pub fn part_of(&self, whole: u32) -> u32 {
+        let lanes = u32::try_from(self.lanes.len()).unwrap_or(1);
+        (whole.saturating_mul(lanes) / u32::from(LANES)).max(1)
     }
 
     /// From where to read.

@@ -35,6 +35,7 @@ pub mod retry;
 pub mod rotation;
 pub mod schema;
 pub mod send;
+pub mod sharing;
 pub mod sign;
 pub mod state;
 pub mod supervisor;

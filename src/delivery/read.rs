@@ -57,15 +57,16 @@ impl Basis {
     }
 }
 
-/// A consumer's next routes after `position`.
+/// A consumer's next routes in these shards after `position`.
 pub async fn routes(
     store: &Store,
     consumer: ConsumerId,
+    shards: &[i64],
     position: i64,
     limit: u32,
 ) -> Result<Vec<Route>, store::Error> {
     let mut conn = store.main.read().await?;
-    store::route::read(&mut conn, consumer, position, limit).await
+    store::route::read_shards(&mut conn, consumer, shards, position, limit).await
 }
 
 /// The routes of one person who waits.

@@ -15,6 +15,8 @@ pub struct DatabaseSettings {
     pub url_file: Option<PathBuf>,
     /// File with the address of the key store.
     pub keys_url_file: Option<PathBuf>,
+    /// File with the address for LISTEN, which a pooler cannot carry.
+    pub listen_url_file: Option<PathBuf>,
     /// Whether a pooler in transaction mode stands before the server.
     pub pooler: bool,
     /// Connections for writing, per database.
@@ -38,6 +40,7 @@ impl Default for DatabaseSettings {
         Self {
             url_file: None,
             keys_url_file: None,
+            listen_url_file: None,
             pooler: false,
             writers: 4,
             readers: 4,

@@ -85,6 +85,14 @@ impl Database {
         })))
     }
 
+    /// Begins to write what no other transaction looks at but for a moment: waits for nobody.
+    pub async fn begin_apart(&self) -> Result<Tx, Error> {
+        Ok(Tx(Conn(match self {
+            Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
+            Self::Postgres(database) => database.begin_apart().await?,
+        })))
+    }
+
     /// A connection for reading.
     pub async fn read(&self) -> Result<Read, Error> {
         Ok(Read(Conn(match self {

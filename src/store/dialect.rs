@@ -6,7 +6,8 @@
 //! | `ids($1)` | a table with the column `id`: the row ids that were bound |
 //! | `json_each($1)` | a table with `key` and `value` of the JSON array that was bound; a function of our own with PostgreSQL |
 //! | `CROSS JOIN … ON` | a join in the order as written with SQLite; PostgreSQL finds the order itself |
-//! | `FOR SHARE`, `FOR UPDATE` | nothing with SQLite, which has one writer |
+//! | `now_ms()` | milliseconds since the epoch by the database's clock; a function of our own with PostgreSQL |
+//! | `FOR SHARE`, `FOR UPDATE SKIP LOCKED` | nothing with SQLite, which has one writer |
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
@@ -19,7 +20,8 @@ pub(super) fn sqlite(text: &'static str) -> &'static str {
     say(&SAID, text, |text| {
         let text = expand(text, "records(", |n| format!("(SELECT unhex(value) AS record FROM json_each({n}))"));
         let text = expand(&text, "ids(", |n| format!("(SELECT value AS id FROM json_each({n}))"));
-        text.replace(" FOR SHARE", "").replace(" FOR UPDATE", "")
+        let text = text.replace("now_ms()", "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)");
+        text.replace(" FOR SHARE", "").replace(" FOR UPDATE SKIP LOCKED", "")
     })
 }
 

@@ -45,6 +45,7 @@ pub struct Database {
 struct Begin {
     alone: &'static str,
     beside: &'static str,
+    apart: &'static str,
     read: &'static str,
 }
 
@@ -62,6 +63,7 @@ impl Begin {
         Self {
             alone: String::leak(format!("BEGIN; {limits}, pg_advisory_xact_lock({gate})")),
             beside: String::leak(format!("BEGIN; {limits}, pg_advisory_xact_lock_shared({gate})")),
+            apart: String::leak(format!("BEGIN; {limits}")),
             read: String::leak(format!("BEGIN READ ONLY; {limits}")),
         }
     }
@@ -88,6 +90,11 @@ impl Database {
     /// Begins to write beside others.
     pub(super) async fn begin_beside(&self) -> Result<Held, Error> {
         self.held(&self.writers, self.begin.beside).await
+    }
+
+    /// Begins to write and waits for nobody.
+    pub(super) async fn begin_apart(&self) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.apart).await
     }
 
     /// Begins to read.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::event::Detail;
 use super::job::JobId;
 use super::keys::AuditReferences;
+use super::lane::LANES;
 use super::rows::{Column, Hex, Hex16};
 use super::sql::{query_gathered, query_scalar};
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId};
@@ -168,6 +169,32 @@ pub async fn read(conn: &mut Conn, consumer: ConsumerId, after: i64, limit: u32)
         .bind(consumer)
         .bind(after)
         .bind(limit)
+        .fetch_all(conn)
+        .await?,
+    )
+}
+
+/// As [`read`], of these shards only.
+pub async fn read_shards(
+    conn: &mut Conn,
+    consumer: ConsumerId,
+    shards: &[i64],
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Route>, Error> {
+    if shards.len() == usize::from(LANES) {
+        return read(conn, consumer, after, limit).await;
+    }
+    in_order(
+        query_gathered(
+            "route",
+            select!("r.consumer = $1 AND r.seq > $2 AND r.shard IN ids($4) ORDER BY r.seq LIMIT $3"),
+            select!(plain, "r.consumer = $1 AND r.seq > $2 AND r.shard = ANY($4) ORDER BY r.seq LIMIT $3"),
+        )
+        .bind(consumer)
+        .bind(after)
+        .bind(limit)
+        .bind(shards)
         .fetch_all(conn)
         .await?,
     )

@@ -17,6 +17,7 @@ mod rude;
 mod running;
 #[path = "../../../tests/it/support/schemas.rs"]
 mod schemas;
+mod sharing;
 mod verification;
 pub(crate) mod world;
 

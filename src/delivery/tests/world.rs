@@ -41,6 +41,7 @@ use crate::store::event::{Detail, NewEvent, NewRoute};
 use crate::store::keys::{Ensured, Identity, Realm};
 use crate::store::parked::Parked;
 use crate::store::person::PersonRow;
+use crate::store::presence::Presence;
 use crate::store::subscription::EndReason;
 use crate::store::{self, ConsumerId, SourceId, Store, SubscriptionId};
 
@@ -109,6 +110,13 @@ impl World {
         Self::on(Clock::by_hand(Timestamp::now()), settings(), async |_| DatabaseSettings::default()).await
     }
 
+    /// A world on the system's time and on PostgreSQL, whatever the other tests run on.
+    pub async fn on_postgres() -> Self {
+        let settings = DeliverySettings { flush_interval: 20 * MS, ..settings() };
+        let database = async |folder: PathBuf| super::database::on_postgres(&folder).await;
+        Self::on(Clock::system(), settings, database).await
+    }
+
     pub async fn with(clock: Clock, settings: DeliverySettings) -> Self {
         Self::on(clock, settings, async |folder: PathBuf| super::database::settings(&folder).await).await
     }
@@ -136,6 +144,8 @@ impl World {
             undelivered: 720 * 3600 * SEC,
             metrics: Metrics::default(),
             chance: Chance::seeded(1),
+            presence: Presence::alone("test"),
+            only: None,
         };
         let mut tx = store.main.begin().await.unwrap();
         let form = source();

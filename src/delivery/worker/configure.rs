@@ -144,27 +144,43 @@ impl Worker {
         (!self.circuit.is_closed()).then(|| Obstacle::CircuitOpen(self.last_class.clone()))
     }
 
+    /// This worker's part of the requests that may be under way.
+    pub(super) fn max_in_flight(&self) -> u32 {
+        self.lanes.part_of(self.row.compiled.as_ref().map_or(1, |compiled| compiled.delivery.max_in_flight))
+    }
+
+    /// This worker's part of the requests a second, where those are limited.
+    pub(super) fn rate_per_second(&self) -> Option<u32> {
+        let whole = self.row.compiled.as_ref().and_then(|compiled| compiled.delivery.rate_per_second);
+        whole.map(|whole| self.lanes.part_of(whole))
+    }
+
     /// What may be sent now.
     pub(super) fn gate(&self, now: Timestamp) -> Gate {
+        if !self.shared.context.presence.is_certain() {
+            return Gate::Shut(None);
+        }
         if self.row.ended_at.is_some() {
             return Gate::Withdrawing;
         }
-        let Some(compiled) = &self.row.compiled else { return Gate::Shut(None) };
+        if self.row.compiled.is_none() {
+            return Gate::Shut(None);
+        }
         match self.obstacle(now) {
             Some(Obstacle::Asked(until)) => return Gate::Shut(Some(until)),
             Some(Obstacle::CircuitOpen(_)) | None => {}
             Some(_) => return Gate::Shut(None),
         }
-        let delivery = &compiled.delivery;
-        let limit = self.window.size(delivery.max_in_flight) as usize;
-        let rate = self.rate.available(delivery.rate_per_second, now) as usize;
+        let limit = self.window.size(self.max_in_flight()) as usize;
+        let per_second = self.rate_per_second();
+        let rate = self.rate.available(per_second, now) as usize;
         let room = limit.saturating_sub(self.sending).min(rate);
         match self.circuit.permit(now) {
             Permit::Probe if room > 0 => Gate::Probe,
             Permit::All if room > 0 => Gate::Open(room),
             Permit::NotBefore(until) => Gate::Shut(Some(until)),
             Permit::All | Permit::Probe | Permit::Probing => {
-                Gate::Shut(self.rate.next(delivery.rate_per_second, now).filter(|_| limit > self.sending))
+                Gate::Shut(self.rate.next(per_second, now).filter(|_| limit > self.sending))
             }
         }
     }

@@ -197,7 +197,7 @@ impl Worker {
             self.circuit.probe();
             self.last_probe = Some(delivery.turn.key);
         }
-        let rate = self.row.compiled.as_ref().and_then(|compiled| compiled.delivery.rate_per_second);
+        let rate = self.rate_per_second();
         self.rate.draw(rate, 1, now);
         let (number, timeout) = (self.attempts_of(&delivery.turn) + 1, link.timeout);
         self.sending += 1;

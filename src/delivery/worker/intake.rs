@@ -33,8 +33,9 @@ impl Worker {
         }
         let limit = (most - held).min(256);
         let (store, id, position) = (self.shared.context.store.clone(), self.id, self.queues.position());
+        let shards = self.lanes.shards();
         self.rung = false;
-        let read = async move { (read::routes(&store, id, position, limit as u32).await, limit) };
+        let read = async move { (read::routes(&store, id, &shards, position, limit as u32).await, limit) };
         self.reading = Some(tokio::spawn(read));
     }
 

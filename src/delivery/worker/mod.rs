@@ -133,18 +133,23 @@ enum Done {
 }
 
 impl Worker {
-    /// Takes the consumer's lanes and remembers where they stood.
-    pub(super) async fn start(shared: Arc<Shared>, row: Arc<ConsumerRow>) -> Result<Self, store::Error> {
+    /// Begins with lanes of the consumer that were taken, and remembers where they stood.
+    pub(super) async fn start(
+        shared: Arc<Shared>,
+        row: Arc<ConsumerRow>,
+        lanes: Vec<Lane>,
+    ) -> Result<Self, store::Error> {
         let (id, store) = (row.id, &shared.context.store);
         let now = shared.context.clock.now();
         let key = store.keys.consumer_key(id, now).await?;
-        let mut tx = store.main.begin().await?;
-        let lanes = Lanes::new(store::lane::take(&mut tx, id, &shared.name).await?);
-        let parked = store::parked::all(&mut tx, id).await?;
-        let known = store::attempt::above(&mut tx, id, lanes.position()).await?;
-        let dead_letters = store::dead_letter::count(&mut tx, id).await? > 0;
-        let shown = store::consumer::state(&mut tx, id).await?;
-        tx.commit().await?;
+        let lanes = Lanes::new(lanes);
+        let mut conn = store.main.read().await?;
+        let mut parked = store::parked::all(&mut conn, id).await?;
+        parked.retain(|row| lanes.holds(row.record.shard()));
+        let known = store::attempt::above(&mut conn, id, lanes.position()).await?;
+        let dead_letters = store::dead_letter::count(&mut conn, id).await? > 0;
+        let shown = store::consumer::state(&mut conn, id).await?;
+        drop(conn);
         let queues = Queues::new(lanes.position(), parked, now);
         let circuit = Circuit::new(shared.circuit_limits());
         Ok(Self {
@@ -220,6 +225,21 @@ impl Worker {
             }
         }
         self.shared.context.metrics.forget(&self.row.key);
+        if !self.shared.context.presence.is_alone() {
+            self.release().await;
+        }
+    }
+
+    /// Gives the lanes back, so that others need not wait until this process counts as dead.
+    async fn release(&self) {
+        let released = async {
+            let mut tx = self.shared.context.store.main.begin_apart().await?;
+            store::lane::release(&mut tx, self.id, self.lanes.held()).await?;
+            tx.commit().await
+        };
+        if let Err(error) = released.await {
+            tracing::warn!(consumer = %self.row.key, %error, "lanes were not given back: others wait some seconds");
+        }
     }
 
     /// Works until nothing is under way and nothing is due now. Whether there was anything to do.

@@ -80,7 +80,7 @@ impl Worker {
 
     fn accept(&mut self, attempt: &Attempt, now: Timestamp) {
         let turn = &attempt.delivery.turn;
-        let limit = self.row.compiled.as_ref().map_or(1, |compiled| compiled.delivery.max_in_flight);
+        let limit = self.max_in_flight();
         self.window.answered(attempt.took, limit);
         self.accepted += 1;
         if turn.route.replay.is_some() {

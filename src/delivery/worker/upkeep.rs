@@ -143,7 +143,9 @@ impl Worker {
                 self.gauged = Some((Instant::now(), gauges));
             }
         }
-        let Some(link) = self.link.as_ref().filter(|_| self.row.ended_at.is_none()) else { return };
+        // One of the consumer's workers speaks for all.
+        let is_speaker = self.row.ended_at.is_none() && self.lanes.holds(0);
+        let Some(link) = self.link.as_ref().filter(|_| is_speaker) else { return };
         let state = ConsumerState {
             endpoint: Some(link.endpoint.found().clone()),
             sending: Some(sending(self.obstacle(now).as_ref(), is_behind, now)),

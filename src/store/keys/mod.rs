@@ -106,6 +106,11 @@ impl Keys {
         self.ring.destroy(&self.db, Kind::Consumer, &consumer.to_string()).await
     }
 
+    /// Takes note of keys that other processes made.
+    pub async fn read_new(&self) -> Result<(), Error> {
+        self.ring.read_new(&mut *self.db.read().await?).await
+    }
+
     /// The keys of the ring whose row is above `after`, in the order in which they were made.
     pub fn made_after(&self, after: i64) -> Vec<KeyMade> {
         let made = |key: &Arc<ring::RingKey>| KeyMade {

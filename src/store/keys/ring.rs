@@ -11,7 +11,7 @@ use super::usage::Usage;
 use crate::store::aead::{self, Cipher, KeyBytes};
 use crate::store::rows::Column;
 use crate::store::sql::{query, query_as, query_scalar};
-use crate::store::{Database, Error};
+use crate::store::{Conn, Database, Error};
 
 /// What a key of the ring is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,15 +76,24 @@ type Row = (i64, String, String, i64, Vec<u8>);
 impl Ring {
     /// Unwraps all keys.
     pub(super) async fn load(db: &Database, root: RootKey) -> Result<Self, Error> {
-        let mut conn = db.read().await?;
-        let rows: Vec<Row> =
-            query_as("SELECT id, kind, scope, version, wrapped FROM keyring ORDER BY id").fetch_all(&mut *conn).await?;
         let making = tokio::sync::Mutex::new(());
         let ring = Self { root, keys: RwLock::default(), newest: RwLock::default(), making };
-        for row in rows {
-            ring.insert(ring.unwrapped(row)?);
-        }
+        ring.read_new(&mut *db.read().await?).await?;
         Ok(ring)
+    }
+
+    /// Unwraps keys that other processes made since this one last looked. Keys appear in the order of their rows.
+    pub(super) async fn read_new(&self, conn: &mut Conn) -> Result<(), Error> {
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).keys().next_back().copied();
+        let rows: Vec<Row> =
+            query_as("SELECT id, kind, scope, version, wrapped FROM keyring WHERE id > $1 ORDER BY id")
+                .bind(known.unwrap_or(0))
+                .fetch_all(conn)
+                .await?;
+        for row in rows {
+            self.insert(self.unwrapped(row)?);
+        }
+        Ok(())
     }
 
     /// The newest key for a scope, if there is one.
@@ -135,9 +144,13 @@ impl Ring {
         if let Some(key) = self.find(kind, scope).filter(|key| key.version >= version) {
             return Ok(key);
         }
+        let mut tx = db.begin().await?;
+        self.read_new(&mut tx).await?;
+        if let Some(key) = self.find(kind, scope).filter(|key| key.version >= version) {
+            return Ok(key);
+        }
         let bytes = aead::random_key();
         let wrapped = self.root.wrap(kind.name(), scope, version, &bytes);
-        let mut tx = db.begin().await?;
         let insert =
             "INSERT INTO keyring (kind, scope, version, wrapped, made_at) VALUES ($1, $2, $3, $4, $5) RETURNING id";
         let id: i64 = query_scalar(insert)
