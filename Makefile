@@ -25,7 +25,8 @@ else
 CONTROL_PLANE := build/cluster
 WITH_CLUSTER := build/cluster run --
 endif
-CLUSTER_SOURCES := $(wildcard tests/cluster/*.go) $(addprefix tests/cluster/,go.mod go.sum build.sh)
+GO_MODULE := tests/go.mod tests/go.sum tests/cluster/build.sh
+CLUSTER_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
 
 .PHONY: help
 help: ## Show this
@@ -81,7 +82,7 @@ build/cluster: $(CLUSTER_SOURCES) ## Build the control plane for tests and demo
 	@tests/cluster/build.sh $@
 
 # After the control plane, with which it shares most packages.
-build/kubectl: tests/cluster/go.mod tests/cluster/build.sh | build/cluster ## Build kubectl
+build/kubectl: $(GO_MODULE) | build/cluster ## Build kubectl
 	@echo "Building kubectl: about 20 s."
 	@tests/cluster/build.sh $@ k8s.io/kubernetes/cmd/kubectl
 
