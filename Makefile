@@ -25,8 +25,12 @@ else
 CONTROL_PLANE := build/cluster
 WITH_CLUSTER := build/cluster run --
 endif
+NODE := build/node build/pause
 GO_MODULE := tests/go.mod tests/go.sum tests/cluster/build.sh
 CLUSTER_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
+NODE_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*/*.go tests/node/*.go tests/node/image/*.go tests/node/config/*)
+# What kubectl shares most packages with, and is built after.
+KUBERNETES := $(if $(filter node-test,$(MAKECMDGOALS)),build/node,build/cluster)
 
 .PHONY: help
 help: ## Show this
@@ -55,6 +59,16 @@ bench: tools $(CONTROL_PLANE) ## Measure the figures of docs/limits.md here, as 
 	$(CARGO) bench --locked --bench figures --no-run
 	exec $(WITH_CLUSTER) $(CARGO) bench --locked --bench figures -- $(FIGURE)
 
+.PHONY: node-test
+node-test: node-packages $(NODE) build/hello build/kubectl ## Try the cluster with nodes: real pods, and that nothing stays behind
+	go -C tests test ./node/image
+	build/node run -- tests/node/trial
+	tests/node/leftovers
+
+.PHONY: node-packages
+node-packages:
+	@tests/node/install
+
 .PHONY: lint
 lint: tools ## Lints and documentation, warnings refused
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -81,10 +95,20 @@ build/cluster: $(CLUSTER_SOURCES) ## Build the control plane for tests and demo
 	@echo "Building the control plane (etcd and Kubernetes): about 5 minutes the first time on 2 cores, 20 s after a change."
 	@tests/cluster/build.sh $@
 
-# After the control plane, with which it shares most packages.
-build/kubectl: $(GO_MODULE) | build/cluster ## Build kubectl
+build/kubectl: $(GO_MODULE) | $(KUBERNETES) ## Build kubectl
 	@echo "Building kubectl: about 20 s."
 	@tests/cluster/build.sh $@ k8s.io/kubernetes/cmd/kubectl
+
+build/node: $(NODE_SOURCES) ## Build the cluster with nodes, for tests with real pods
+	@echo "Building etcd, Kubernetes and CoreDNS: about 7 minutes the first time on 2 cores, 1 after the control plane, 15 s after a change."
+	@tests/cluster/build.sh $@ ../node
+
+# The official source, which is a part of the module of Kubernetes.
+build/pause: $(GO_MODULE) | build/node ## Build what holds the namespaces of a pod
+	@cc -Os -static -s -o $@ "$$(go -C tests list -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c"
+
+build/hello: tests/node/hello/main.go | build/node ## Build what the trial of the nodes runs in its pods
+	@CGO_ENABLED=0 go -C tests build -ldflags "-s -w" -o $(abspath $@) ./node/hello
 
 RECEIVERS := python typescript java
 .PHONY: receivers

@@ -65,9 +65,12 @@ func parseImage(args []string) (packed *image.Image, out string, err error) {
 		return nil, "", process.ErrUsage
 	}
 	for _, text := range flags.Args() {
-		file, place, _ := strings.Cut(text, ":")
-		if place == "" {
+		file, place, placed := strings.Cut(text, ":")
+		if !placed {
 			place = path.Join("/usr/bin", path.Base(file))
+		}
+		if !path.IsAbs(place) {
+			return nil, "", fmt.Errorf("%s: its place in the image has to begin with /", text)
 		}
 		packed.Programs = append(packed.Programs, image.Program{File: file, Path: place})
 	}

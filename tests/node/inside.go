@@ -3,13 +3,9 @@ package main
 import (
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"testbed/cluster/plane"
 	"testbed/cluster/process"
@@ -56,6 +52,7 @@ func separateHub(dir string) error {
 	return makeHub()
 }
 
+// bringUp starts everything and returns when it is of use.
 func bringUp(dir, cgroup string, group *process.Group, signals <-chan os.Signal) (*plane.Plane, error) {
 	data := filepath.Join(dir, dataFolder)
 	for _, m := range machines {
@@ -63,39 +60,18 @@ func bringUp(dir, cgroup string, group *process.Group, signals <-chan os.Signal)
 			return nil, err
 		}
 	}
-	p, err := plane.Start(data, plane.Options{Address: net.JoinHostPort(hubAddress, apiPort), Nodes: names()}, group, signals)
+	options := plane.Options{Address: net.JoinHostPort(hubAddress, apiPort), Nodes: names()}
+	p, err := plane.Start(data, options, group, signals)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range machines {
-		socket := m.socket(dir)
-		if err := group.Await("containerd of "+m.Name, startLimit, signals, func() bool { return exists(socket) }); err != nil {
-			return nil, err
-		}
-	}
-	if err := importPause(sockets(dir)); err != nil {
+	if err := joinMachines(dir, p, group, signals); err != nil {
 		return nil, err
-	}
-	for _, m := range machines {
-		if err := m.join(dir, p); err != nil {
-			return nil, err
-		}
 	}
 	if err := startDNS(data, p, group); err != nil {
 		return nil, err
 	}
 	return p, awaitReady(p, group, signals)
-}
-
-// startMachine starts this program once more, in namespaces of the machine's own.
-func startMachine(m machine, dir, cgroup string, group *process.Group) error {
-	if err := m.makeFolders(dir); err != nil {
-		return err
-	}
-	command := exec.Command("/proc/self/exe", machineCommand, m.Name, cgroup)
-	command.Dir = dir
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET}
-	return group.Start(m.Name, command)
 }
 
 // startDNS starts CoreDNS beside the control plane and not as a pod, so that draining a node takes no names away.
@@ -104,7 +80,7 @@ func startDNS(data string, p *plane.Plane, group *process.Group) error {
 	if err := writeConfig("Corefile", file, map[string]string{"Address": hubAddress, "Kubeconfig": p.Kubeconfig}); err != nil {
 		return err
 	}
-	return group.Start(dnsCommand, exec.Command("/proc/self/exe", dnsCommand, "-conf", file))
+	return group.Start(dnsCommand, process.Self(dnsCommand, "-conf", file))
 }
 
 // environment is what the command gets to know.

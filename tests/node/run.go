@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -95,8 +96,8 @@ func openFolder(dir string) (*process.Folder, error) {
 
 func checkFolder(path string) error {
 	const hint = "name another with --dir DIR or TMPDIR"
-	if len(path) > longestDir {
-		return fmt.Errorf("%s: sockets in it would have too long a path (at most %d characters): %s", path, longestDir, hint)
+	if len(path) > longestDir || strings.Contains(path, ":") {
+		return fmt.Errorf("%s: a path of at most %d characters without a colon is needed: %s", path, longestDir, hint)
 	}
 	var system unix.Statfs_t
 	if err := unix.Statfs(path, &system); err != nil {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -49,7 +48,7 @@ func (p *Plane) startBuiltIn(address string) error {
 	if err := p.listensOn(listener.Addr().String()); err != nil {
 		return err
 	}
-	command := exec.Command("/proc/self/exe", ServeCommand, p.dir)
+	command := process.Self(ServeCommand, p.dir)
 	command.Dir, command.ExtraFiles = p.dir, []*os.File{file}
 	if err := p.group.Start("control-plane", command); err != nil {
 		return err

@@ -28,6 +28,11 @@ func Command(args []string) (*exec.Cmd, error) {
 	}, nil
 }
 
+// Self is this very program with other arguments, even if its file is out of sight or was replaced.
+func Self(args ...string) *exec.Cmd {
+	return &exec.Cmd{Path: "/proc/self/exe", Args: append([]string{os.Args[0]}, args...)}
+}
+
 // Supervise runs the command to its end, passes signals on to it, and ends it when a component dies.
 func (g *Group) Supervise(command *exec.Cmd, signals <-chan os.Signal) error {
 	adoptOrphans()
