@@ -21,16 +21,19 @@ FAULTS ?= $(or $(CPR_SOAK_FAULTS),200)
 ifeq ($(CLUSTER),current)
 CONTROL_PLANE :=
 WITH_CLUSTER :=
+NODE :=
+WITH_NODE :=
 else
 CONTROL_PLANE := build/cluster
 WITH_CLUSTER := build/cluster run --
+NODE := node-packages build/node build/pause
+WITH_NODE := build/node run --
 endif
-NODE := build/node build/pause
 GO_MODULE := tests/go.mod tests/go.sum tests/cluster/build.sh
 CLUSTER_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
 NODE_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*/*.go tests/node/*.go tests/node/image/*.go tests/node/config/*)
 # What kubectl shares most packages with, and is built after.
-KUBERNETES := $(if $(filter node-test,$(MAKECMDGOALS)),build/node,build/cluster)
+KUBERNETES := $(if $(filter node-test,$(MAKECMDGOALS)),$(filter build/node,$(NODE)),build/cluster)
 
 .PHONY: help
 help: ## Show this
@@ -60,9 +63,9 @@ bench: tools $(CONTROL_PLANE) ## Measure the figures of docs/limits.md here, as 
 	exec $(WITH_CLUSTER) $(CARGO) bench --locked --bench figures -- $(FIGURE)
 
 .PHONY: node-test
-node-test: node-packages $(NODE) build/hello build/kubectl ## Try the cluster with nodes: real pods, and that nothing stays behind
+node-test: $(NODE) build/hello build/kubectl ## Try the cluster with nodes: real pods, and that nothing stays behind
 	go -C tests test ./node/image
-	build/node run -- tests/node/trial
+	$(WITH_NODE) tests/node/trial
 	tests/node/leftovers
 
 .PHONY: node-packages
@@ -107,7 +110,7 @@ build/node: $(NODE_SOURCES) ## Build the cluster with nodes, for tests with real
 build/pause: $(GO_MODULE) | build/node ## Build what holds the namespaces of a pod
 	@cc -Os -static -s -o $@ "$$(go -C tests list -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c"
 
-build/hello: tests/node/hello/main.go | build/node ## Build what the trial of the nodes runs in its pods
+build/hello: tests/node/hello/main.go ## Build what the trial of the nodes runs in its pods
 	@CGO_ENABLED=0 go -C tests build -ldflags "-s -w" -o $(abspath $@) ./node/hello
 
 RECEIVERS := python typescript java

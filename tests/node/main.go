@@ -1,7 +1,8 @@
 // Command node is a Kubernetes cluster of two nodes with real pods in one program, for tests: etcd, API server,
 // controllers, scheduler, and per node kubelet and kube-proxy, and CoreDNS. containerd, runc and the network plugins are
 // Debian's (see install). Everything runs in namespaces of its own and is gone when the command ends. There is no way to
-// the outside, nothing pulls images, and NetworkPolicies are accepted but not enforced.
+// the outside, nothing pulls images, no storage class makes volumes (a hostPath in /var/lib is the node's own and goes
+// with it), and NetworkPolicies are accepted but not enforced.
 package main
 
 import (
@@ -37,7 +38,8 @@ tests/node/install installs.
   node image --tag NAME:TAG [--entrypoint PATH] [--label KEY=VALUE]... [--out FILE]
              PROGRAM[:PATH]...
       Packs programs and the shared libraries they need as an image and puts it
-      on every node. The same content gives the same digest.
+      on every node, for pods whose imagePullPolicy is not Always. The same content
+      gives the same digest.
         --entrypoint  what the image runs (default: the first program)
         --label       tells images of the same programs apart
         --out FILE    write an OCI archive instead
