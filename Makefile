@@ -21,12 +21,20 @@ FAULTS ?= $(or $(CPR_SOAK_FAULTS),200)
 ifeq ($(CLUSTER),current)
 CONTROL_PLANE :=
 WITH_CLUSTER :=
+NODE :=
+WITH_NODE :=
 else
 CONTROL_PLANE := build/cluster
 WITH_CLUSTER := build/cluster run --
+NODE := node-packages build/node build/pause
+WITH_NODE := build/node run --
 endif
 WITH_POSTGRES := tests/postgres/run
-CLUSTER_SOURCES := $(wildcard tests/cluster/*.go) $(addprefix tests/cluster/,go.mod go.sum build.sh)
+GO_MODULE := tests/go.mod tests/go.sum tests/cluster/build.sh
+CLUSTER_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
+NODE_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*/*.go tests/node/*.go tests/node/image/*.go tests/node/config/*)
+# What kubectl shares most packages with, and is built after.
+KUBERNETES := $(if $(filter node-test,$(MAKECMDGOALS)),$(filter build/node,$(NODE)),build/cluster)
 
 .PHONY: help
 help: ## Show this
@@ -61,6 +69,16 @@ bench: tools $(CONTROL_PLANE) ## Measure the figures of docs/limits.md here, as 
 	$(CARGO) bench --locked --bench figures --no-run
 	exec $(WITH_CLUSTER) $(CARGO) bench --locked --bench figures -- $(FIGURE)
 
+.PHONY: node-test
+node-test: $(NODE) build/hello build/kubectl ## Try the cluster with nodes: real pods, and that nothing stays behind
+	go -C tests test ./node/image
+	$(WITH_NODE) tests/node/trial
+	tests/node/leftovers
+
+.PHONY: node-packages
+node-packages:
+	@tests/node/install
+
 .PHONY: lint
 lint: tools ## Lints and documentation, warnings refused
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -87,10 +105,20 @@ build/cluster: $(CLUSTER_SOURCES) ## Build the control plane for tests and demo
 	@echo "Building the control plane (etcd and Kubernetes): about 5 minutes the first time on 2 cores, 20 s after a change."
 	@tests/cluster/build.sh $@
 
-# After the control plane, with which it shares most packages.
-build/kubectl: tests/cluster/go.mod tests/cluster/build.sh | build/cluster ## Build kubectl
+build/kubectl: $(GO_MODULE) | $(KUBERNETES) ## Build kubectl
 	@echo "Building kubectl: about 20 s."
 	@tests/cluster/build.sh $@ k8s.io/kubernetes/cmd/kubectl
+
+build/node: $(NODE_SOURCES) ## Build the cluster with nodes, for tests with real pods
+	@echo "Building etcd, Kubernetes and CoreDNS: about 7 minutes the first time on 2 cores, 1 after the control plane, 15 s after a change."
+	@tests/cluster/build.sh $@ ../node
+
+# The official source, which is a part of the module of Kubernetes.
+build/pause: $(GO_MODULE) | build/node ## Build what holds the namespaces of a pod
+	@cc -Os -static -s -o $@ "$$(go -C tests list -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c"
+
+build/hello: tests/node/hello/main.go ## Build what the trial of the nodes runs in its pods
+	@CGO_ENABLED=0 go -C tests build -ldflags "-s -w" -o $(abspath $@) ./node/hello
 
 RECEIVERS := python typescript java
 .PHONY: receivers

@@ -47,4 +47,5 @@ if ! wait "$build"; then
   tail -n 40 "$log" >&2
   exit 1
 fi
+echo "  Built in $SECONDS s."
 touch "$output" # Go leaves the file alone when nothing changed, and make would ask again

@@ -3,10 +3,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"runtime"
+
+	"testbed/cluster/plane"
+	"testbed/cluster/process"
 )
 
 const usage = `A Kubernetes control plane (etcd, API server, controllers; no nodes) for tests.
@@ -27,14 +28,10 @@ Environment:
                       to start instead of the built-in ones
 `
 
-// A child dies with the thread that started it (see component.go), so all of them are started by the main thread.
-func init() { runtime.LockOSThread() }
-
 func main() {
 	args := os.Args[1:]
 	if len(args) == 0 {
-		fmt.Fprint(os.Stderr, usage)
-		os.Exit(exitUsage)
+		os.Exit(process.Report(process.ErrUsage, usage))
 	}
 	var err error
 	switch args[0] {
@@ -42,47 +39,12 @@ func main() {
 		err = run(args[1:])
 	case "up":
 		err = up(args[1:])
-	case serveCommand:
-		err = serve(args[1:])
+	case plane.ServeCommand:
+		err = plane.Serve(args[1:], nil)
 	case "help", "--help", "-h":
 		fmt.Print(usage)
 	default:
-		err = errUsage
+		err = process.ErrUsage
 	}
-	os.Exit(report(err))
-}
-
-const (
-	exitFailed   = 1
-	exitUsage    = 2
-	exitNotFound = 127
-)
-
-var errUsage = errors.New("wrong arguments")
-
-// exitStatus is the status of a command that ended, to be passed on without a word.
-type exitStatus int
-
-func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
-
-// report tells what went wrong, if anything, and gives the exit status for it.
-func report(err error) int {
-	var status exitStatus
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &status):
-		return int(status)
-	case errors.Is(err, errUsage):
-		fmt.Fprint(os.Stderr, usage)
-		return exitUsage
-	default:
-		say("%v", err)
-		return exitFailed
-	}
-}
-
-// say writes one line for the person at the terminal.
-func say(format string, values ...any) {
-	fmt.Fprintf(os.Stderr, "cluster: "+format+"\n", values...)
+	os.Exit(process.Report(err, usage))
 }

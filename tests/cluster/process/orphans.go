@@ -1,9 +1,9 @@
-package main
+package process
 
 import (
 	"os"
+	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,15 +11,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptOrphans makes this process the parent of those that the command leaves behind.
+// adoptOrphans makes this process the parent of those that its descendants leave behind.
 func adoptOrphans() {
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 
+// TendOrphans adopts what the components leave behind and takes note of its end. From then on only components may be
+// started.
+func (g *Group) TendOrphans() {
+	adoptOrphans()
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	go func() {
+		for range ended {
+			for _, pid := range g.orphans() {
+				_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+			}
+		}
+	}()
+}
+
 // killOrphans ends what the command left behind. Each one's end may make orphans of its own children, hence the loop.
-func (p *plane) killOrphans() {
+func (g *Group) killOrphans() {
 	for {
-		pids := p.orphans()
+		pids := g.orphans()
 		if len(pids) == 0 {
 			return
 		}
@@ -30,22 +45,18 @@ func (p *plane) killOrphans() {
 	}
 }
 
-// orphans lists the children of this process that are not of the control plane.
-func (p *plane) orphans() []int {
+// orphans lists the children of this process that are no components.
+func (g *Group) orphans() []int {
 	files, _ := filepath.Glob("/proc/self/task/*/children")
 	var pids []int
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		for _, field := range strings.Fields(string(text)) {
 			pid, err := strconv.Atoi(field)
-			if err == nil && !p.owns(pid) {
+			if err == nil && !g.owns(pid) {
 				pids = append(pids, pid)
 			}
 		}
 	}
 	return pids
-}
-
-func (p *plane) owns(pid int) bool {
-	return slices.ContainsFunc(p.components, func(c *component) bool { return c.command.Process.Pid == pid })
 }

@@ -1,4 +1,4 @@
-package main
+package plane
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -23,35 +22,35 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+
+	"testbed/cluster/process"
 )
 
-// serveCommand is the hidden subcommand under which this program starts itself as the control plane.
-const serveCommand = "serve"
+// ServeCommand is the hidden subcommand under which a program starts itself as the control plane.
+const ServeCommand = "serve"
 
 // listenerFD is the first of the files that a process hands to its child.
 const listenerFD = 3
 
 // startBuiltIn starts this program once more as the control plane and hands it an open port, which nobody can take away
 // in between.
-func (p *plane) startBuiltIn() error {
-	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+func (p *Plane) startBuiltIn(address string) error {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	file, err := listener.File()
+	file, err := listener.(*net.TCPListener).File()
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if err := p.listensOn(portOf(listener.Addr())); err != nil {
+	if err := p.listensOn(listener.Addr().String()); err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	if err := p.startComponent("control-plane", self, []string{serveCommand, p.dir}, file); err != nil {
+	command := process.Self(ServeCommand, p.dir)
+	command.Dir, command.ExtraFiles = p.dir, []*os.File{file}
+	if err := p.group.Start("control-plane", command); err != nil {
 		return err
 	}
 	if err := p.awaitAPI(); err != nil {
@@ -60,15 +59,19 @@ func (p *plane) startBuiltIn() error {
 	return p.awaitControllers()
 }
 
-// serve runs etcd, API server and controllers in this process until one of them fails.
-func serve(args []string) error {
+// Scheduler runs a scheduler with the kubeconfig until it fails.
+type Scheduler func(kubeconfig string) error
+
+// Serve runs etcd, API server, controllers and, for a cluster with nodes, the scheduler in this process until one of
+// them fails.
+func Serve(args []string, schedule Scheduler) error {
 	if len(args) != 1 {
-		return errUsage
+		return process.ErrUsage
 	}
 	dir := args[0]
 	listener, err := net.FileListener(os.NewFile(listenerFD, "listener"))
 	if err != nil {
-		return fmt.Errorf("%s is started by run and up only: %w", serveCommand, err)
+		return fmt.Errorf("%s is started by this program only: %w", ServeCommand, err)
 	}
 	// API server and controllers both set logging up, which is refused the second time.
 	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
@@ -78,11 +81,17 @@ func serve(args []string) error {
 	if err != nil {
 		return fmt.Errorf("etcd: %w", err)
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- fmt.Errorf("API server: %w", ended(serveAPI(dir, etcdURL, listener))) }()
+	address, nodes := listener.Addr().String(), schedule != nil
+	failed := make(chan error, 3)
+	go func() { failed <- fmt.Errorf("API server: %w", ended(serveAPI(dir, etcdURL, listener, nodes))) }()
 	go func() {
-		awaitReady(portOf(listener.Addr())) // the controllers give up early on a slow machine
-		failed <- fmt.Errorf("controllers: %w", ended(serveControllers(dir)))
+		awaitReady(address) // the controllers give up early on a slow machine
+		if nodes {
+			go func() {
+				failed <- fmt.Errorf("scheduler: %w", ended(schedule(filepath.Join(dir, schedulerKubeFile))))
+			}()
+		}
+		failed <- fmt.Errorf("controllers: %w", ended(serveControllers(dir, nodes)))
 	}()
 	return <-failed
 }
@@ -100,8 +109,9 @@ func serveEtcd(dir string) (string, error) {
 	config.Dir = filepath.Join(dir, "etcd")
 	config.LogLevel = "warn"
 	config.UnsafeNoFsync = true
-	config.EnableGRPCGateway = false // it would look for itself on port 0
-	wal.SegmentSizeBytes = 4 << 20   // the default reserves 128 MB at once
+	config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration // without it every request is one
+	config.EnableGRPCGateway = false                                              // it would look for itself on port 0
+	wal.SegmentSizeBytes = 4 << 20                                                // the default reserves 128 MB at once
 	anyPort := []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
 	config.ListenClientUrls, config.AdvertiseClientUrls = anyPort, anyPort
 	config.ListenPeerUrls, config.AdvertisePeerUrls = anyPort, anyPort
@@ -115,13 +125,19 @@ func serveEtcd(dir string) (string, error) {
 }
 
 // serveAPI does what the kube-apiserver command does, but on a port that is already open.
-func serveAPI(dir, etcdURL string, listener net.Listener) error {
+func serveAPI(dir, etcdURL string, listener net.Listener, nodes bool) error {
 	o := options.NewServerRunOptions()
 	flags := pflag.NewFlagSet("kube-apiserver", pflag.ContinueOnError)
 	for _, set := range o.Flags().FlagSets {
 		flags.AddFlagSet(set)
 	}
-	if err := flags.Parse(apiServerFlags(dir, etcdURL, portOf(listener.Addr()))); err != nil {
+	args := apiServerFlags(dir, etcdURL, listener.Addr().String())
+	if nodes {
+		args = append(args, apiServerFlagsWithNodes(dir)...)
+	} else {
+		args = append(args, apiServerFlagsWithoutNodes()...)
+	}
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	o.SecureServing.Listener = listener
@@ -144,13 +160,17 @@ func serveAPI(dir, etcdURL string, listener net.Listener) error {
 	return apiserver.Run(ctx, completed)
 }
 
-func serveControllers(dir string) error {
+func serveControllers(dir string, nodes bool) error {
+	controllers := controllersWithoutNodes
+	if nodes {
+		controllers = []string{"*"}
+	}
 	command := controllermanager.NewControllerManagerCommand()
-	command.SetArgs(controllerFlags(dir))
+	command.SetArgs(controllerFlags(dir, controllers...))
 	return command.Execute()
 }
 
-func awaitReady(port string) {
+func awaitReady(address string) {
 	client := &http.Client{
 		Timeout: 2 * time.Second,
 		// It asks this very process.
@@ -158,7 +178,7 @@ func awaitReady(port string) {
 	}
 	defer client.CloseIdleConnections()
 	for {
-		response, err := client.Get("https://127.0.0.1:" + port + "/readyz")
+		response, err := client.Get("https://" + address + "/readyz")
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -167,8 +187,4 @@ func awaitReady(port string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-}
-
-func portOf(address net.Addr) string {
-	return strconv.Itoa(address.(*net.TCPAddr).Port)
 }
