@@ -100,7 +100,7 @@ pub fn batch(world: &World, persons: &[Person]) -> anyhow::Result<Batch> {
 pub fn source(world: &World) -> Arc<Source> {
     let (key, store, clock) = (world::key("datafordeler"), world.store.clone(), world.clock.clone());
     let (bells, settings, lists) = (world.bells.clone(), world.settings.ingest.clone(), world.settings.lists.clone());
-    Source::new(world.source, key, world::realm(), store, clock, bells, settings, lists)
+    Source::new(world.source, key, world::realm(), store, clock, bells, settings, lists, None)
 }
 
 async fn others(world: &World, consumer: ConsumerId) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, and the only place that builds pools, clients and servers.
 
 mod all;
+mod bridge;
 mod consumer;
 mod crds;
 mod deliveries;
@@ -11,7 +12,10 @@ mod jobs;
 mod output;
 mod persons;
 mod plan;
+mod process;
+mod roles;
 mod schemas;
+mod secrets;
 mod settings;
 mod simulate;
 mod socket;
@@ -41,8 +45,14 @@ const WRONG_USE: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every role in one process on SQLite: reconcile, read registers, deliver.
+    /// Run every role in one process: reconcile, read registers, deliver.
     All(all::AllArgs),
+    /// Reconcile custom resources. Needs a PostgreSQL database, as the next two.
+    Operator(roles::OperatorArgs),
+    /// Read one source's register.
+    Ingest(roles::IngestArgs),
+    /// Deliver to one consumer.
+    Deliver(roles::DeliverArgs),
     /// Try a consumer's address.
     #[command(subcommand)]
     Consumer(consumer::ConsumerCommand),
@@ -96,6 +106,9 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::All(args) => all::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Operator(args) => roles::operator(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Ingest(args) => roles::ingest(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Deliver(args) => roles::deliver(args).await.map(|()| ExitCode::SUCCESS),
         Command::Consumer(command) => consumer::run(command).await,
         Command::Crds(args) => crds::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Plan(args) => plan::run(args).await,

@@ -47,7 +47,7 @@ pub async fn snapshots(source: &Source) -> Result<usize, store::Error> {
     }
     source.store.keys.ensure_claims(&claims(&events), now).await?;
     let met: Vec<i64> = requests.iter().map(|request| request.id).collect();
-    let mut tx = source.store.main.begin().await?;
+    let mut tx = source.begin().await?;
     if meta::selectors(&mut tx).await? != selections.version {
         return Ok(met.len());
     }
@@ -95,7 +95,7 @@ pub async fn resumed(source: &Source) -> Result<usize, store::Error> {
         events.push(about(source, &selections, known, &relatives, change, routes)?);
     }
     source.store.keys.ensure_claims(&claims(&events), now).await?;
-    let mut tx = source.store.main.begin().await?;
+    let mut tx = source.begin().await?;
     if meta::selectors(&mut tx).await? != selections.version {
         return Ok(records.len());
     }
@@ -134,7 +134,7 @@ pub async fn begun(source: &Source) -> Result<usize, store::Error> {
         covering.iter().any(|entry| entry.id == id)
     };
     let noted: Vec<_> = page.iter().filter(is_covered).map(|row| (id, row.record, true)).collect();
-    let mut tx = source.store.main.begin().await?;
+    let mut tx = source.begin().await?;
     if meta::selectors(&mut tx).await? != selections.version {
         return Ok(1);
     }

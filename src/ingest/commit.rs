@@ -64,7 +64,7 @@ pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom
         while announce::begun(source).await? + announce::resumed(source).await? > 0 {}
         let Prepared { mut ready, open, older } = prepare(source, &selections, &batch, derived_from).await?;
         let vanished = vanished(source, &batch.gone, &ready).await?;
-        let mut tx = source.store.main.begin().await?;
+        let mut tx = source.begin_beside().await?;
         if meta::selectors(&mut tx).await? != selections.version || !is_present(source, &mut tx, &ready).await? {
             continue;
         }
@@ -73,9 +73,11 @@ pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom
             batch.lines.retain(|line| present.contains(&line.listing.id));
             continue;
         }
-        let mut done = write(source, &mut tx, &batch, &mut ready, &open).await?;
+        let (mut done, events) = write(source, &mut tx, &batch, &mut ready, &open).await?;
         doubt::write(&mut tx, source.id, Kind::Vanished, &vanished, source.clock.now()).await?;
         person::postpone(&mut tx, source.id, &vanished, source.clock.today()).await?;
+        // Last, for others who append wait from here on until it is committed.
+        event::append(&mut tx, &events, source.clock.now()).await?;
         tx.commit().await?;
         done.uncovered = done.uncovered.saturating_sub((open.len() + older.len()) as u64);
         (done.open, done.unreadable, done.vanished) = (open, older, vanished.len() as u64);
@@ -281,7 +283,7 @@ async fn write(
     batch: &Batch,
     ready: &mut [Ready],
     open: &[Question],
-) -> Result<Committed, Error> {
+) -> Result<(Committed, Vec<NewEvent>), Error> {
     let now = source.clock.now();
     let mut done =
         Committed { uncovered: batch.persons.len().saturating_sub(ready.len()) as u64, ..Committed::default() };
@@ -316,7 +318,6 @@ async fn write(
 
     done.events = events.len() as u64;
     done.routes = events.iter().map(|event| event.routes.len() as u64).sum();
-    event::append(tx, &events, now).await?;
     told::write(tx, &stated, &undone, now).await?;
     missed::write(tx, &missed).await?;
     subject::delete(tx, &unnamed).await?;
@@ -339,5 +340,5 @@ async fn write(
         cursor::write(tx, source.id, next).await?;
     }
     audit::record(tx, &source.store.keys, &batch.audit).await?;
-    Ok(done)
+    Ok((done, events))
 }

@@ -114,13 +114,13 @@ async fn commit_stored(source: &Source, held: &Held) -> Result<(), Error> {
 }
 
 async fn ask_again(source: &Source, held: &Held) -> Result<(), store::Error> {
-    let mut tx = source.store.main.begin().await?;
+    let mut tx = source.begin().await?;
     person::ask_refetch(&mut tx, source.id, &records(held)).await?;
     tx.commit().await
 }
 
 async fn postpone(source: &Source, held: &Held) -> Result<(), store::Error> {
-    let mut tx = source.store.main.begin().await?;
+    let mut tx = source.begin().await?;
     person::postpone(&mut tx, source.id, &records(held), source.clock.today()).await?;
     doubt::write(&mut tx, source.id, Kind::Vanished, &records(held), source.clock.now()).await?;
     tx.commit().await

@@ -113,7 +113,7 @@ impl Reader {
     async fn begin(&self, client: &Client, told: u32) -> Result<(), Error> {
         let start = client.find_event_before_import(told).await?;
         let begun = Import { number: told.saturating_sub(1), last_event: start, notices: 0 };
-        let mut tx = self.source.store.main.begin().await?;
+        let mut tx = self.source.begin().await?;
         cursor::write(&mut tx, self.source.id, &Cursor { import: told, imports: vec![begun] }).await?;
         tx.commit().await?;
         tracing::info!(source = %self.source.key, import = told, "reading begins");

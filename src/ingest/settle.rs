@@ -81,7 +81,7 @@ pub async fn settle_rows(
     let settled = settled.collect::<Result<Vec<_>, _>>()?;
     let unnamed: Vec<SubjectRow> = known.iter().flat_map(|known| unnamed(selections, known, now)).collect();
 
-    let mut tx = source.store.main.begin().await?;
+    let mut tx = source.begin().await?;
     if meta::selectors(&mut tx).await? != selections.version {
         return Ok(0);
     }

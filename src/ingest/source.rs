@@ -10,7 +10,8 @@ use crate::runtime::clock::Clock;
 use crate::settings::ingest::IngestSettings;
 use crate::settings::lists::ListSettings;
 use crate::store::keys::Realm;
-use crate::store::{self, SourceId, Store, meta};
+use crate::store::lease::{self, Lease};
+use crate::store::{self, SourceId, Store, Tx, meta};
 
 /// One source. One task works on it, so that no two writers meet on its persons.
 pub struct Source {
@@ -30,6 +31,8 @@ pub struct Source {
     pub settings: IngestSettings,
     /// How fast lists may grow.
     pub lists: ListSettings,
+    /// That this process works on it and no other does; none where there is no other.
+    pub lease: Option<Lease>,
     cached: Mutex<Option<Selections>>,
     offered: Mutex<GroupSet>,
 }
@@ -46,6 +49,7 @@ impl Source {
         bells: Bells,
         settings: IngestSettings,
         lists: ListSettings,
+        lease: Option<Lease>,
     ) -> Arc<Self> {
         let all = FieldGroup::ALL.into_iter().collect();
         Arc::new(Self {
@@ -57,9 +61,27 @@ impl Source {
             bells,
             settings,
             lists,
+            lease,
             cached: Mutex::new(None),
             offered: Mutex::new(all),
         })
+    }
+
+    /// Begins to write alone, as long as this process works on the source.
+    pub async fn begin(&self) -> Result<Tx, store::Error> {
+        self.fenced(self.store.main.begin().await?).await
+    }
+
+    /// As [`Source::begin`], beside those who work on other sources.
+    pub async fn begin_beside(&self) -> Result<Tx, store::Error> {
+        self.fenced(self.store.main.begin_beside().await?).await
+    }
+
+    async fn fenced(&self, mut tx: Tx) -> Result<Tx, store::Error> {
+        match &self.lease {
+            Some(lease) if !lease::is_held(&mut tx, lease).await? => Err(store::Error::LeaseLost),
+            _ => Ok(tx),
+        }
     }
 
     /// The selections in force. When their version has moved, what changed is read.

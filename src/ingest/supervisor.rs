@@ -13,6 +13,7 @@ use super::metrics::Metrics;
 use super::source::Source;
 use super::task::{Basis, Round, Task};
 use crate::domain::compiled;
+use crate::domain::resource::ResourceKey;
 use crate::net;
 use crate::net::guard::Guard;
 use crate::runtime::bell::Bells;
@@ -24,6 +25,8 @@ use crate::settings::network::NetworkSettings;
 use crate::settings::register::RegisterSettings;
 use crate::settings::retention::RetentionSettings;
 use crate::store::keys::Realm;
+use crate::store::lease::{self, Lease};
+use crate::store::presence::Presence;
 use crate::store::source::SourceRow;
 use crate::store::{self, SourceId, Store};
 use crate::upstream::datafordeler::{Client, Credentials, Settings};
@@ -51,7 +54,14 @@ pub struct Context {
     pub retention: RetentionSettings,
     /// What is measured.
     pub metrics: Metrics,
+    /// This process among those that share the database.
+    pub presence: Presence,
+    /// The sources that it reads; none: all.
+    pub only: Option<Vec<ResourceKey>>,
 }
+
+/// The sources that this process works on, by leases where others could.
+type Leases = HashMap<SourceId, Option<Lease>>;
 
 /// How long a loop rests at most.
 const REST: Duration = Duration::from_secs(1);
@@ -64,10 +74,16 @@ const SWEEP: Duration = Duration::from_secs(2);
 pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
     let janitor = tokio::spawn(sweep(context.clone(), stop.clone()));
     let mut tasks: HashMap<SourceId, (Basis, CancellationToken, JoinHandle<()>)> = HashMap::new();
+    let mut leases = Leases::new();
     while !stop.is_cancelled() {
         pulse.beat();
         match live(&context).await {
-            Ok(sources) => arrange(&context, &mut tasks, sources, &stop).await,
+            Ok(sources) => {
+                if let Err(error) = hold(&context, &mut leases, &sources).await {
+                    tracing::warn!(%error, "it could not be seen which sources are this process's");
+                }
+                arrange(&context, &mut tasks, &leases, sources, &stop).await;
+            }
             Err(error) => tracing::warn!(%error, "sources could not be read from the store"),
         }
         tokio::select! { _ = context.bells.ingest.wait(REST) => {}, () = stop.cancelled() => {} }
@@ -79,27 +95,78 @@ pub async fn run(context: Context, stop: CancellationToken, pulse: Pulse) {
         let _ = task.await;
     }
     let _ = janitor.await;
+    for lease in leases.into_values().flatten() {
+        if let Err(error) = release(&context.store, &lease).await {
+            tracing::warn!(%error, "a lease was not given back: others wait some seconds");
+        }
+    }
+}
+
+async fn release(store: &Store, lease: &Lease) -> Result<(), store::Error> {
+    let mut tx = store.main.begin_apart().await?;
+    lease::release(&mut tx, lease).await?;
+    tx.commit().await
+}
+
+/// Takes the leases of sources that nobody living works on, and drops those that were lost.
+async fn hold(context: &Context, leases: &mut Leases, sources: &[SourceRow]) -> Result<(), store::Error> {
+    leases.retain(|id, _| sources.iter().any(|row| row.id == *id));
+    for row in sources {
+        if context.presence.is_alone() {
+            leases.insert(row.id, None);
+        } else if let Some(Some(lease)) = leases.get(&row.id) {
+            if !is_held(context, lease).await? {
+                tracing::warn!(source = %row.key, "another process reads this source now");
+                leases.remove(&row.id);
+            }
+        } else if let Some(lease) = take(context, &lease::of_source(row.id)).await? {
+            leases.insert(row.id, Some(lease));
+        }
+    }
+    Ok(())
+}
+
+async fn is_held(context: &Context, lease: &Lease) -> Result<bool, store::Error> {
+    lease::is_held(&mut *context.store.main.begin_apart().await?, lease).await
+}
+
+async fn take(context: &Context, name: &str) -> Result<Option<Lease>, store::Error> {
+    let mut tx = context.store.main.begin_apart().await?;
+    let lease = lease::take(&mut tx, name, context.presence.name()).await?;
+    tx.commit().await?;
+    Ok(lease)
 }
 
 async fn live(context: &Context) -> Result<Vec<SourceRow>, store::Error> {
     let rows = store::source::all(&mut *context.store.main.read().await?).await?;
-    Ok(rows.into_iter().filter(|row| row.ended_at.is_none() && row.compiled.is_some()).collect())
+    let is_mine = |row: &SourceRow| context.only.as_ref().is_none_or(|only| only.contains(&row.key));
+    Ok(rows.into_iter().filter(|row| row.ended_at.is_none() && row.compiled.is_some() && is_mine(row)).collect())
 }
 
 /// Stops the tasks of sources that are gone or changed, and starts those that are missing or have ended.
 async fn arrange(
     context: &Context,
     tasks: &mut HashMap<SourceId, (Basis, CancellationToken, JoinHandle<()>)>,
+    leases: &Leases,
     sources: Vec<SourceRow>,
     stop: &CancellationToken,
 ) {
     let wanted: HashMap<SourceId, Basis> = sources
         .into_iter()
+        .filter(|row| leases.contains_key(&row.id))
         .filter_map(|row| {
             let credentials = context.credentials.get(&row.key);
             // Who else may have of it does not change how it is read.
-            row.compiled
-                .map(|form| (row.id, Basis { form: compiled::Source { grants: Vec::new(), ..form }, credentials }))
+            row.compiled.map(|form| {
+                (
+                    row.id,
+                    Basis {
+                        form: compiled::Source { grants: Vec::new(), ..form },
+                        credentials,
+                        lease: leases[&row.id].clone(),
+                    },
+                )
+            })
         })
         .collect();
     let stale: Vec<SourceId> = tasks
@@ -136,6 +203,7 @@ pub fn task(context: &Context, id: SourceId, basis: &Basis) -> Task {
         context.bells.clone(),
         context.settings.clone(),
         context.lists.clone(),
+        basis.lease.clone(),
     );
     let client = basis.credentials.as_ref().and_then(|credentials| {
         let built = client(context, form, credentials);
@@ -191,6 +259,11 @@ async fn work(mut task: Task, form: compiled::Source, bells: Bells, stop: Cancel
 async fn sweep(context: Context, stop: CancellationToken) {
     let mut janitor = Janitor::default();
     while !stop.is_cancelled() {
+        // One process at a time: each taking lasts until its holder counts as dead.
+        let is_ours = context.presence.is_alone() || matches!(take(&context, lease::JANITOR).await, Ok(Some(_)));
+        if !is_ours {
+            tokio::select! { () = tokio::time::sleep(SWEEP) => continue, () = stop.cancelled() => return }
+        }
         // Where no source is live, somebody has to: dead letters can always be dropped.
         let office = Office { store: &context.store, bells: &context.bells, now: context.clock.now(), source: None };
         if let Err(error) = office.run_once(&context.metrics).await {

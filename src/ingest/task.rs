@@ -15,6 +15,7 @@ use super::source::Source;
 use super::{announce, due, feed, lists, settle, state};
 use crate::domain::compiled;
 use crate::store::doubt::{self, Kind};
+use crate::store::lease::Lease;
 use crate::store::listing::{self, State};
 use crate::store::source::SourceState;
 use crate::store::{self, cursor, unread};
@@ -289,7 +290,7 @@ impl Task {
         });
         let healthy = self.state.feed.as_ref().is_some_and(|feed| feed.reason == "Healthy");
         self.metrics.feed(&self.source.key, healthy, self.reader.watch.changed_at);
-        let mut tx = self.source.store.main.begin().await?;
+        let mut tx = self.source.begin().await?;
         let changed = store::source::write_state(&mut tx, self.source.id, &self.state).await?;
         tx.commit().await?;
         if changed {
@@ -319,11 +320,13 @@ pub struct Basis {
     pub form: compiled::Source,
     /// Its credentials, if they are there.
     pub credentials: Option<SourceCredentials>,
+    /// That this process works on it and no other does; none where there is no other.
+    pub lease: Option<Lease>,
 }
 
 impl PartialEq for Basis {
     fn eq(&self, other: &Self) -> bool {
         let print = |basis: &Self| basis.credentials.as_ref().map(|c| c.fingerprint.clone());
-        self.form == other.form && print(self) == print(other)
+        self.form == other.form && self.lease == other.lease && print(self) == print(other)
     }
 }

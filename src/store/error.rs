@@ -74,6 +74,9 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// Another process does this work now.
+    #[error("another process does this work now: what was begun is left to it")]
+    LeaseLost,
     /// A file could not be used.
     #[error("{path}: {source}")]
     File {

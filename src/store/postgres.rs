@@ -158,6 +158,8 @@ async fn migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Er
     let mut tx = conn.begin().await?;
     for statement in [
         format!("SELECT pg_advisory_xact_lock({MIGRATION})"),
+        // That something is there already is no news.
+        "SET LOCAL client_min_messages = warning".to_owned(),
         format!("CREATE SCHEMA IF NOT EXISTS {}", content.schema),
         format!("SET LOCAL search_path = {}", content.schema),
     ] {

@@ -233,13 +233,18 @@ fn in_order(rows: Vec<Row>) -> Result<Vec<Route>, Error> {
 
 /// The consumers that have routes above `after`, and the highest route number of all.
 pub async fn consumers_after(conn: &mut Conn, after: i64) -> Result<(Vec<ConsumerId>, i64), Error> {
-    let highest: i64 = query_scalar("SELECT coalesce(max(seq), 0) FROM route").fetch_one(&mut *conn).await?;
+    let highest = newest(&mut *conn).await?;
     let consumers = query_scalar("SELECT DISTINCT consumer FROM route WHERE seq > $1 AND seq <= $2")
         .bind(after)
         .bind(highest)
         .fetch_all(conn)
         .await?;
     Ok((consumers, highest))
+}
+
+/// The highest route number of all.
+pub async fn newest(conn: &mut Conn) -> Result<i64, Error> {
+    Ok(query_scalar("SELECT coalesce(max(seq), 0) FROM route").fetch_one(conn).await?)
 }
 
 /// The highest route number of a consumer.

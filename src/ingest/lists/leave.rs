@@ -44,7 +44,7 @@ async fn leave(source: &Source, subscription: SubscriptionId, lines: &[Listing])
     }
     source.store.keys.ensure_claims(&claims(&told.events), now).await?;
 
-    let mut tx = source.store.main.begin().await?;
+    let mut tx = source.begin().await?;
     let ids: Vec<i64> = lines.iter().map(|line| line.id).collect();
     let present = listing::present(&mut tx, &ids, State::Leaving).await?;
     if meta::selectors(&mut tx).await? != selections.version || present.len() != ids.len() {

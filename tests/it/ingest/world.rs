@@ -151,6 +151,7 @@ impl World {
             context.bells.clone(),
             context.settings.clone(),
             context.lists.clone(),
+            None,
         )
     }
 

@@ -4,6 +4,7 @@ mod bad_input;
 mod canary;
 mod namespace;
 mod outage;
+mod roles;
 mod scarcity;
 mod suspend;
 mod tenant;

@@ -96,7 +96,38 @@ impl World {
         files.map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect()
     }
 
+    /// Starts a process of its own that plays one role, such as `ingest --source a/b`. All of them share the world's
+    /// PostgreSQL database and root key.
+    pub async fn spawn(&mut self, role: &[&str], name: &str) -> Child {
+        let folder = self.folder.path().to_owned();
+        let database = super::database::on_postgres(&folder).await.url_file.expect("it is on a server");
+        let mut command = self.play(role, &folder.join(name));
+        for pair in [
+            format!("database.url_file={}", database.display()),
+            format!("store.root_key_file={}", folder.join("keys.root").display()),
+        ] {
+            command.args(["--set", &pair]);
+        }
+        command.spawn().unwrap()
+    }
+
+    /// The folder from which workers take their secrets; they are what the operator would hand them.
+    pub fn hand_secrets(&self) -> PathBuf {
+        let folder = self.folder.path().join("secrets");
+        std::fs::create_dir_all(&folder).unwrap();
+        let namespace = self.namespace.name();
+        let credentials = json!({ "clientId": "simulated-client", "clientSecret": "simulated-secret" });
+        for (name, content) in [("register", credentials), ("casework", json!({ "signing": [SECRET] }))] {
+            std::fs::write(folder.join(format!("{namespace}_{name}.json")), content.to_string()).unwrap();
+        }
+        folder
+    }
+
     fn command(&mut self, data: &Path) -> Command {
+        self.play(&["all"], data)
+    }
+
+    fn play(&mut self, role: &[&str], data: &Path) -> Command {
         self.starts += 1;
         let log = std::fs::File::create(self.folder.path().join(format!("log-{}", self.starts))).unwrap();
         let namespace = self.namespace.name();
@@ -104,7 +135,7 @@ impl World {
         let mut words = self.through.iter().chain([&program]);
         let mut command = Command::new(words.next().expect("the program at least"));
         command.args(words);
-        command.arg("all").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        command.args(role).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         let mut set = vec![
             format!("store.path={}", data.display()),
             format!("operator.namespaces=[\"{namespace}\"]"),

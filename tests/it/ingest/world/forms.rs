@@ -21,6 +21,7 @@ use cpr_operator::settings::retention::RetentionSettings;
 use cpr_operator::simulate::datafordeler::Register;
 use cpr_operator::store::Store;
 use cpr_operator::store::keys::Realm;
+use cpr_operator::store::presence::Presence;
 
 use super::{DAY, HOME};
 use crate::store::site;
@@ -83,7 +84,7 @@ pub fn basis(form: &Source) -> Basis {
         schema_api_key: None,
         fingerprint: "first".into(),
     };
-    Basis { form: form.clone(), credentials: Some(credentials) }
+    Basis { form: form.clone(), credentials: Some(credentials), lease: None }
 }
 
 pub fn context(store: &Store, clock: &Clock) -> Context {
@@ -92,6 +93,8 @@ pub fn context(store: &Store, clock: &Clock) -> Context {
         clock: clock.clone(),
         credentials: CredentialBook::default(),
         bells: Bells::default(),
+        presence: Presence::alone("test"),
+        only: None,
         settings: IngestSettings {
             batch: 100,
             history_days: 60,

@@ -1,0 +1,114 @@
+//! The roles in processes of their own, sharing a PostgreSQL database: an event goes through all of them, and whichever is
+//! killed, nothing is lost and nothing comes out of order.
+
+use std::collections::HashMap;
+
+use tokio::process::Child;
+
+use crate::support::world::World;
+
+/// The processes of an installation.
+struct Processes {
+    operator: Child,
+    ingest: Vec<Child>,
+    deliver: Vec<Child>,
+    started: usize,
+}
+
+impl Processes {
+    async fn start(world: &mut World) -> Self {
+        let operator = world.spawn(&["operator"], "operator").await;
+        let root_key = world.data().with_file_name("keys.root");
+        world.until("the root key", async || root_key.exists().then_some(())).await.expect("the operator makes it");
+        let mut processes = Self { operator, ingest: vec![], deliver: vec![], started: 0 };
+        for _ in 0..2 {
+            processes.start_ingest(world).await;
+            processes.start_deliver(world).await;
+        }
+        processes
+    }
+
+    async fn start_ingest(&mut self, world: &mut World) {
+        let child = self.worker(world, "ingest", "--source", "register").await;
+        self.ingest.push(child);
+    }
+
+    async fn start_deliver(&mut self, world: &mut World) {
+        let child = self.worker(world, "deliver", "--consumer", "casework").await;
+        self.deliver.push(child);
+    }
+
+    async fn worker(&mut self, world: &mut World, role: &str, flag: &str, name: &str) -> Child {
+        self.started += 1;
+        let (secrets, of) = (world.hand_secrets(), format!("{}/{name}", world.namespace.name()));
+        let words = [role, flag, &of, "--secrets", secrets.to_str().unwrap()];
+        world.spawn(&words, &format!("{role}-{}", self.started)).await
+    }
+}
+
+/// Gives each citizen a new name that says which round it is.
+fn rename(world: &World, citizens: &[String], round: usize) {
+    let today = jiff::Zoned::now().date();
+    for citizen in citizens {
+        world.register.rename(citizen, Some(&format!("Runde{round}")), None, today).unwrap();
+    }
+    world.register.load();
+}
+
+/// The rounds that each person's accepted deliveries told of, in the order of first arrival.
+fn heard(world: &World) -> HashMap<String, Vec<String>> {
+    let mut heard: HashMap<String, Vec<String>> = HashMap::new();
+    for one in world.consumer.received().into_iter().filter(|one| one.accepted && one.kind.starts_with("name.")) {
+        let name = one.body["data"]["fields"]["Name"]["first"].as_str().unwrap().to_owned();
+        let names = heard.entry(one.reference.unwrap()).or_default();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    heard
+}
+
+async fn until_heard(world: &World, citizens: usize, rounds: usize) {
+    let wanted: Vec<String> = (0..rounds).map(|round| format!("Runde{round}")).collect();
+    let all = async || {
+        let heard = heard(world);
+        (heard.len() == citizens && heard.values().all(|names| names.last() == wanted.last())).then_some(())
+    };
+    let arrived = world.until("all rounds", all).await;
+    assert!(arrived.is_some(), "{:?}\n{}", heard(world), world.log());
+    // A name that was changed again before it was read is not told; what is told is in order.
+    for names in heard(world).values() {
+        let order: Vec<usize> = names.iter().map(|name| wanted.iter().position(|one| one == name).unwrap()).collect();
+        assert!(order.is_sorted(), "{names:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_passes_through_processes_of_which_any_may_be_killed() {
+    let mut world = World::new("roles").await;
+    let settled = jiff::civil::date(2013, 1, 1);
+    let citizens: Vec<String> = (0..12).map(|_| world.register.settle("0851", settled).unwrap()).collect();
+    world.register.load();
+    world.install().await;
+    let mut processes = Processes::start(&mut world).await;
+    world.until_ready().await;
+    rename(&world, &citizens, 0);
+    until_heard(&world, 12, 1).await;
+
+    rename(&world, &citizens, 1);
+    processes.deliver.remove(0).kill().await.unwrap();
+    until_heard(&world, 12, 2).await;
+
+    rename(&world, &citizens, 2);
+    processes.ingest.remove(0).kill().await.unwrap();
+    until_heard(&world, 12, 3).await;
+
+    processes.operator.kill().await.unwrap();
+    rename(&world, &citizens, 3);
+    until_heard(&world, 12, 4).await;
+    processes.start_deliver(&mut world).await;
+    processes.start_ingest(&mut world).await;
+    processes.operator = world.spawn(&["operator"], "operator").await;
+    rename(&world, &citizens, 4);
+    until_heard(&world, 12, 5).await;
+}
