@@ -12,6 +12,8 @@ pub enum ConditionType {
     ReferencesResolved,
     /// Source, consumer: Secrets and ConfigMaps were found and hold what they should.
     SecretsResolved,
+    /// Source, consumer: there are workers to do its work.
+    WorkersAvailable,
     /// Source: the register answers.
     Reachable,
     /// Source: the register accepts the credentials.
@@ -52,6 +54,7 @@ use ConditionType::*;
 pub const OF_SOURCE: &[ConditionType] = &[
     Ready,
     SecretsResolved,
+    WorkersAvailable,
     Reachable,
     CredentialsValid,
     SchemaUnderstood,
@@ -62,17 +65,18 @@ pub const OF_SOURCE: &[ConditionType] = &[
 
 /// Conditions that each consumer has, beside `Reconciling` and `Stalled`.
 pub const OF_CONSUMER: &[ConditionType] =
-    &[Ready, SecretsResolved, EndpointVerified, Delivering, BacklogExpiring, DeadLettersPresent];
+    &[Ready, SecretsResolved, WorkersAvailable, EndpointVerified, Delivering, BacklogExpiring, DeadLettersPresent];
 
 /// Conditions that each subscription has, beside `Reconciling` and `Stalled`.
 pub const OF_SUBSCRIPTION: &[ConditionType] =
     &[Ready, ReferencesResolved, TypesOffered, InitialLoadComplete, ReviewDue, Expired];
 
 /// Every condition, in order.
-const ALL: [ConditionType; 19] = [
+const ALL: [ConditionType; 20] = [
     Ready,
     ReferencesResolved,
     SecretsResolved,
+    WorkersAvailable,
     Reachable,
     CredentialsValid,
     SchemaUnderstood,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::common::conditions_schema;
 use super::delivery::{Delivery, DeliveryStatus};
 use super::text::{Cvr, LegalBasis, PurposeId};
+use super::workers::{ConsumerWorkers, WorkersStatus};
 use crate::domain::field_group::FieldGroup;
 use crate::domain::resource::{Environment, ProtectedPersons, Sector};
 
@@ -105,6 +106,10 @@ pub struct ConsumerSystemSpec {
     /// Where and how events go.
     pub delivery: Delivery,
 
+    /// The workers that deliver, where the platform makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<ConsumerWorkers>,
+
     /// `true`: nothing is sent. What arrives meanwhile is kept, and sent in order on resuming.
     #[serde(default)]
     pub suspend: bool,
@@ -171,6 +176,10 @@ pub struct ConsumerSystemStatus {
     /// How its deliveries stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryStatus>,
+
+    /// How many workers deliver. Absent where the platform makes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<WorkersStatus>,
 
     /// Number of subscriptions that deliver to it. It may be ten minutes old.
     #[serde(default, skip_serializing_if = "Option::is_none")]

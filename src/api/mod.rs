@@ -22,3 +22,4 @@ pub mod source;
 #[expect(clippy::duplicated_attributes, reason = "columns have the same members")]
 pub mod subscription;
 pub mod text;
+pub mod workers;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{ConfigMapKeyRef, SecretKeyRef, SecretRef, conditions_schema, duration_between};
 use super::grant::Grant;
 use super::text::{GoDuration, HttpUrl, Instant, PrivateRange};
+use super::workers::{SourceWorkers, WorkersStatus};
 use crate::domain::resource::Environment;
 
 /// What a user says of a source.
@@ -88,6 +89,10 @@ pub struct CprSourceSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["namespace".into()]))]
     #[schemars(length(max = 64))]
     pub grants: Vec<Grant>,
+
+    /// The workers that read the register, where the platform makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<SourceWorkers>,
 
     /// `true`: nothing is read. On resuming, everything in between is caught up with.
     #[serde(default)]
@@ -255,6 +260,10 @@ pub struct CprSourceStatus {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 32))]
     pub capabilities: Vec<Capability>,
+
+    /// How many workers read it. Absent where the platform makes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<WorkersStatus>,
 
     /// How it stands, point by point. `Ready` sums up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -145,6 +145,30 @@ texts! {
     /// A duration of hours, minutes, seconds and milliseconds, such as `1h30m`.
     GoDuration = schema(20, &[]);
 
+    /// An amount of processor time.
+    CpuAmount = schema(8, &[(
+        "self.matches('^([1-9][0-9]{0,5}m|[1-9][0-9]{0,2}([.][0-9]{1,3})?|0[.]([1-9][0-9]{0,2}|0[1-9][0-9]?|00[1-9]))$')",
+        "must be an amount of processor time such as 250m, 1 or 1.5",
+    )]);
+
+    /// An amount of memory.
+    MemoryAmount = schema(8, &[(
+        "self.matches('^([1-9][0-9]{0,5}Mi|[1-9][0-9]{0,2}Gi)$')",
+        "must be an amount of memory such as 256Mi or 2Gi",
+    )]);
+
+    /// The key of a taint.
+    TaintKey = schema(253, &[(
+        "self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')",
+        "must be the key of a taint, such as dedicated or example.org/dedicated",
+    )]);
+
+    /// The value of a taint.
+    TaintValue = schema(63, &[(
+        "self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",
+        "must be the value of a taint: letters, digits, '-', '_' and '.', starting and ending with a letter or digit",
+    )]);
+
     /// The code of a municipality, four digits.
     MunicipalityCode = municipality_schema();
 }

@@ -14,7 +14,10 @@ pub struct AllArgs {
 
 /// Runs until told to stop; what is in flight is finished and written before it ends.
 pub async fn run(args: AllArgs) -> anyhow::Result<()> {
-    let mut process = Process::begin(settings::load(&args.settings)?, "all").await?;
+    let mut settings = settings::load(&args.settings)?;
+    // Their work is done here.
+    settings.workers = settings.workers.without();
+    let mut process = Process::begin(settings, "all").await?;
     let places = Places::take(&process).await?;
     process.ingest(None);
     process.deliver(None);

@@ -160,6 +160,8 @@ impl Process {
             network: self.settings.network.clone(),
             lists: self.settings.lists.clone(),
             register: self.settings.register.clone(),
+            workers: self.settings.workers.clone(),
+            database: self.settings.database.clone(),
             accept_local_root_key: self.settings.store.accept_local_root_key,
             metrics,
         };

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -14,6 +13,7 @@ use crate::delivery::credentials::{SigningBook, SigningKeys};
 use crate::domain::resource::ResourceKey;
 use crate::domain::signing::SigningSecret;
 use crate::ingest::credentials::{CredentialBook, SourceCredentials};
+use crate::operator::workers::hand::{Credentials, File};
 use crate::runtime::bell::Bells;
 
 /// How often the files are looked at.
@@ -23,28 +23,6 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Books {
     pub(super) signing: SigningBook,
     pub(super) credentials: CredentialBook,
-}
-
-/// What a file holds: of a consumer its signing secrets, of a source what its register knows it by.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Secrets {
-    Consumer(Consumer),
-    Source(Source),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Consumer {
-    signing: Vec<SecretString>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Source {
-    client_id: SecretString,
-    client_secret: SecretString,
-    schema_api_key: Option<SecretString>,
 }
 
 /// Takes secrets in until `stop`. A file that cannot be used leaves what was used before.
@@ -102,12 +80,12 @@ fn take_in(
 fn hand_over(key: &ResourceKey, content: &[u8], fingerprint: &str, books: &Books) -> Result<(), &'static str> {
     let fingerprint = fingerprint.to_owned();
     match serde_json::from_slice(content).map_err(|_| "the file is not in the form that the operator writes")? {
-        Secrets::Consumer(consumer) => {
+        File::Consumer(consumer) => {
             let secrets = consumer.signing.iter().map(|text| SigningSecret::parse(text.expose_secret()));
             let secrets = secrets.collect::<Result<Vec<_>, _>>().map_err(|_| "a signing secret is malformed")?;
             books.signing.set(key, (!secrets.is_empty()).then_some(SigningKeys { secrets, fingerprint }));
         }
-        Secrets::Source(Source { client_id, client_secret, schema_api_key }) => {
+        File::Source(Credentials { client_id, client_secret, schema_api_key }) => {
             let credentials = SourceCredentials { client_id, client_secret, schema_api_key, fingerprint };
             books.credentials.set(key, Some(credentials));
         }

@@ -20,6 +20,8 @@ use super::report::Desk;
 use super::requeue::Attempts;
 use super::secrets::Fingerprints;
 use super::subscription::list::Brought;
+use super::workers::names::Role;
+use super::workers::wish::{Standing, Wish, Wishes};
 use crate::api::consumer::ConsumerSystem;
 use crate::api::source::CprSource;
 use crate::api::subscription::CprSubscription;
@@ -73,12 +75,32 @@ pub struct Process {
     pub next_refresh: Mutex<Timestamp>,
     /// The fleets at work, one for each scope.
     pub fleets: Mutex<Vec<Weak<Fleet>>>,
+    /// What resources ask of workers.
+    pub wishes: Arc<Wishes>,
 }
 
 impl Process {
     /// The fleets at work.
-    fn fleets(&self) -> Vec<Arc<Fleet>> {
+    pub fn fleets(&self) -> Vec<Arc<Fleet>> {
         self.fleets.lock().expect("no holder panics").iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Has a resource looked at whose workers stand otherwise than before.
+    pub fn wake(&self, role: Role, key: &ResourceKey) {
+        for fleet in self.fleets().iter().filter(|fleet| fleet.scope.contains(key)) {
+            match role {
+                Role::Ingest => fleet.sources.wake(key.clone()),
+                Role::Deliver => fleet.consumers.wake(key.clone()),
+            }
+        }
+    }
+
+    /// Takes what a resource asks of workers, and says how its workers stand.
+    pub fn ask_for_workers(&self, role: Role, key: &ResourceKey, wish: Wish) -> Standing {
+        match self.context.workers.are_made() {
+            true => self.wishes.take(role, key, wish),
+            false => Standing::not_provisioned(),
+        }
     }
 }
 

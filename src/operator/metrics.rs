@@ -44,6 +44,42 @@ pub struct Source {
     source: String,
 }
 
+/// Workers that do one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Workers {
+    role: &'static str,
+}
+
+/// Workers that do one thing and are in one state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WorkersIn {
+    role: &'static str,
+    state: &'static str,
+}
+
+/// How many workers there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerCounts {
+    /// Pods that there are to be.
+    pub desired: u32,
+    /// Pods that are ready.
+    pub ready: u32,
+    /// Deployments whose pods are being replaced.
+    pub rolling: u32,
+    /// Deployments that wait for their turn.
+    pub waiting: u32,
+}
+
+impl WorkerCounts {
+    /// These and others.
+    pub fn add(&mut self, more: Self) {
+        self.desired += more.desired;
+        self.ready += more.ready;
+        self.rolling += more.rolling;
+        self.waiting += more.waiting;
+    }
+}
+
 /// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Result {
@@ -68,6 +104,9 @@ pub struct Metrics {
     leading: Family<Lease, Gauge>,
     status_writes: Family<Controller, Counter>,
     grants: Family<Source, Gauge>,
+    workers: Family<WorkersIn, Gauge>,
+    rolling: Family<Workers, Gauge>,
+    waiting: Family<Workers, Gauge>,
     events_left_out: Counter,
 }
 
@@ -86,6 +125,9 @@ impl Default for Metrics {
             leading: Family::default(),
             status_writes: Family::default(),
             grants: Family::default(),
+            workers: Family::default(),
+            rolling: Family::default(),
+            waiting: Family::default(),
             events_left_out: Counter::default(),
         }
     }
@@ -106,6 +148,21 @@ impl Metrics {
         registry.register("leader_election_master_status", leading, self.leading.clone());
         registry.register("cpr_operator_status_writes", "Writes of a status", self.status_writes.clone());
         registry.register("cpr_operator_grants", "Namespaces that a source grants something", self.grants.clone());
+        registry.register(
+            "cpr_operator_workers",
+            "Pods of workers that there are to be and that are ready",
+            self.workers.clone(),
+        );
+        registry.register(
+            "cpr_operator_workers_rolling",
+            "Workers whose pods are being replaced",
+            self.rolling.clone(),
+        );
+        registry.register(
+            "cpr_operator_workers_waiting",
+            "Workers that wait for their turn to be replaced",
+            self.waiting.clone(),
+        );
         let left_out = "Kubernetes Events that were not written because there were too many at once";
         registry.register("cpr_operator_kubernetes_events_left_out", left_out, self.events_left_out.clone());
     }
@@ -113,6 +170,15 @@ impl Metrics {
     /// Counts a Kubernetes Event that was not written because there were too many.
     pub fn count_event_left_out(&self) {
         self.events_left_out.inc();
+    }
+
+    /// Says how many workers there are of a role.
+    pub fn set_workers(&self, role: &'static str, counts: WorkerCounts) {
+        for (state, count) in [("desired", counts.desired), ("ready", counts.ready)] {
+            self.workers.get_or_create(&WorkersIn { role, state }).set(count.into());
+        }
+        self.rolling.get_or_create(&Workers { role }).set(counts.rolling.into());
+        self.waiting.get_or_create(&Workers { role }).set(counts.waiting.into());
     }
 
     /// Says how many namespaces a source grants something.

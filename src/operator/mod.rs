@@ -6,8 +6,9 @@
 //! losing the Lease or the API server stops neither ingest nor delivery. Who acts when it fails: the platform team, told by
 //! metrics and log lines; the resource's author, told by its conditions.
 //!
-//! Each kind has a folder with the same five steps: `dereference`, `validate`, `build`, `apply`, `status`. Nothing of ours
-//! lies outside the store, so no resource has a finalizer: deletion is seen by the watch and by each complete list.
+//! Each kind has a folder with the same five steps: `dereference`, `validate`, `build`, `apply`, `status`. What lies outside the
+//! store are workers, in a namespace of their own, so no resource has a finalizer: deletion is seen by the watch and by each
+//! complete list.
 //! What is renewed without a new generation comes from watches of labelled Secrets and ConfigMaps; a ConfigMap without the
 //! label `cpr-operator.dev/use` is read again with each resync.
 
@@ -29,6 +30,7 @@ pub mod secrets;
 pub mod source;
 pub mod subscription;
 pub mod watch;
+pub mod workers;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -53,10 +55,12 @@ use crate::ingest::credentials::CredentialBook;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
 use crate::runtime::leader::{self, Change, Election, Standing, StoreClaim};
+use crate::settings::database::DatabaseSettings;
 use crate::settings::lists::ListSettings;
 use crate::settings::network::NetworkSettings;
 use crate::settings::operator::OperatorSettings;
 use crate::settings::register::RegisterSettings;
+use crate::settings::workers::WorkerSettings;
 use crate::store::Store;
 use connect::ClusterConfig;
 use counts::Counts;
@@ -99,6 +103,10 @@ pub struct Context {
     pub register: RegisterSettings,
     /// What the platform opens.
     pub network: NetworkSettings,
+    /// The workers that are made.
+    pub workers: WorkerSettings,
+    /// The database that they share.
+    pub database: DatabaseSettings,
     /// Whether a root key that lies beside the database may serve sources with `environment: Production`.
     pub accept_local_root_key: bool,
     /// What is measured.
@@ -117,6 +125,7 @@ pub async fn run(context: Context, cluster: ClusterConfig, stop: CancellationTok
         fingerprints: Fingerprints::new(),
         next_refresh: Mutex::new(Timestamp::UNIX_EPOCH),
         fleets: Mutex::default(),
+        wishes: Arc::default(),
     });
     let work = |end| reconcile(Arc::clone(&process), client.clone(), identity.clone(), end);
     leader::run(election, stop, |change| tell(&metrics, &lease, change), work).await;
@@ -185,12 +194,14 @@ fn tell(metrics: &Metrics, lease: &str, change: &Change) {
 
 /// Runs all controllers until `stop`, then until what is under way is finished.
 async fn reconcile(process: Arc<Process>, client: Client, identity: String, stop: CancellationToken) {
+    process.wishes.clear();
     let scopes = Scope::of(&process.context.settings.namespaces);
     let fitted: Vec<_> = scopes.into_iter().map(|scope| fit_out(&process, &client, scope, &identity)).collect();
     // All are known to each other before the first one looks for a source of another namespace.
     *process.fleets.lock().expect("no holder panics") = fitted.iter().map(|(fleet, _)| Arc::downgrade(fleet)).collect();
     let fleets = fitted.into_iter().map(|(fleet, inlets)| sail(fleet, inlets, stop.clone()));
-    future::join_all(fleets.collect::<Vec<_>>()).await;
+    let workers = workers::run(Arc::clone(&process), client, stop.clone());
+    tokio::join!(future::join_all(fleets.collect::<Vec<_>>()), workers);
 }
 
 /// Where the objects of one kind come in, and who is to be looked at.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::fleet::{Fleet, Process, earlier};
 use super::kind::Kind;
 use super::refusal::{Refusal, Remedy};
+use super::workers::wish::Standing;
 use crate::api::conditions::{self, ConditionType};
 use crate::api::names::{FIELD_MANAGER, RECONCILE_AT};
 use crate::domain::resource::ResourceKey;
@@ -73,6 +74,11 @@ impl Draft {
             Ok(_) => self.set(type_, Holds::True, reason, message),
             Err(refusal) => self.set(type_, Holds::False, refusal.reason, &refusal.message),
         }
+    }
+
+    /// Sets the condition that says how the resource's workers stand.
+    pub fn set_workers(&mut self, standing: &Standing) {
+        self.set(ConditionType::WorkersAvailable, standing.holds, standing.reason, &standing.message);
     }
 
     /// Sums up: `Ready`, `Reconciling`, `Stalled`, and what is waited for. A refusal of the whole goes before the parts.

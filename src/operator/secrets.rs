@@ -70,7 +70,7 @@ pub async fn read_ca_bundle(
 
 /// Whether a refusal takes back what was read before: the Secret is gone, or not meant for the place any more. One that is
 /// only spoilt leaves the last good values in use.
-fn withdraws(refusal: &Refusal) -> bool {
+pub fn withdraws(refusal: &Refusal) -> bool {
     matches!(refusal.reason, "SecretNotFound" | "SecretNotLabelled" | "InvalidSpec")
 }
 

@@ -77,7 +77,7 @@ fn strip<K: Resource>(object: &mut K) {
 }
 
 /// Leaves errors out of a watch and logs each kind of error once until it works again.
-fn without_errors<T: Send>(
+pub fn without_errors<T: Send>(
     watched: impl Stream<Item = Result<T, watcher::Error>> + Send,
     what: String,
 ) -> impl Stream<Item = Result<T, watcher::Error>> + Send {

@@ -9,11 +9,13 @@ pub mod lists;
 pub mod log;
 pub mod network;
 pub mod operator;
+pub mod quantity;
 pub mod range;
 pub mod register;
 pub mod retention;
 pub mod store;
 mod text;
+pub mod workers;
 
 use serde::Deserialize;
 
@@ -27,6 +29,8 @@ pub struct Settings {
     pub database: database::DatabaseSettings,
     /// What is reconciled, and who leads.
     pub operator: operator::OperatorSettings,
+    /// The workers that are made.
+    pub workers: workers::WorkerSettings,
     /// How sources are read.
     pub ingest: ingest::IngestSettings,
     /// How fast lists of persons may grow.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::Settings;
+use super::quantity::{Cpu, Memory};
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,11 @@ pub enum Error {
     /// A text is empty.
     #[error("{0} is empty: give it a value")]
     Empty(&'static str),
+    /// Workers are made, and there is no database that they could share.
+    #[error(
+        "workers.image is set and database.url_file is not: workers share a PostgreSQL database; name the file with its address"
+    )]
+    Apart,
 }
 
 /// The longest time that any setting may have; the calendar has room for it on either side of the present.
@@ -32,7 +38,7 @@ const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Checks every value that has a range.
 pub fn validate(settings: &Settings) -> Result<(), Error> {
-    let Settings { store, database, operator, ingest, lists, register, delivery, retention, .. } = settings;
+    let Settings { store, database, operator, workers, ingest, lists, register, delivery, retention, .. } = settings;
     let (milli, second) = (Duration::from_millis(1), Duration::from_secs(1));
     number("store.readers", store.readers, 1..=64)?;
     number("database.writers", database.writers, 1..=64)?;
@@ -49,6 +55,9 @@ pub fn validate(settings: &Settings) -> Result<(), Error> {
     time("operator.resync", operator.resync, second..=AGES)?;
     time("operator.status_interval", operator.status_interval, second..=AGES)?;
     number("operator.status_writes_per_second", operator.status_writes_per_second, 1..=1_000)?;
+
+    validate_workers(settings)?;
+    number("workers.max_replicas", workers.max_replicas, 1..=100)?;
 
     number("ingest.batch", ingest.batch, 1..=1_000)?;
     number("ingest.history_days", ingest.history_days, 0..=36_500)?;
@@ -82,6 +91,22 @@ pub fn validate(settings: &Settings) -> Result<(), Error> {
     time("retention.undelivered", retention.undelivered, second..=AGES)?;
     time("retention.delivered", retention.delivered, Duration::ZERO..=AGES)?;
     time("retention.dead_letters", retention.dead_letters, Duration::ZERO..=AGES)
+}
+
+/// What workers need is named, and a worker that asks for nothing stays below the ceilings.
+fn validate_workers(settings: &Settings) -> Result<(), Error> {
+    let workers = &settings.workers;
+    if !workers.are_made() {
+        return Ok(());
+    }
+    if let Some((key, _)) = workers.needed().into_iter().find(|(_, value)| value.is_empty()) {
+        return Err(Error::Empty(key));
+    }
+    if settings.database.url_file.is_none() {
+        return Err(Error::Apart);
+    }
+    within("workers.max_cpu", workers.max_cpu, Cpu(100)..=Cpu(999_999), Cpu::to_string)?;
+    within("workers.max_memory", workers.max_memory, Memory(512)..=Memory(1024 * 1024 - 1), Memory::to_string)
 }
 
 fn number(key: &'static str, value: impl Into<i64>, range: RangeInclusive<i64>) -> Result<(), Error> {

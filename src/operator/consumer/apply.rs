@@ -9,6 +9,9 @@ use crate::operator::record::{self, Configured};
 use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets;
+use crate::operator::workers::demand::{self, Work};
+use crate::operator::workers::names::Role;
+use crate::operator::workers::wish::Standing;
 use crate::store;
 use crate::store::consumer::{Backlog, ConsumerState};
 use crate::store::{consumer, meta, subscription};
@@ -26,6 +29,8 @@ pub struct Applied {
     pub backlog: Backlog,
     /// Live subscriptions that deliver to it.
     pub subscriptions: i64,
+    /// How its workers stand.
+    pub workers: Standing,
 }
 
 /// Applies what was built; a consumer that was refused keeps its last good form, of which its subscriptions give only what
@@ -47,7 +52,7 @@ pub async fn apply(
         Ok(wanted) => wanted.complaint,
         Err(refusal) => Some(refusal),
     };
-    observe(&found.key, Applied { refusal, secrets, ..Applied::unobserved() }, fleet).await
+    observe(consumer, found, Applied { refusal, secrets, ..Applied::unobserved() }, fleet).await
 }
 
 impl Applied {
@@ -59,6 +64,7 @@ impl Applied {
             state: ConsumerState::default(),
             backlog: Backlog::default(),
             subscriptions: 0,
+            workers: Standing::not_started(),
         }
     }
 }
@@ -96,15 +102,21 @@ async fn write(configured: &Configured, wanted: Option<&Wanted>, fleet: &Fleet) 
     Ok(true)
 }
 
-async fn observe(key: &ResourceKey, applied: Applied, fleet: &Fleet) -> Result<Applied, Error> {
+/// What was found at the consumer, and what its workers are asked for because of it.
+async fn observe(consumer: &ConsumerSystem, found: &Found, applied: Applied, fleet: &Fleet) -> Result<Applied, Error> {
     let mut conn = fleet.context().store.main.read().await?;
-    let Some(row) = consumer::find(&mut conn, key).await? else { return Ok(applied) };
-    Ok(Applied {
-        state: consumer::state(&mut conn, row.id).await?.unwrap_or_default(),
-        backlog: consumer::backlog(&mut conn, row.id).await?,
-        subscriptions: subscription::count_live(&mut conn, row.id).await?,
-        ..applied
-    })
+    let row = consumer::find(&mut conn, &found.key).await?;
+    let mut applied = applied;
+    if let Some(id) = row.as_ref().map(|row| row.id) {
+        applied.state = consumer::state(&mut conn, id).await?.unwrap_or_default();
+        applied.backlog = consumer::backlog(&mut conn, id).await?;
+        applied.subscriptions = subscription::count_live(&mut conn, id).await?;
+    }
+    let work = Work { subscriptions: applied.subscriptions, pending: applied.backlog.pending };
+    let platform = &fleet.context().workers;
+    let wish = demand::of_consumer(&consumer.spec, row.as_ref(), work, found.handed.clone(), platform);
+    applied.workers = fleet.process.ask_for_workers(Role::Deliver, &found.key, wish);
+    Ok(applied)
 }
 
 /// The consumers that the store has and does not know to be deleted.
@@ -126,6 +138,7 @@ pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
         record::removed(&mut tx, &context.store, ("ConsumerSystem", key), (row.uid, row.generation), now).await?;
         tx.commit().await?;
         context.signing.set(key, None);
+        fleet.process.wishes.forget(Role::Deliver, key);
         context.bells.delivery.ring();
         fleet.wake_subscriptions(Reference::Consumer, key);
     }

@@ -12,6 +12,8 @@ use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets::{self, Data, Fingerprints};
 use crate::operator::watch::Uses;
+use crate::operator::workers::hand::{self, File, Signing};
+use crate::operator::workers::wish::Secrets;
 
 /// The most keys that may sign at the same time.
 const MOST_KEYS: usize = 4;
@@ -22,6 +24,8 @@ pub struct Found {
     pub key: ResourceKey,
     /// What its deliveries are signed with.
     pub signing: Result<SigningKeys, Refusal>,
+    /// The same for its workers.
+    pub handed: Secrets,
     /// Certificates to trust beside the system's.
     pub ca_bundle: Result<Option<String>, Refusal>,
 }
@@ -32,16 +36,26 @@ pub async fn dereference(consumer: &ConsumerSystem, fleet: &Fleet) -> Result<Fou
     let delivery = &consumer.spec.delivery;
     let name = delivery.signing_secret_ref.name.as_str();
     let data = secrets::read_secret(&fleet.client, &key.namespace, name, USE_SIGNING).await?;
-    let signing = data.and_then(|data| signing_keys(name, &data, &fleet.process.fingerprints));
+    let read = data.and_then(|data| signing_keys(name, &data, &fleet.process.fingerprints));
+    let (signing, handed) = match read {
+        Ok((keys, file)) => {
+            let handed = hand::handed(Ok((File::Consumer(file), &keys.fingerprint)));
+            (Ok(keys), handed)
+        }
+        Err(refusal) => {
+            let handed = hand::handed(Err(&refusal));
+            (Err(refusal), handed)
+        }
+    };
     let ca_bundle = match &delivery.ca_bundle_ref {
         Some(from) => secrets::read_ca_bundle(&fleet.client, &key.namespace, from).await?.map(Some),
         None => Ok(None),
     };
-    Ok(Found { key, signing, ca_bundle })
+    Ok(Found { key, signing, handed, ca_bundle })
 }
 
 /// The secrets of all keys, in the order of the keys. One that is malformed refuses all, so that the last good set stays.
-fn signing_keys(name: &str, data: &Data, fingerprints: &Fingerprints) -> Result<SigningKeys, Refusal> {
+fn signing_keys(name: &str, data: &Data, fingerprints: &Fingerprints) -> Result<(SigningKeys, Signing), Refusal> {
     if data.is_empty() {
         let message = format!("Secret {name} has no keys: add one that holds whsec_ and the base64 of 24 to 64 bytes");
         return Err(Refusal::by_others("KeyMissing", message));
@@ -61,7 +75,7 @@ fn signing_keys(name: &str, data: &Data, fingerprints: &Fingerprints) -> Result<
         texts.push(text);
     }
     let fingerprint = fingerprints.of(texts.iter().map(|t| t.expose_secret().as_bytes()));
-    Ok(SigningKeys { secrets: parsed, fingerprint })
+    Ok((SigningKeys { secrets: parsed, fingerprint }, Signing { signing: texts }))
 }
 
 /// Names of the Secrets or ConfigMaps that a consumer refers to.
@@ -87,7 +101,7 @@ mod tests {
 
     fn read(keys: &[(&str, &str)]) -> Result<SigningKeys, Refusal> {
         let data = keys.iter().map(|(k, v)| ((*k).to_owned(), ByteString(v.as_bytes().to_vec()))).collect();
-        signing_keys("signing", &data, &Fingerprints::new())
+        signing_keys("signing", &data, &Fingerprints::new()).map(|(keys, _)| keys)
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::fleet::{Fleet, Reference, View};
 use super::kind::Kind;
 use super::report::Done;
 use super::requeue::Error;
+use super::workers::names::Role;
+use super::workers::wish::Wish;
 use crate::api::conditions::{ConditionType, OF_CONSUMER};
 use crate::api::consumer::ConsumerSystem;
 use crate::domain::resource::ResourceKey;
@@ -37,7 +39,8 @@ impl Kind for ConsumerSystem {
     }
 
     async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
-        // Its rights are not known any more, so its subscriptions must not give anything.
+        // Its workers go on, but its rights are not known any more, so its subscriptions must not give anything.
+        fleet.process.ask_for_workers(Role::Deliver, key, Wish::Unknown);
         fleet.wake_subscriptions(Reference::Consumer, key);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The status of a consumer, from what was applied and what delivery found.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::apply::Applied;
@@ -10,7 +10,11 @@ use crate::api::delivery::{Circuit, DeliveryStatus};
 use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
+use crate::operator::workers::wish::Count;
 use crate::store::consumer::{Backlog, ConsumerState, EndpointState, SendingState};
+
+/// How often it is looked whether what is left for a consumer without subscriptions was sent.
+const LOOK_FOR_END: SignedDuration = SignedDuration::from_secs(30);
 
 /// Writes the status if it says something new. Another look comes when counters may have moved, or to look for what is
 /// missing.
@@ -20,7 +24,10 @@ pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet)
     let new = compute(consumer, applied, &last, fleet.now());
     let done = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
     let counted = fleet.now().checked_add(fleet.status_interval()).ok();
-    Ok(done.again_by(counted).again_soon(&applied.secrets, fleet.now()))
+    let done = done.again_by(counted).again_soon(&applied.secrets, fleet.now());
+    // Nobody tells when the last delivery is over, and its worker with it.
+    let is_ending = applied.subscriptions == 0 && applied.backlog.pending > 0;
+    Ok(done.again_by(is_ending.then(|| fleet.now() + LOOK_FOR_END)))
 }
 
 fn compute(
@@ -32,12 +39,14 @@ fn compute(
     let mut draft = Draft::begin(&last.conditions, consumer.metadata.generation.unwrap_or_default(), now);
     let fine = "its Secrets and ConfigMaps hold what they should";
     draft.set_by(ConditionType::SecretsResolved, applied.secrets.as_ref(), "Resolved", fine);
+    draft.set_workers(&applied.workers);
     set_endpoint(&mut draft, applied.state.endpoint.as_ref());
     set_sending(&mut draft, applied.state.sending.as_ref(), consumer.spec.suspend);
     set_warnings(&mut draft, &applied.state);
     let (conditions, waiting) = draft.finish(applied.refusal.as_ref(), consumer.spec.suspend);
     let status = ConsumerSystemStatus {
         delivery: Some(delivery(&applied.backlog, &applied.state)),
+        workers: applied.workers.count.map(Count::shown),
         subscriptions: Some(applied.subscriptions),
         ..ConsumerSystemStatus::default()
     };
@@ -113,6 +122,7 @@ mod tests {
     use crate::operator::consumer::validate::tests::consumer;
     use crate::operator::refusal::Refusal;
     use crate::operator::report::Status;
+    use crate::operator::workers::wish::Standing;
 
     fn working() -> Applied {
         Applied {
@@ -126,6 +136,7 @@ mod tests {
             },
             backlog: Backlog { pending: 12, ..Backlog::default() },
             subscriptions: 2,
+            workers: Standing::not_provisioned(),
         }
     }
 
@@ -178,7 +189,7 @@ mod tests {
         for type_ in conditions::OF_CONSUMER {
             assert!(conditions::get(&status.conditions, *type_).is_some(), "{type_:?}");
         }
-        assert_eq!(status.waiting.as_deref(), Some("Pending"));
+        assert_eq!(status.waiting.as_deref(), Some("NotStarted"));
     }
 
     #[test]

@@ -119,6 +119,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::domain::field_group::FieldGroup;
+    use crate::operator::workers::wish::Secrets;
 
     /// A consumer whose spec is the smallest that passes, with members replaced.
     pub fn consumer(replaced: &[(&str, Value)]) -> ConsumerSystem {
@@ -143,7 +144,7 @@ pub(crate) mod tests {
 
     fn found() -> Found {
         let signing = Err(Refusal::by_others("SecretNotFound", ""));
-        Found { key: ResourceKey::new("aalborg", "sample"), signing, ca_bundle: Ok(None) }
+        Found { key: ResourceKey::new("aalborg", "sample"), signing, handed: Secrets::Withdrawn, ca_bundle: Ok(None) }
     }
 
     #[test]

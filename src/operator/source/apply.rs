@@ -13,6 +13,9 @@ use crate::operator::record::{self, Configured, Given};
 use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets;
+use crate::operator::workers::demand;
+use crate::operator::workers::names::Role;
+use crate::operator::workers::wish::{Standing, Wish};
 use crate::store;
 use crate::store::source::SourceState;
 use crate::store::{meta, source};
@@ -26,6 +29,8 @@ pub struct Applied {
     pub secrets: Result<(), Refusal>,
     /// What ingest last found there.
     pub state: SourceState,
+    /// How its workers stand.
+    pub workers: Standing,
 }
 
 /// Applies what was built; a source that was refused keeps its last good form, unless it must not be read at all.
@@ -48,7 +53,8 @@ pub async fn apply(
         Ok(wanted) => wanted.complaint,
         Err(refusal) => Some(refusal),
     };
-    Ok(Applied { refusal, secrets, state: state(&found.key, fleet).await? })
+    let (state, workers) = observe(source, found, fleet).await?;
+    Ok(Applied { refusal, secrets, state, workers })
 }
 
 /// Hands the credentials to ingest. A Secret that is gone or no longer meant for us takes them away; one that is spoilt
@@ -114,6 +120,7 @@ fn say_grants(source: &ResourceKey, before: Option<&Source>, now: Option<&Source
 /// Takes back what a source grants that cannot be read: nobody knows whether it still does.
 pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
     let row = source::find(&mut *fleet.context().store.main.read().await?, key).await?;
+    fleet.process.ask_for_workers(Role::Ingest, key, Wish::Unknown);
     let Some(row) = row else { return Ok(()) };
     let configured = Configured::known("CprSource", key, &row.uid, row.generation);
     let unreadable = Refusal::by_author("NotUnderstood", "");
@@ -124,10 +131,17 @@ pub async fn distrust(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
     Ok(())
 }
 
-async fn state(key: &ResourceKey, fleet: &Fleet) -> Result<SourceState, Error> {
+/// What was found at the source, and how the workers stand that it asks for.
+async fn observe(source: &CprSource, found: &Found, fleet: &Fleet) -> Result<(SourceState, Standing), Error> {
     let mut conn = fleet.context().store.main.read().await?;
-    let Some(row) = source::find(&mut conn, key).await? else { return Ok(SourceState::default()) };
-    Ok(source::state(&mut conn, row.id).await?.unwrap_or_default())
+    let row = source::find(&mut conn, &found.key).await?;
+    let state = match &row {
+        Some(row) => source::state(&mut conn, row.id).await?,
+        None => None,
+    };
+    let wish = demand::of_source(&source.spec, row.as_ref(), found.handed(), &fleet.context().workers);
+    let workers = fleet.process.ask_for_workers(Role::Ingest, &found.key, wish);
+    Ok((state.unwrap_or_default(), workers))
 }
 
 /// The sources that the store has and does not know to be deleted.
@@ -149,6 +163,7 @@ pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
         record::removed(&mut tx, &context.store, ("CprSource", key), (row.uid, row.generation), now).await?;
         tx.commit().await?;
         context.credentials.set(key, None);
+        fleet.process.wishes.forget(Role::Ingest, key);
         context.metrics.forget_source(key);
         context.bells.ingest.ring();
         context.bells.delivery.ring();

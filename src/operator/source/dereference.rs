@@ -11,6 +11,8 @@ use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets::{self, Data, Fingerprints};
 use crate::operator::watch::Uses;
+use crate::operator::workers::hand::{self, Credentials, File};
+use crate::operator::workers::wish::Secrets;
 
 /// What a source refers to.
 pub struct Found {
@@ -20,6 +22,18 @@ pub struct Found {
     pub credentials: Result<SourceCredentials, Refusal>,
     /// Certificates to trust beside the system's.
     pub ca_bundle: Result<Option<String>, Refusal>,
+}
+
+impl Found {
+    /// What its workers are handed.
+    pub fn handed(&self) -> Secrets {
+        hand::handed(self.credentials.as_ref().map(|given| (file(given), given.fingerprint.as_str())))
+    }
+}
+
+fn file(given: &SourceCredentials) -> File {
+    let SourceCredentials { client_id, client_secret, schema_api_key, .. } = given.clone();
+    File::Source(Credentials { client_id, client_secret, schema_api_key })
 }
 
 /// Reads what a source refers to.

@@ -8,6 +8,7 @@ use crate::api::source::{Capability, CprSource, CprSourceStatus, Cursor};
 use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
+use crate::operator::workers::wish::Count;
 use crate::store::source::{Contact, SourceState};
 
 /// Days before the end of the register's approval at which it is warned of.
@@ -32,6 +33,7 @@ fn compute(
     let mut draft = Draft::begin(&last.conditions, source.metadata.generation.unwrap_or_default(), now);
     let fine = "its Secrets and ConfigMaps hold what they should";
     draft.set_by(ConditionType::SecretsResolved, applied.secrets.as_ref(), "Resolved", fine);
+    draft.set_workers(&applied.workers);
     set_contact(&mut draft, applied.state.contact.as_ref());
     set_schema(&mut draft, &applied.state);
     set_feed(&mut draft, &applied.state);
@@ -40,6 +42,7 @@ fn compute(
     let status = CprSourceStatus {
         cursor: applied.state.import.map(|import| Cursor { import_sequence: i64::from(import) }),
         capabilities: capabilities(&applied.state),
+        workers: applied.workers.count.map(Count::shown),
         ..CprSourceStatus::default()
     };
     (report::Status::with(status, conditions, waiting, &source.metadata), warn)
@@ -175,6 +178,7 @@ mod tests {
     use crate::api::conditions;
     use crate::domain::field_group::GroupSet;
     use crate::operator::refusal::Refusal;
+    use crate::operator::workers::wish::Standing;
     use crate::store::source::{FeedState, SchemaState};
 
     const NOW: &str = "2027-01-01T00:00:00Z";
@@ -210,7 +214,7 @@ mod tests {
     }
 
     fn status_of(source: &CprSource, state: SourceState, secrets: Result<(), Refusal>) -> CprSourceStatus {
-        let applied = Applied { refusal: None, secrets, state };
+        let applied = Applied { refusal: None, secrets, state, workers: Standing::not_provisioned() };
         compute(source, &applied, &CprSourceStatus::default(), NOW.parse().unwrap()).0
     }
 
@@ -283,7 +287,8 @@ mod tests {
             ("2027-01-03T00:00:00Z", pair("True", "EndsWithin7Days"), Some("2027-01-03T00:00:00Z")),
             ("2026-12-31T00:00:00Z", pair("True", "AccessExpired"), None),
         ] {
-            let applied = Applied { refusal: None, secrets: Ok(()), state: working() };
+            let applied =
+                Applied { refusal: None, secrets: Ok(()), state: working(), workers: Standing::not_provisioned() };
             let now = NOW.parse().unwrap();
             let (status, at) = compute(&source(Some(end)), &applied, &CprSourceStatus::default(), now);
             assert_eq!(shown(&status, ConditionType::AccessExpiring), expected, "{end}");
@@ -299,7 +304,7 @@ mod tests {
         assert_eq!(status.waiting.as_deref(), Some("SecretNotFound"));
         assert!(conditions::get(&status.conditions, ConditionType::Reconciling).is_some());
         let refusal = Some(Refusal::by_author("InvalidSpec", "correct it"));
-        let applied = Applied { refusal, secrets: Ok(()), state: working() };
+        let applied = Applied { refusal, secrets: Ok(()), state: working(), workers: Standing::not_provisioned() };
         let (status, _) = compute(&source(None), &applied, &status, NOW.parse().unwrap());
         assert_eq!(shown(&status, ConditionType::Stalled), pair("True", "InvalidSpec"));
         assert!(conditions::get(&status.conditions, ConditionType::Reconciling).is_none());
@@ -308,7 +313,8 @@ mod tests {
 
     #[test]
     fn the_same_findings_give_the_same_status() {
-        let applied = Applied { refusal: None, secrets: Ok(()), state: working() };
+        let applied =
+            Applied { refusal: None, secrets: Ok(()), state: working(), workers: Standing::not_provisioned() };
         let first = status_of(&source(None), working(), Ok(()));
         let later = "2027-01-02T00:00:00Z".parse().unwrap();
         assert_eq!(compute(&source(None), &applied, &first, later).0, first);

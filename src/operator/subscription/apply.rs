@@ -189,7 +189,17 @@ async fn write(configured: &Configured, target: &Target, fleet: &Fleet) -> Resul
     }
     tx.commit().await?;
     ring(fleet);
+    if began {
+        wake_consumer(compiled, fleet);
+    }
     Ok(())
+}
+
+/// Has a consumer looked at that may need workers now, or none any more.
+fn wake_consumer(compiled: Option<&Subscription>, fleet: &Fleet) {
+    if let Some(compiled) = compiled.filter(|_| fleet.context().workers.are_made()) {
+        fleet.consumers.wake(compiled.consumer.clone());
+    }
 }
 
 fn ring(fleet: &Fleet) {
@@ -230,6 +240,7 @@ async fn end_as(key: &ResourceKey, ending: Ending, fleet: &Fleet) -> Result<(), 
     }
     tx.commit().await?;
     ring(fleet);
+    wake_consumer(row.compiled.as_ref(), fleet);
     fleet.context().bells.routes.ring();
     Ok(())
 }

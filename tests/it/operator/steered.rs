@@ -20,11 +20,13 @@ use cpr_operator::operator::metrics::Metrics;
 use cpr_operator::operator::{self, Context};
 use cpr_operator::runtime::bell::Bells;
 use cpr_operator::runtime::clock::Clock;
+use cpr_operator::settings::database::DatabaseSettings;
 use cpr_operator::settings::lists::ListSettings;
 use cpr_operator::settings::network::NetworkSettings;
 use cpr_operator::settings::operator::OperatorSettings;
 use cpr_operator::settings::register::RegisterSettings;
 use cpr_operator::settings::store::StoreSettings;
+use cpr_operator::settings::workers::WorkerSettings;
 use cpr_operator::store::consumer::{ConsumerState, EndpointState, SendingState};
 use cpr_operator::store::source::{Contact, FeedState, SchemaState, SourceState};
 use cpr_operator::store::{self, Store};
@@ -80,6 +82,8 @@ impl Steered {
             bells: Bells::default(),
             settings: settings(namespace.name()),
             network: NetworkSettings { allowed_networks: vec![] },
+            workers: WorkerSettings::default(),
+            database: DatabaseSettings::default(),
             lists: ListSettings { additions_per_hour: 200_000, unknown_per_hour: 500 },
             register: register_settings(),
             accept_local_root_key: true,

@@ -1,0 +1,39 @@
+//! The Secret of a worker: a file for each resource that it serves, with just what the worker needs.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use secrecy::ExposeSecret;
+
+use super::{Ground, metadata, sealed};
+use crate::operator::workers::hand;
+use crate::operator::workers::names::Role;
+use crate::operator::workers::plan::Worker;
+use crate::operator::workers::wish::Secrets;
+
+/// The Secret of a worker. Of what is spoilt, what is `present` stays.
+pub fn build(
+    worker: &Worker,
+    ground: &Ground,
+    owner: OwnerReference,
+    present: Option<&BTreeMap<String, ByteString>>,
+) -> Secret {
+    let mut data = BTreeMap::new();
+    for (key, demand) in &worker.members {
+        let file = hand::file_name(key);
+        let content = match &demand.secrets {
+            Secrets::Given(content, _) => Some(ByteString(content.expose_secret().as_bytes().to_vec())),
+            Secrets::Withdrawn => nothing(worker.role),
+            Secrets::Spoilt => present.and_then(|data| data.get(&file).cloned()).or_else(|| nothing(worker.role)),
+        };
+        data.extend(content.map(|content| (file, content)));
+    }
+    sealed(Secret { metadata: metadata(worker, ground, owner), data: Some(data), ..Secret::default() })
+}
+
+/// What tells a worker that there are no secrets, rather than none yet.
+fn nothing(role: Role) -> Option<ByteString> {
+    (role == Role::Deliver).then(|| ByteString(hand::NO_SIGNING.as_bytes().to_vec()))
+}

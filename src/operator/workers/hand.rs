@@ -1,0 +1,127 @@
+//! The files by which workers are handed their secrets: written here, read by each worker from the Secret that it mounts.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::wish::Secrets;
+use crate::domain::resource::ResourceKey;
+use crate::operator::refusal::Refusal;
+use crate::operator::secrets::withdraws;
+
+/// What a consumer's file holds where there is nothing to sign with.
+pub const NO_SIGNING: &str = r#"{"signing":[]}"#;
+
+/// The longest name of a file and of a key in a Secret.
+const LONGEST: usize = 253;
+
+/// What a file holds: of a consumer its signing secrets, of a source what its register knows it by.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum File {
+    /// Of a consumer.
+    Consumer(Signing),
+    /// Of a source.
+    Source(Credentials),
+}
+
+/// The secrets that sign a consumer's deliveries.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Signing {
+    /// Each with its `whsec_`.
+    #[serde(serialize_with = "exposed_each")]
+    pub signing: Vec<SecretString>,
+}
+
+/// What a register knows us by.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Credentials {
+    /// OAuth client.
+    #[serde(serialize_with = "exposed")]
+    pub client_id: SecretString,
+    /// Its secret.
+    #[serde(serialize_with = "exposed")]
+    pub client_secret: SecretString,
+    /// Key for services that give their schema to API keys only.
+    #[serde(default, serialize_with = "exposed_if_any", skip_serializing_if = "Option::is_none")]
+    pub schema_api_key: Option<SecretString>,
+}
+
+fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
+fn exposed_each<S: Serializer>(secrets: &[SecretString], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(ExposeSecret::expose_secret))
+}
+
+fn exposed_if_any<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(ExposeSecret::expose_secret).serialize(serializer)
+}
+
+/// The name of a resource's file. No namespace has an underscore.
+pub fn file_name(of: &ResourceKey) -> String {
+    format!("{}_{}.json", of.namespace, of.name)
+}
+
+/// Whether a file can have a resource's name.
+pub fn check_name(of: &ResourceKey) -> Result<(), Refusal> {
+    let length = file_name(of).len();
+    if length <= LONGEST {
+        return Ok(());
+    }
+    let message = format!(
+        "namespace and name together are {} characters too long for a worker: make the resource anew under a shorter name",
+        length - LONGEST
+    );
+    Err(Refusal::by_author("NameTooLong", message))
+}
+
+/// What a worker is handed of what was read: a file with a fingerprint, or why there is none.
+pub fn handed(read: Result<(File, &str), &Refusal>) -> Secrets {
+    match read {
+        Ok((file, fingerprint)) => {
+            let content = serde_json::to_string(&file).expect("it is plain data");
+            Secrets::Given(SecretString::from(content), fingerprint.to_owned())
+        }
+        Err(refusal) if withdraws(refusal) => Secrets::Withdrawn,
+        Err(_) => Secrets::Spoilt,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn content(file: File) -> String {
+        match handed(Ok((file, "a"))) {
+            Secrets::Given(content, _) => content.expose_secret().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_written() {
+        let signing = vec!["whsec_a".into(), "whsec_b".into()];
+        let text = content(File::Consumer(Signing { signing }));
+        assert_eq!(text, r#"{"signing":["whsec_a","whsec_b"]}"#);
+        let File::Consumer(read) = serde_json::from_str(&text).unwrap() else { panic!("a consumer's") };
+        assert_eq!(read.signing.len(), 2);
+        let client = |schema_api_key| Credentials { client_id: "a".into(), client_secret: "b".into(), schema_api_key };
+        assert_eq!(content(File::Source(client(None))), r#"{"clientId":"a","clientSecret":"b"}"#);
+        let text = content(File::Source(client(Some("c".into()))));
+        let File::Source(read) = serde_json::from_str(&text).unwrap() else { panic!("a source's") };
+        assert_eq!(read.schema_api_key.unwrap().expose_secret(), "c");
+        assert!(matches!(serde_json::from_str(NO_SIGNING), Ok(File::Consumer(none)) if none.signing.is_empty()));
+    }
+
+    #[test]
+    fn a_name_that_no_file_can_have_is_refused() {
+        let named = |length: usize| check_name(&ResourceKey::new("tenant", "x".repeat(length)));
+        assert!(named(241).is_ok());
+        let refusal = named(253).unwrap_err();
+        assert!(refusal.message.contains("12 characters too long"), "{}", refusal.message);
+    }
+}

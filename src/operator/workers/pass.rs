@@ -1,0 +1,183 @@
+//! One look at all workers: what there is to be is compared with what is there, made so, and told to those whom it concerns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::{Client, ResourceExt};
+
+use super::apply::{self, Error};
+use super::build::{Ground, deployment};
+use super::ground;
+use super::names::{self, Role};
+use super::plan::{Plan, Seen, Worker};
+use super::present::{Part, Present, Shelf};
+use super::rollout::{self, Candidate};
+use super::standing;
+use super::wish::{Count, Party, Standing};
+use crate::operator::fleet::{Process, earlier, key_of};
+use crate::operator::metrics::WorkerCounts;
+use crate::operator::refusal::Refusal;
+use crate::runtime::causes;
+
+/// How often it is looked whether what stood in the way of a worker is gone.
+const LOOK_FOR_WAY: SignedDuration = SignedDuration::from_secs(15);
+
+/// What a look needs.
+pub struct Pass {
+    /// What outlives it.
+    pub process: Arc<Process>,
+    /// The API server's client.
+    pub client: Client,
+    /// Where workers run.
+    pub namespace: String,
+    /// What is there.
+    pub present: Present,
+}
+
+/// How workers were found by one look.
+#[derive(Default)]
+struct Found {
+    standings: BTreeMap<Party, Standing>,
+    counts: BTreeMap<Role, WorkerCounts>,
+    /// When the clock alone makes another look necessary.
+    next: Option<Timestamp>,
+    /// What is to be tried again.
+    failed: Vec<String>,
+}
+
+impl Pass {
+    /// Looks once. When the clock makes another look necessary; an error where something is to be tried again.
+    pub async fn run(&self) -> Result<Option<Duration>, String> {
+        if !self.present.is_listed() {
+            return Ok(None);
+        }
+        let plan = Plan::new(self.process.wishes.all(), self.seen());
+        let mut found = Found::default();
+        let ground = ground::read(&self.process.context, &self.client, &self.namespace).await;
+        match ground.map_err(|error| causes::text(&error))? {
+            Ok(ground) => self.make(&plan, &ground, &mut found).await,
+            Err(refusal) => self.refuse(&plan, &refusal, &mut found),
+        }
+        self.tell(found)
+    }
+
+    /// The resources that are there, wherever is looked.
+    fn seen(&self) -> Seen {
+        let mut seen = Seen { is_listed: true, ..Seen::default() };
+        for fleet in self.process.fleets() {
+            seen.is_listed &= fleet.sources.is_listed() && fleet.consumers.is_listed();
+            seen.scopes.push(fleet.scope.clone());
+            seen.parties.extend(fleet.sources.all().iter().map(|source| (Role::Ingest, key_of(&**source))));
+            seen.parties.extend(fleet.consumers.all().iter().map(|consumer| (Role::Deliver, key_of(&**consumer))));
+        }
+        seen
+    }
+
+    async fn make(&self, plan: &Plan, ground: &Ground, found: &mut Found) {
+        let workers = plan.workers();
+        let candidates = self.candidates(&workers, ground);
+        let turns = rollout::turns(&candidates, ground.settings.max_rolling);
+        for worker in &workers {
+            let candidate = candidates.iter().find(|candidate| candidate.name == worker.name());
+            let has_turn = candidate.is_none_or(|c| !c.is_outdated || turns.contains(&c.name));
+            let problem = match apply::apply(worker, ground, &self.present, has_turn).await {
+                Ok(()) => None,
+                Err(Error::Refused(refusal)) => Some(refusal),
+                Err(again) => {
+                    found.failed.push(again.to_string());
+                    None
+                }
+            };
+            self.find(worker, problem.as_ref(), candidate.filter(|_| !has_turn).is_some(), found);
+        }
+        for (party, refusal) in plan.refused() {
+            found.standings.insert(party.clone(), standing::refused(refusal, None));
+        }
+        self.sweep(plan, &workers, found).await;
+    }
+
+    /// The workers that are there, as far as turns are concerned.
+    fn candidates(&self, workers: &[Worker], ground: &Ground) -> Vec<Candidate> {
+        let candidate = |worker: &Worker| {
+            let live = self.present.deployments.get(&worker.name())?;
+            let (template, hash) = deployment::template(worker, worker.shape.as_ref().ok()?, ground);
+            Some(Candidate::new(&worker.name(), &live, &template, &hash))
+        };
+        workers.iter().filter_map(candidate).collect()
+    }
+
+    /// Says how a worker stands, to each whom it serves.
+    fn find(&self, worker: &Worker, problem: Option<&Refusal>, waits: bool, found: &mut Found) {
+        let live = self.present.deployments.get(&worker.name());
+        let now = self.process.context.clock.now();
+        let (standing, next) = standing::of(worker, live.as_deref(), problem, now);
+        let Count { desired, ready } = standing.count.unwrap_or_default();
+        found.counts.entry(worker.role).or_default().add(WorkerCounts {
+            desired,
+            ready,
+            rolling: u32::from(live.as_deref().is_some_and(rollout::is_rolling)),
+            waiting: u32::from(waits),
+        });
+        // Nobody tells when what stands in the way is gone.
+        let next = earlier(next, problem.map(|_| now + LOOK_FOR_WAY));
+        found.next = earlier(found.next, next);
+        let of = worker.members.keys().map(|key| ((worker.role, key.clone()), standing.clone()));
+        found.standings.extend(of);
+    }
+
+    /// Without ground there are no workers to make; those that are there stay.
+    fn refuse(&self, plan: &Plan, refusal: &Refusal, found: &mut Found) {
+        for worker in plan.workers() {
+            self.find(&worker, Some(refusal), false, found);
+        }
+    }
+
+    /// Deletes what belongs to workers that there are not to be.
+    async fn sweep(&self, plan: &Plan, workers: &[Worker], found: &mut Found) {
+        let kept: BTreeSet<String> = workers.iter().map(Worker::name).collect();
+        let with_budget: BTreeSet<String> =
+            workers.iter().filter(|worker| worker.replicas > 1 || worker.shape.is_err()).map(Worker::name).collect();
+        let Present { accounts, secrets, policies, deployments, budgets } = &self.present;
+        // The pods end before what they use goes.
+        sweep(deployments, plan, &kept, found).await;
+        sweep(budgets, plan, &kept, found).await;
+        sweep(policies, plan, &kept, found).await;
+        sweep(secrets, plan, &kept, found).await;
+        sweep(accounts, plan, &kept, found).await;
+        for budget in budgets.all().iter().filter(|budget| kept.contains(&budget.name_any())) {
+            if !with_budget.contains(&budget.name_any()) {
+                found.failed.extend(apply::remove(budgets, &**budget).await.err().map(|error| error.to_string()));
+            }
+        }
+    }
+
+    /// Tells those whose workers stand otherwise than before.
+    fn tell(&self, found: Found) -> Result<Option<Duration>, String> {
+        for ((role, key), standing) in found.standings {
+            if self.process.wishes.set_standing(&(role, key.clone()), standing) {
+                self.process.wake(role, &key);
+            }
+        }
+        for role in [Role::Ingest, Role::Deliver] {
+            let counts = found.counts.get(&role).copied().unwrap_or_default();
+            self.process.context.metrics.set_workers(role.name(), counts);
+        }
+        if !found.failed.is_empty() {
+            return Err(found.failed.join("; "));
+        }
+        let now = self.process.context.clock.now();
+        Ok(found.next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()))
+    }
+}
+
+/// Deletes those of one kind that are not to be kept and may go.
+async fn sweep<K: Part>(shelf: &Shelf<K>, plan: &Plan, kept: &BTreeSet<String>, found: &mut Found) {
+    for live in shelf.all() {
+        let may_go = names::owner(&*live).is_some_and(|(role, of)| plan.may_go(role, &of));
+        if may_go && !kept.contains(&live.name_any()) {
+            found.failed.extend(apply::remove(shelf, &*live).await.err().map(|error| error.to_string()));
+        }
+    }
+}
