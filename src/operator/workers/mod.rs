@@ -34,7 +34,7 @@ mod testing;
 pub mod wish;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use tokio_util::sync::CancellationToken;
@@ -61,7 +61,7 @@ pub async fn run(process: Arc<Process>, client: Client, stop: CancellationToken)
     };
     tracing::info!(namespace, anchor = settings.anchor, image = settings.image, "workers are made");
     let (present, filling) = Present::begin(&client, &namespace, &settings.anchor, &process.wishes, &stop);
-    let pass = Pass { process: Arc::clone(&process), client, namespace, present };
+    let pass = Pass { process: Arc::clone(&process), client, namespace, present, began: Instant::now() };
     tokio::join!(filling, follow(pass, &stop));
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, ResourceExt};
@@ -24,6 +24,9 @@ use crate::runtime::causes;
 /// How often it is looked whether what stood in the way of a worker is gone.
 const LOOK_FOR_WAY: SignedDuration = SignedDuration::from_secs(15);
 
+/// How long resources may take to be looked at for the first time.
+const LOOKING: Duration = Duration::from_secs(60);
+
 /// What a look needs.
 pub struct Pass {
     /// What outlives it.
@@ -34,6 +37,8 @@ pub struct Pass {
     pub namespace: String,
     /// What is there.
     pub present: Present,
+    /// When looking began.
+    pub began: Instant,
 }
 
 /// How workers were found by one look.
@@ -78,7 +83,7 @@ impl Pass {
     async fn make(&self, plan: &Plan, ground: &Ground, found: &mut Found) {
         let workers = plan.workers();
         let candidates = self.candidates(&workers, ground);
-        let turns = rollout::turns(&candidates, ground.settings.max_rolling);
+        let turns = rollout::turns(&candidates, self.free(plan, ground, found));
         for worker in &workers {
             let candidate = candidates.iter().find(|candidate| candidate.name == worker.name());
             let has_turn = candidate.is_none_or(|c| !c.is_outdated || turns.contains(&c.name));
@@ -96,6 +101,16 @@ impl Pass {
             found.standings.insert(party.clone(), standing::refused(refusal, None));
         }
         self.sweep(plan, &workers, found).await;
+    }
+
+    /// How many more may be replaced now. None while resources that are there have not been looked at since the start, so that the
+    /// order does not depend on which of them was first; but one that cannot be looked at holds up nobody for long.
+    fn free(&self, plan: &Plan, ground: &Ground, found: &mut Found) -> usize {
+        if !plan.is_complete() && self.began.elapsed() < LOOKING {
+            found.next = earlier(found.next, Some(self.process.context.clock.now() + LOOK_FOR_WAY));
+            return 0;
+        }
+        rollout::free(&self.present.deployments.all(), ground.settings.max_rolling)
     }
 
     /// The workers that are there, as far as turns are concerned.

@@ -65,6 +65,11 @@ impl Plan {
         all
     }
 
+    /// Whether a wish is known of everyone who is there.
+    pub fn is_complete(&self) -> bool {
+        self.seen.is_listed && self.seen.parties.iter().all(|party| self.wishes.contains_key(party))
+    }
+
     /// Those who can have no workers, and why.
     pub fn refused(&self) -> impl Iterator<Item = (&Party, &Refusal)> {
         self.wishes.iter().filter_map(|(party, wish)| match wish {
@@ -186,6 +191,12 @@ mod tests {
         assert!(!all.may_go(Role::Deliver, &ResourceKey::new("elsewhere", "gone")), "nobody looks there");
         let unlisted = Plan::new(BTreeMap::new(), Seen { is_listed: false, ..all.seen.clone() });
         assert!(!unlisted.may_go(Role::Deliver, &key("gone")));
+    }
+
+    #[test]
+    fn a_plan_is_complete_when_everyone_was_looked_at() {
+        assert!(plan(&[("a", workers(demand())), ("b", Some(Wish::Unknown))]).is_complete());
+        assert!(!plan(&[("a", workers(demand())), ("b", None)]).is_complete());
     }
 
     #[test]

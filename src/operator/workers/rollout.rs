@@ -1,6 +1,7 @@
 //! Whose turn it is to be replaced, so that an upgrade does not touch all workers at once. Pure.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
@@ -24,16 +25,20 @@ pub struct Candidate {
     pub is_running: bool,
 }
 
-/// The names of those that may be replaced now, at most `share` at the same time, in the order of their names. One that is being
-/// replaced already takes the newest form at once: it counts anyway, and what it waits for may be just that. One without
-/// pods takes it too, for nothing is replaced.
-pub fn turns(candidates: &[Candidate], share: Share) -> BTreeSet<String> {
+/// How many more may be replaced now, so that at most `share` of all that are there are at the same time.
+pub fn free(present: &[Arc<Deployment>], share: Share) -> usize {
+    let rolling = present.iter().filter(|deployment| is_rolling(deployment)).count();
+    share.of(present.len()).saturating_sub(rolling)
+}
+
+/// The names of those that may be replaced now: the first `free` in the order of their names. One that is being replaced already
+/// takes the newest form at once: it counts anyway, and what it waits for may be just that. One without pods takes it too, for
+/// nothing is replaced.
+pub fn turns(candidates: &[Candidate], free: usize) -> BTreeSet<String> {
     let outdated = || candidates.iter().filter(|candidate| candidate.is_outdated);
     let at_once = outdated().filter(|candidate| candidate.is_rolling || !candidate.is_running);
-    let rolling = candidates.iter().filter(|candidate| candidate.is_rolling).count();
     let mut waiting: Vec<_> = outdated().filter(|candidate| candidate.is_running && !candidate.is_rolling).collect();
     waiting.sort_by(|a, b| a.name.cmp(&b.name));
-    let free = share.of(candidates.len()).saturating_sub(rolling);
     at_once.chain(waiting.into_iter().take(free)).map(|candidate| candidate.name.clone()).collect()
 }
 
@@ -95,30 +100,28 @@ mod tests {
         }
     }
 
-    fn turns_of(candidates: &[(&str, &str)], share: Share) -> Vec<String> {
+    fn turns_of(candidates: &[(&str, &str)], free: usize) -> Vec<String> {
         let candidates: Vec<_> = candidates.iter().map(|(name, is)| candidate(name, is)).collect();
-        turns(&candidates, share).into_iter().collect()
+        turns(&candidates, free).into_iter().collect()
     }
 
     #[test]
-    fn as_many_as_the_share_lets_go_and_in_order() {
+    fn as_many_as_are_free_go_and_in_order() {
         let five = [("e", "o"), ("d", "o"), ("c", "o"), ("b", ""), ("a", "o")];
-        assert_eq!(turns_of(&five, Share::Count(2)), ["a", "c"]);
-        assert_eq!(turns_of(&five, Share::Percent(10)), ["a"]);
-        assert_eq!(turns_of(&five, Share::Percent(100)), ["a", "c", "d", "e"]);
+        assert_eq!(turns_of(&five, 2), ["a", "c"]);
+        assert_eq!(turns_of(&five, 0), Vec::<String>::new());
+        assert_eq!(turns_of(&five, 9), ["a", "c", "d", "e"]);
     }
 
     #[test]
-    fn those_that_are_being_replaced_count_and_take_the_newest_form() {
-        assert_eq!(turns_of(&[("a", "o"), ("b", "r")], Share::Count(1)), Vec::<String>::new());
-        assert_eq!(turns_of(&[("a", "o"), ("b", "or")], Share::Count(1)), ["b"]);
-        assert_eq!(turns_of(&[("a", "o"), ("b", "or"), ("c", "r")], Share::Count(3)), ["a", "b"]);
+    fn those_that_are_being_replaced_take_the_newest_form() {
+        assert_eq!(turns_of(&[("a", "o"), ("b", "or")], 0), ["b"]);
+        assert_eq!(turns_of(&[("a", "o"), ("b", "or"), ("c", "r")], 1), ["a", "b"]);
     }
 
     #[test]
     fn one_that_has_no_pods_waits_for_nobody() {
-        assert_eq!(turns_of(&[("a", "r"), ("b", "os")], Share::Count(1)), ["b"]);
-        assert!(turns_of(&[], Share::Count(1)).is_empty());
+        assert_eq!(turns_of(&[("a", "r"), ("b", "os")], 0), ["b"]);
     }
 
     fn deployment(replicas: i32, status: Value) -> Deployment {
@@ -141,5 +144,16 @@ mod tests {
         ] {
             assert_eq!(is_rolling(&deployment(replicas, status.clone())), expected, "{status}");
         }
+    }
+
+    #[test]
+    fn those_that_are_being_replaced_count() {
+        let still = deployment(1, json!({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}));
+        let rolling = deployment(1, json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1}));
+        let present = [still.clone(), still, rolling.clone(), rolling].map(Arc::new);
+        for (share, expected) in [(Share::Count(1), 0), (Share::Count(3), 1), (Share::Percent(100), 2)] {
+            assert_eq!(free(&present, share), expected, "{share:?}");
+        }
+        assert_eq!(free(&[], Share::Percent(10)), 1);
     }
 }

@@ -14,3 +14,4 @@ mod secrets;
 mod steered;
 mod unreadable;
 mod watches;
+mod workers;

@@ -189,6 +189,14 @@ impl Steered {
 
     /// Source, consumer, subscription and their Secrets, taken in, with stages that found nothing wrong.
     pub async fn install(&self) {
+        self.install_unready().await;
+        self.until::<CprSource>("register", "Ready", "True Succeeded").await;
+        self.until::<ConsumerSystem>("sample", "Ready", "True Succeeded").await;
+        self.until::<CprSubscription>("clients", "Ready", "True Succeeded").await;
+    }
+
+    /// The same without waiting until all is well.
+    pub async fn install_unready(&self) {
         self.secret("client", Some("source"), json!({"clientId": "a", "clientSecret": "canary"})).await;
         self.secret("signing", Some("signing"), json!({"a": WHSEC})).await;
         self.apply::<CprSource>("register", source()).await;
@@ -196,9 +204,6 @@ impl Steered {
         self.apply::<CprSubscription>("clients", subscription(&self.day(100))).await;
         self.until::<CprSubscription>("clients", "ReferencesResolved", "True Resolved").await;
         self.play_stages().await;
-        self.until::<CprSource>("register", "Ready", "True Succeeded").await;
-        self.until::<ConsumerSystem>("sample", "Ready", "True Succeeded").await;
-        self.until::<CprSubscription>("clients", "Ready", "True Succeeded").await;
     }
 
     /// Writes what ingest and delivery write when all is well.
@@ -299,7 +304,8 @@ pub fn source_state() -> SourceState {
     }
 }
 
-fn consumer_state() -> ConsumerState {
+/// What delivery finds where all is well.
+pub fn consumer_state() -> ConsumerState {
     ConsumerState {
         endpoint: Some(EndpointState { verified: true, reason: "Verified".into(), message: String::new() }),
         sending: Some(SendingState { reason: "Delivering".into(), message: String::new() }),

@@ -128,6 +128,17 @@ const SOURCE_RULES: &[Rule] = &[
     ("a wildcard stands before two labels", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['*.org'] }] }", "must have at least two labels after '*.'"),
     ("hosts are not numbers", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['10.0.0.1'] }] }", "must be a name, not an address by number"),
     ("hosts' labels are short", "", "spec: { grants: [{ namespace: team-b, sector: Public, fields: [Status, Name], municipalities: ['0851'], protectedPersons: Mask, hosts: ['aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.org'] }] }", "must have labels of at most 63 characters"),
+    ("one worker's memory", "spec: { workers: { resources: { limits: { memory: 1Gi } } } }", "spec: { workers: { resources: { limits: { memory: 1G } } } }", "must be an amount of memory such as 256Mi or 2Gi"),
+    ("one worker's processor time", "spec: { workers: { resources: { requests: { cpu: 250m }, limits: { cpu: '1.5' } } } }", "spec: { workers: { resources: { requests: { cpu: '0' } } } }", "must be an amount of processor time such as 250m, 1 or 1.5"),
+    ("processor time set aside is within its limit", "spec: { workers: { resources: { requests: { cpu: 1000m }, limits: { cpu: '1' } } } }", "spec: { workers: { resources: { requests: { cpu: '2' }, limits: { cpu: 1500m } } } }", "requests.cpu must not exceed limits.cpu"),
+    ("memory set aside is within its limit", "spec: { workers: { resources: { requests: { memory: 1024Mi }, limits: { memory: 1Gi } } } }", "spec: { workers: { resources: { requests: { memory: 1Gi }, limits: { memory: 512Mi } } } }", "requests.memory must not exceed limits.memory"),
+    ("nodes are named by labels", "spec: { workers: { nodeSelector: { kubernetes.io/arch: amd64, dedicated: '' } } }", "spec: { workers: { nodeSelector: { 'a b': c } } }", "must have labels of nodes as keys"),
+    ("nodes' labels have values", "", "spec: { workers: { nodeSelector: { a: 'b c' } } }", "must have values of labels"),
+    ("taints have keys", "spec: { workers: { tolerations: [{ key: example.org/dedicated, value: cpr, effect: NoSchedule }] } }", "spec: { workers: { tolerations: [{ key: 'a b' }] } }", "must be the key of a taint"),
+    ("taints have values", "", "spec: { workers: { tolerations: [{ key: a, value: 'b c' }] } }", "must be the value of a taint"),
+    ("any value or one", "spec: { workers: { tolerations: [{ key: a, operator: Exists }] } }", "spec: { workers: { tolerations: [{ key: a, operator: Exists, value: b }] } }", "Exists takes no value"),
+    ("a key or all", "spec: { workers: { tolerations: [{ operator: Exists }] } }", "spec: { workers: { tolerations: [{ value: b }] } }", "Equal needs a key"),
+    ("a node is left in time", "spec: { workers: { tolerations: [{ key: a, value: b, effect: NoExecute, tolerationSeconds: 60 }] } }", "spec: { workers: { tolerations: [{ key: a, value: b, tolerationSeconds: 60 }] } }", "tolerationSeconds needs effect NoExecute"),
 ];
 
 #[rustfmt::skip]
@@ -206,6 +217,22 @@ const CONSUMER_RULES: &[Rule] = &[
     ("certificates' key", "", "spec: { delivery: { caBundleRef: { name: c, key: 'a/b' } } }", KEY),
     ("ranges are ranges", "", "spec: { delivery: { allowedNetworks: [10.20.0.1/16] } }", RANGE),
     ("ranges are named once", "", "spec: { delivery: { allowedNetworks: [10.0.0.0/8, 10.0.0.0/8] } }", "Duplicate value"),
+    ("one worker's memory", "spec: { workers: { resources: { limits: { memory: 1Gi } } } }", "spec: { workers: { resources: { limits: { memory: 1G } } } }", "must be an amount of memory such as 256Mi or 2Gi"),
+    ("one worker's processor time", "spec: { workers: { resources: { requests: { cpu: 250m }, limits: { cpu: '1.5' } } } }", "spec: { workers: { resources: { requests: { cpu: '0' } } } }", "must be an amount of processor time such as 250m, 1 or 1.5"),
+    ("processor time set aside is within its limit", "spec: { workers: { resources: { requests: { cpu: 1000m }, limits: { cpu: '1' } } } }", "spec: { workers: { resources: { requests: { cpu: '2' }, limits: { cpu: 1500m } } } }", "requests.cpu must not exceed limits.cpu"),
+    ("memory set aside is within its limit", "spec: { workers: { resources: { requests: { memory: 1024Mi }, limits: { memory: 1Gi } } } }", "spec: { workers: { resources: { requests: { memory: 1Gi }, limits: { memory: 512Mi } } } }", "requests.memory must not exceed limits.memory"),
+    ("nodes are named by labels", "spec: { workers: { nodeSelector: { kubernetes.io/arch: amd64, dedicated: '' } } }", "spec: { workers: { nodeSelector: { 'a b': c } } }", "must have labels of nodes as keys"),
+    ("nodes' labels have values", "", "spec: { workers: { nodeSelector: { a: 'b c' } } }", "must have values of labels"),
+    ("taints have keys", "spec: { workers: { tolerations: [{ key: example.org/dedicated, value: cpr, effect: NoSchedule }] } }", "spec: { workers: { tolerations: [{ key: 'a b' }] } }", "must be the key of a taint"),
+    ("taints have values", "", "spec: { workers: { tolerations: [{ key: a, value: 'b c' }] } }", "must be the value of a taint"),
+    ("any value or one", "spec: { workers: { tolerations: [{ key: a, operator: Exists }] } }", "spec: { workers: { tolerations: [{ key: a, operator: Exists, value: b }] } }", "Exists takes no value"),
+    ("a key or all", "spec: { workers: { tolerations: [{ operator: Exists }] } }", "spec: { workers: { tolerations: [{ value: b }] } }", "Equal needs a key"),
+    ("a node is left in time", "spec: { workers: { tolerations: [{ key: a, value: b, effect: NoExecute, tolerationSeconds: 60 }] } }", "spec: { workers: { tolerations: [{ key: a, value: b, tolerationSeconds: 60 }] } }", "tolerationSeconds needs effect NoExecute"),
+    ("fewest and most workers", "spec: { workers: { min: 2, max: 2 } }", "spec: { workers: { min: 3, max: 2 } }", "min must be at most max: lower min, or raise max"),
+    ("at least one worker", "spec: { workers: { min: 6 } }", "spec: { workers: { min: 0 } }", "greater than or equal to 1"),
+    ("how a worker is had", "spec: { workers: { mode: Shared } }", "spec: { workers: { mode: Common } }", NOT_OFFERED),
+    ("a shared worker has no wishes of one", "", "spec: { workers: { mode: Shared, max: 2 } }", "a shared worker takes no min, max"),
+    ("a shared worker has no place of one", "", "spec: { workers: { mode: Shared, nodeSelector: { a: b } } }", "a shared worker takes no min, max"),
 ];
 
 #[rustfmt::skip]

@@ -7,6 +7,7 @@ use cpr_operator::api::delivery::{Circuit, DeliveryStatus};
 use cpr_operator::api::names::{GROUP, VERSION};
 use cpr_operator::api::source::{Capability, CprSource, CprSourceStatus, Cursor};
 use cpr_operator::api::subscription::{CprSubscription, CprSubscriptionStatus};
+use cpr_operator::api::workers::WorkersStatus;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde::de::DeserializeOwned;
@@ -110,7 +111,8 @@ async fn what_has_no_effect_yet_is_refused() {
         (SOURCE, "spec: { lookups: { maxAge: 24h } }", "spec.lookups"),
         (SOURCE, "spec: { datafordeler: { proxyUrl: 'http://a.example.org' } }", "spec.datafordeler.proxyUrl"),
         (CONSUMER, "spec: { municipalities: ['0851'] }", "spec.municipalities"),
-        (CONSUMER, "spec: { workers: { min: 1 } }", "spec.workers"),
+        (CONSUMER, "spec: { workers: { image: other } }", "spec.workers.image"),
+        (SOURCE, "spec: { workers: { min: 1 } }", "spec.workers.min"),
         (CONSUMER, "spec: { delivery: { oauth2: {} } }", "spec.delivery.oauth2"),
         (CONSUMER, "spec: { lookup: {} }", "spec.lookup"),
         (SUBSCRIPTION, "spec: { consumerRef: { namespace: other } }", "spec.consumerRef.namespace"),
@@ -226,6 +228,7 @@ async fn a_status_is_kept_whole_and_read_back() {
         waiting: waiting(&conditions),
         cursor: Some(Cursor { import_sequence: 310 }),
         capabilities: vec![Capability::Events, Capability::ReadByNumber, Capability::ReadByPersonId],
+        workers: Some(WorkersStatus { desired: 2, ready: 1 }),
         conditions,
     };
     assert_eq!(written::<CprSource>(&server, SOURCE, &status).await.status, Some(status));
@@ -240,6 +243,7 @@ async fn a_status_is_kept_whole_and_read_back() {
     let status = ConsumerSystemStatus {
         delivery: Some(delivery),
         subscriptions: Some(3),
+        workers: Some(WorkersStatus { desired: 1, ready: 0 }),
         conditions: all_of(OF_CONSUMER),
         ..ConsumerSystemStatus::default()
     };

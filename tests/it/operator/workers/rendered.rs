@@ -1,0 +1,1 @@
+//! A worker run as it was rendered.
