@@ -6,6 +6,8 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use cpr_operator::runtime::clock::Clock;
 use cpr_operator::simulate::consumer::{self, Consumer, Received};
 use cpr_operator::simulate::datafordeler::{self, Register};
@@ -99,16 +101,32 @@ impl World {
     /// Starts a process of its own that plays one role, such as `ingest --source a/b`. All of them share the world's
     /// PostgreSQL database and root key.
     pub async fn spawn(&mut self, role: &[&str], name: &str) -> Child {
-        let folder = self.folder.path().to_owned();
-        let database = super::database::on_postgres(&folder).await.url_file.expect("it is on a server");
-        let mut command = self.play(role, &folder.join(name));
-        for pair in [
-            format!("database.url_file={}", database.display()),
-            format!("store.root_key_file={}", folder.join("keys.root").display()),
-        ] {
+        let database = self.shared_database().await;
+        let root_key = self.root_key();
+        let data = self.folder.path().join(name);
+        let mut command = self.play(role, &data);
+        for pair in
+            [format!("database.url_file={}", database.display()), format!("store.root_key_file={}", root_key.display())]
+        {
             command.args(["--set", &pair]);
         }
         command.spawn().unwrap()
+    }
+
+    /// File with the address of the database that the processes share.
+    pub async fn shared_database(&self) -> PathBuf {
+        super::database::on_postgres(self.folder.path()).await.url_file.expect("it is on a server")
+    }
+
+    /// File of the root key that they share.
+    pub fn root_key(&self) -> PathBuf {
+        self.folder.path().join("keys.root")
+    }
+
+    /// Makes that root key before any process does.
+    pub fn make_root_key(&self) {
+        let bytes = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
+        std::fs::write(self.root_key(), BASE64_STANDARD.encode(bytes)).unwrap();
     }
 
     /// The folder from which workers take their secrets; they are what the operator would hand them.
