@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, Transaction};
 
 use super::database::Held;
-use super::{Error, schema};
+use super::{ConsumerId, Error, schema};
 use crate::settings::database::DatabaseSettings;
 
 /// Oldest server that is taken, as the server numbers itself.
@@ -24,12 +24,27 @@ pub struct Content {
     /// The advisory lock by which writers who must be alone are. Those who write beside each other share it.
     gate: i64,
     migrations: &'static Migrator,
+    /// What each role may do with it.
+    rights: &'static str,
 }
 
+/// What makes the roles, for whoever may make roles on the server.
+pub const ROLES: &str = include_str!("rights/roles.sql");
+
 /// The main database.
-pub const MAIN: Content = Content { schema: "cpr", gate: 0x6370_7201, migrations: &schema::POSTGRES_MAIN };
+pub const MAIN: Content = Content {
+    schema: "cpr",
+    gate: 0x6370_7201,
+    migrations: &schema::POSTGRES_MAIN,
+    rights: include_str!("rights/main.sql"),
+};
 /// The key store. In a schema of its own, so that it can lie in the same database.
-pub const KEYS: Content = Content { schema: "cpr_keys", gate: 0x6370_7204, migrations: &schema::POSTGRES_KEYS };
+pub const KEYS: Content = Content {
+    schema: "cpr_keys",
+    gate: 0x6370_7204,
+    migrations: &schema::POSTGRES_KEYS,
+    rights: include_str!("rights/keys.sql"),
+};
 
 /// A database that is open. Clones share it.
 #[derive(Clone, Debug)]
@@ -84,26 +99,33 @@ impl Database {
 
     /// Begins to write alone.
     pub(super) async fn begin(&self) -> Result<Held, Error> {
-        self.held(&self.writers, self.begin.alone).await
+        self.held(&self.writers, self.begin.alone, &[]).await
     }
 
     /// Begins to write beside others.
-    pub(super) async fn begin_beside(&self) -> Result<Held, Error> {
-        self.held(&self.writers, self.begin.beside).await
+    pub(super) async fn begin_beside(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.beside, consumers).await
     }
 
     /// Begins to write and waits for nobody.
-    pub(super) async fn begin_apart(&self) -> Result<Held, Error> {
-        self.held(&self.writers, self.begin.apart).await
+    pub(super) async fn begin_apart(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.apart, consumers).await
     }
 
     /// Begins to read.
-    pub(super) async fn read(&self) -> Result<Held, Error> {
-        self.held(&self.readers, self.begin.read).await
+    pub(super) async fn read(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.readers, self.begin.read, consumers).await
     }
 
-    async fn held(&self, pool: &PgPool, begin: &'static str) -> Result<Held, Error> {
-        let tx: Transaction<'static, _> = pool.begin_with(begin).await?;
+    /// Begins for these consumers, whose rows are seen then by whoever may not see those of all.
+    async fn held(&self, pool: &PgPool, begin: &'static str, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        let tx: Transaction<'static, _> = match consumers {
+            [] => pool.begin_with(begin).await?,
+            consumers => {
+                let list = consumers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+                pool.begin_with(AssertSqlSafe(format!("{begin}, set_config('cpr.consumers', '{list}', true)"))).await?
+            }
+        };
         Ok(Held::Postgres { tx, persistent: self.persistent })
     }
 
@@ -168,6 +190,13 @@ async fn migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Er
     let mut migrator = Migrator::with_migrations(content.migrations.iter().cloned().collect());
     migrator.set_locking(false).set_ignore_missing(true);
     migrator.run_direct(None, &mut *tx, false).await?;
+    let roles: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_roles WHERE rolname IN ('cpr_operator', 'cpr_ingest', 'cpr_deliver', 'cpr_lookup', 'cpr_retention')")
+        .persistent(false)
+        .fetch_one(&mut *tx)
+        .await?;
+    if roles == 5 {
+        tx.execute(content.rights).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

@@ -40,7 +40,7 @@ impl Keys {
         )
         .bind(records)
         .bind(consumer)
-        .fetch_all(&mut *self.db.read().await?)
+        .fetch_all(&mut *self.db.read_for(&[consumer]).await?)
         .await?;
         Ok(rows.into_iter().map(|(record,)| RecordId(record.0)).collect())
     }

@@ -14,6 +14,7 @@ mod opening;
 mod persons;
 mod plans;
 mod replay;
+mod rights;
 mod sequence;
 pub(crate) mod site;
 
