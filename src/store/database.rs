@@ -70,9 +70,14 @@ impl Conn {
 impl Database {
     /// Begins to write, alone: waits its turn behind earlier writers, and later ones wait for it.
     pub async fn begin(&self) -> Result<Tx, Error> {
+        self.begin_for(&[]).await
+    }
+
+    /// As [`Database::begin`], for these consumers.
+    pub async fn begin_for(&self, consumers: &[ConsumerId]) -> Result<Tx, Error> {
         Ok(Tx(Conn(match self {
             Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
-            Self::Postgres(database) => database.begin().await?,
+            Self::Postgres(database) => database.begin(consumers).await?,
         })))
     }
 

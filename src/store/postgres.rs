@@ -8,12 +8,15 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, Transaction};
 
 use super::database::Held;
+use super::error::Unfit;
 use super::{ConsumerId, Error, schema};
 use crate::settings::database::DatabaseSettings;
 
 /// Oldest server that is taken, as the server numbers itself.
 const OLDEST_SERVER: i32 = 15_00_00;
 
+/// What the server says of a table, or a schema, that is not there.
+const NO_SUCH_TABLE: &str = "42P01";
 /// The advisory lock of whoever brings the schema up to date.
 const MIGRATION: i64 = 0x6370_7203;
 
@@ -85,10 +88,13 @@ impl Begin {
 }
 
 impl Database {
-    /// Connects and brings the schema up to date.
+    /// Connects, and brings the schema up to date where it is not, which takes its owner.
     pub async fn open(url: &str, content: &Content, settings: &DatabaseSettings) -> Result<Self, Error> {
         let options = options(url)?;
-        migrate(&options, content).await?;
+        let (found, needed) = (version(&options, content).await?, schema::newest(content.migrations));
+        if found < needed {
+            migrate(&options, content).await.map_err(|error| error.of_migration(content.schema, found, needed))?;
+        }
         Ok(Self {
             writers: pool(settings.writers).connect_lazy_with(options.clone()),
             readers: pool(settings.readers).connect_lazy_with(options),
@@ -98,8 +104,8 @@ impl Database {
     }
 
     /// Begins to write alone.
-    pub(super) async fn begin(&self) -> Result<Held, Error> {
-        self.held(&self.writers, self.begin.alone, &[]).await
+    pub(super) async fn begin(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.alone, consumers).await
     }
 
     /// Begins to write beside others.
@@ -158,10 +164,10 @@ async fn refuse_unfit(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
             .fetch_one(conn)
             .await?;
     if standby {
-        return Err(sqlx::Error::Configuration("the server is a standby: give the address of the primary".into()));
+        return Err(sqlx::Error::Configuration(Unfit::Standby.into()));
     }
     if version < OLDEST_SERVER {
-        return Err(sqlx::Error::Configuration("the server is older than PostgreSQL 15".into()));
+        return Err(sqlx::Error::Configuration(Unfit::Old.into()));
     }
     Ok(())
 }
@@ -170,6 +176,25 @@ async fn refuse_unfit(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
 /// a transaction the time stands.
 async fn is_idle(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     conn.fetch_one("SELECT now() = statement_timestamp()").await?.try_get(0)
+}
+
+/// The version of the schema; 0 where there is none.
+async fn version(options: &PgConnectOptions, content: &Content) -> Result<i64, Error> {
+    let mut conn = options.clone().disable_statement_logging().connect().await?;
+    refuse_unfit(&mut conn).await?;
+    let known = format!("SELECT max(version) FROM {}._sqlx_migrations WHERE success", content.schema);
+    let found: Result<Option<i64>, _> =
+        sqlx::query_scalar(AssertSqlSafe(known)).persistent(false).fetch_one(&mut conn).await;
+    conn.close().await?;
+    match found {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_TABLE) => Ok(0),
+        found => Ok(found?.unwrap_or(0)),
+    }
+}
+
+/// Brings the schema up to date and grants the roles their rights, whatever is there already.
+pub async fn prepare(url: &str, content: &Content) -> Result<(), Error> {
+    migrate(&options(url)?, content).await
 }
 
 /// Brings the schema up to date, one process at a time.

@@ -7,6 +7,7 @@ GRANT INSERT, UPDATE ON meta TO cpr_operator, cpr_ingest, cpr_deliver, cpr_looku
 GRANT INSERT ON keyring TO cpr_operator, cpr_ingest, cpr_deliver, cpr_lookup;
 
 -- The operator takes lists of numbers in, each sealed under its person's key.
+GRANT DELETE ON meta TO cpr_operator;
 GRANT SELECT, INSERT ON person_key, identifier TO cpr_operator;
 GRANT UPDATE (sought_at) ON person_key TO cpr_operator;
 GRANT SELECT ON claim TO cpr_operator;

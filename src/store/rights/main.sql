@@ -11,7 +11,7 @@ GRANT INSERT ON audit_entry, audit_subject TO cpr_operator, cpr_ingest, cpr_deli
 GRANT SELECT (position, id) ON audit_entry TO cpr_operator, cpr_ingest, cpr_deliver, cpr_lookup, cpr_retention;
 
 -- The operator: owns the configuration and asks others for the rest. It sees of persons what decides who covers them.
-GRANT INSERT, UPDATE, DELETE ON source, consumer, subscription, selection, announcing, consumer_login TO cpr_operator;
+GRANT INSERT, UPDATE, DELETE ON meta, source, consumer, subscription, selection, announcing, consumer_login TO cpr_operator;
 GRANT SELECT ON announcing, consumer_login, cursor, unread, doubt, told, missed, subject, list_hour, lane, parked, attempt
     TO cpr_operator;
 GRANT SELECT (record, source, municipality, status, inactive_since, protected, next_due, as_of, held, settled, leaving,

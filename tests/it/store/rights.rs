@@ -1,11 +1,11 @@
 //! What each role may do in PostgreSQL, seen by logging in as each: what its work needs, and nothing of what is others'.
 
-use cpr_operator::store::{self, postgres};
+use cpr_operator::store;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 use super::site::{self, Site};
-use crate::support::database;
+use crate::support::{database, logins};
 
 /// A store whose server has the roles, and a login for each.
 struct Rights {
@@ -18,18 +18,7 @@ impl Rights {
         let folder = TempDir::new().unwrap();
         let settings = database::on_postgres(folder.path()).await;
         let url = std::fs::read_to_string(settings.url_file.as_ref().unwrap()).unwrap();
-        let mut owner = PgConnection::connect(&url).await.unwrap();
-        // Roles belong to the whole server: tests beside this one make them too.
-        owner.execute("SELECT pg_advisory_lock(1)").await.unwrap();
-        owner.execute(postgres::ROLES).await.unwrap();
-        for role in ["operator", "ingest", "deliver", "lookup", "retention"] {
-            let make = format!(
-                "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'test_{role}') THEN
-                     CREATE ROLE test_{role} LOGIN IN ROLE cpr_{role}; END IF; END $$"
-            );
-            owner.execute(AssertSqlSafe(make)).await.unwrap();
-        }
-        owner.close().await.unwrap();
+        logins::make(&url).await;
         let store = store::open(&site::settings(folder.path()), &settings, site::noon()).await.unwrap();
         Self { site: Site { folder, store }, url }
     }
@@ -117,7 +106,7 @@ async fn each_role_is_refused_what_is_not_its_own() {
             &[
                 "SELECT content FROM person",
                 "SELECT snapshot FROM event",
-                "SELECT wrapped FROM person_key",
+                "SELECT wrapped FROM cpr_keys.person_key",
                 "DELETE FROM audit_entry",
             ],
             &["DELETE FROM event WHERE at < 0", "DELETE FROM dead_letter WHERE given_up_at < 0"],

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod database;
 pub mod files;
 pub mod gate;
+pub mod logins;
 pub mod plane;
 pub mod proxy;
 pub mod published;

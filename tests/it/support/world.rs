@@ -100,7 +100,7 @@ impl World {
     /// PostgreSQL database and root key.
     pub async fn spawn(&mut self, role: &[&str], name: &str) -> Child {
         let folder = self.folder.path().to_owned();
-        let database = super::database::on_postgres(&folder).await.url_file.expect("it is on a server");
+        let database = super::logins::address(&folder, role[0]).await;
         let mut command = self.play(role, &folder.join(name));
         for pair in [
             format!("database.url_file={}", database.display()),
