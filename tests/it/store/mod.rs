@@ -11,6 +11,7 @@ mod delivery;
 mod keys;
 mod migrations;
 mod opening;
+mod partitions;
 mod persons;
 mod plans;
 mod replay;
