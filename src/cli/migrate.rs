@@ -1,21 +1,35 @@
 //! `migrate`: the schema of a PostgreSQL database, brought up to date by its owner.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 
 use super::say;
 use super::settings::{self, SettingsArgs};
-use crate::store::postgres;
+use crate::settings::store::StoreSettings;
+use crate::store::{copy, postgres};
 
 /// What is done about the schema.
 #[derive(Debug, Subcommand)]
 pub enum MigrateCommand {
     /// Bring the schemas of both databases up to date, and grant the roles what they need. Run it as their owner.
     Up(UpArgs),
+    /// Copy a store from SQLite files to the PostgreSQL server of the settings. Stop the process that runs on the files first.
+    Copy(CopyArgs),
     /// Print what makes the roles that logins are members of, for whoever may make roles on the server.
     Roles,
+}
+
+/// From where to where.
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// Folder of the SQLite files. The root key stays where it is, and is needed by both.
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 /// Where the databases are.
@@ -29,6 +43,7 @@ pub struct UpArgs {
 pub async fn run(command: MigrateCommand) -> anyhow::Result<()> {
     match command {
         MigrateCommand::Up(args) => up(&args).await,
+        MigrateCommand::Copy(args) => copy(args).await,
         MigrateCommand::Roles => {
             say(postgres::ROLES.trim_end());
             Ok(())
@@ -46,6 +61,15 @@ async fn up(args: &UpArgs) -> anyhow::Result<()> {
         postgres::prepare(&address(file)?, content).await.with_context(|| what.to_owned())?;
         say(&format!("{what}: up to date"));
     }
+    Ok(())
+}
+
+async fn copy(args: CopyArgs) -> anyhow::Result<()> {
+    let settings = settings::load(&args.settings)?;
+    let from = StoreSettings { path: args.from, ..settings.store };
+    let tell = |(table, rows): copy::Copied| say(&format!("{table}: {rows}"));
+    copy::copy(&from, &settings.database, Timestamp::now(), tell).await?;
+    say("done: the files are kept and used no more");
     Ok(())
 }
 

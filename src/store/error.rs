@@ -45,6 +45,20 @@ pub enum Error {
         /// Ours.
         needed: i64,
     },
+    /// The files were copied to a server, which has gone on since.
+    #[error(
+        "this store was copied to a PostgreSQL server: set database.url_file; these files are kept as they were and used no more"
+    )]
+    Moved,
+    /// A copy to this server was not finished.
+    #[error("copying a store to this server was interrupted: run `cpr-operator migrate copy` again")]
+    Unfinished,
+    /// There is another store in the databases that a copy should go to.
+    #[error("the databases hold a store already: copy to new ones")]
+    Occupied,
+    /// No server is named.
+    #[error("database.url_file is not set: name the file with the server's address")]
+    NoServer,
     /// A stored value is not what its column promises.
     #[error("column {table}.{column} holds a value that cannot be read")]
     Unreadable {

@@ -6,6 +6,7 @@ mod audit;
 mod bytes;
 mod catalogue;
 mod configuration;
+mod copying;
 mod damage;
 mod delivery;
 mod keys;
