@@ -1,6 +1,6 @@
 //! Workers for each consumer of the process, whatever the configuration says now, and one flusher for all.
 //!
-//! Where several processes are there for a consumer they share its lanes out ([`sharing`](super::sharing)). A worker keeps the
+//! Where several processes are there for a consumer they share its lanes out ([`super::sharing`]). A worker keeps the
 //! lanes that it began with; what the process takes later gets a worker of its own, and what it gives back ends one.
 
 use std::collections::hash_map::Entry;

@@ -91,7 +91,7 @@ impl Keys {
     pub async fn forget_persons(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
         let mut tx = self.db.begin().await?;
         let free = self.leases.free(records);
-        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut *tx).await?;
+        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut tx).await?;
         self.cache.forget(&free);
         tx.commit().await?;
         self.cache.forget(&free);
@@ -107,7 +107,7 @@ impl Keys {
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let free = unused(&self.leases.free(records)).await?;
-        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut *tx).await?;
+        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut tx).await?;
         self.cache.forget(&free);
         tx.commit().await?;
         self.cache.forget(&free);
@@ -154,7 +154,7 @@ impl Keys {
         let deleted = query("DELETE FROM person_key WHERE record IN records($1) AND sought_at < $2")
             .bind(&free[..])
             .bind(before.as_millisecond())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         self.cache.forget(&free);

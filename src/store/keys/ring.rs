@@ -177,7 +177,7 @@ impl Ring {
             .bind(version)
             .bind(wrapped)
             .bind(now.as_millisecond())
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         tx.commit().await?;
         let key = ring_key(id, kind, scope.to_owned(), version, bytes);
@@ -192,7 +192,7 @@ impl Ring {
         query("DELETE FROM keyring WHERE kind = $1 AND scope = $2")
             .bind(kind.name())
             .bind(scope)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         self.newest.write().unwrap_or_else(PoisonError::into_inner).remove(&(kind, scope.to_owned()));

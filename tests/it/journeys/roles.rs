@@ -1,5 +1,6 @@
 //! The roles in processes of their own, sharing a PostgreSQL database: an event goes through all of them, and whichever is
 //! killed, nothing is lost and nothing comes out of order.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashMap;
 

@@ -128,7 +128,7 @@ pub async fn a_dead_letter_keeps_the_sealed_snapshot(store: &Store) {
     dead_letter::insert_range(&mut tx, consumer, (8, 20), 6, site::noon(), site::noon()).await.unwrap();
     assert_eq!(dead_letter::count(&mut tx, consumer).await.unwrap(), 7);
     let copy = "SELECT snapshot FROM dead_letter WHERE seq = $1";
-    let copy: Vec<u8> = cpr_operator::store::sql::query_scalar(copy).bind(route.seq).fetch_one(&mut *tx).await.unwrap();
+    let copy: Vec<u8> = cpr_operator::store::sql::query_scalar(copy).bind(route.seq).fetch_one(&mut tx).await.unwrap();
     assert!(event::open(&person.key, route.event, &copy).unwrap() == site::snapshot(1));
     assert_eq!(retention::delete_dead_letters(&mut tx, site::noon()).await.unwrap(), 0);
     assert_eq!(retention::delete_dead_letters(&mut tx, site::later(1)).await.unwrap(), 2);
