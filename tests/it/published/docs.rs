@@ -12,7 +12,7 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "README.md",
     "docs/concepts.md",
     "docs/conditions.md",
@@ -20,6 +20,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/limits.md",
     "docs/metrics.md",
     "docs/operations.md",
+    "docs/postgresql.md",
     "docs/quickstart.md",
     "docs/receivers.md",
     "docs/resources.md",

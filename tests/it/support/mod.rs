@@ -12,4 +12,5 @@ pub mod published;
 pub mod schemas;
 pub mod tenant;
 pub mod webhook;
+pub mod wire;
 pub mod world;

@@ -20,6 +20,7 @@ use tokio::process::{Child, Command};
 
 use super::cluster::{self, TestNamespace};
 use super::published::AsPublished;
+use super::wire::Wire;
 
 /// A signing secret of nobody.
 pub const SECRET: &str = "whsec_dHJpYWwtc2VjcmV0LW9mLWEtZmljdGl0aW91cy1zeXM=";
@@ -40,6 +41,8 @@ pub struct World {
     pub kubeconfig: Option<PathBuf>,
     /// Every delivery is held against the schemas.
     published: AsPublished,
+    /// Where the wire to the database begins, if there is one.
+    wired: Option<std::net::SocketAddr>,
     folder: TempDir,
     process: Mutex<Option<Child>>,
     starts: u32,
@@ -73,6 +76,7 @@ impl World {
             through: vec![],
             kubeconfig: None,
             published,
+            wired: None,
             folder,
             process: Mutex::new(None),
             starts: 0,
@@ -101,6 +105,11 @@ impl World {
     pub async fn spawn(&mut self, role: &[&str], name: &str) -> Child {
         let folder = self.folder.path().to_owned();
         let database = super::logins::address(&folder, role[0]).await;
+        if let Some(wire) = self.wired {
+            let mut url: url::Url = std::fs::read_to_string(&database).unwrap().parse().unwrap();
+            url.set_port(Some(wire.port())).unwrap();
+            std::fs::write(&database, url.as_str()).unwrap();
+        }
         let mut command = self.play(role, &folder.join(name));
         for pair in [
             format!("database.url_file={}", database.display()),
@@ -109,6 +118,15 @@ impl World {
             command.args(["--set", &pair]);
         }
         command.spawn().unwrap()
+    }
+
+    /// From now on processes that are spawned reach the database by a wire of their own.
+    pub async fn wire_to_database(&mut self) -> Wire {
+        let file = super::database::on_postgres(self.folder.path()).await.url_file.expect("it is on a server");
+        let url: url::Url = std::fs::read_to_string(file).unwrap().parse().unwrap();
+        let wire = Wire::to(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
+        self.wired = Some(wire.address());
+        wire
     }
 
     /// The folder from which workers take their secrets; they are what the operator would hand them.
