@@ -33,9 +33,9 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
-    /// The schema is older than this program needs, and this login may not change it.
+    /// The schema is older than this program needs, and this login may not change it, or not through a pooler.
     #[error(
-        "the schema {schema} is at version {found} and this program needs {needed}: run `cpr-operator migrate up` as its owner"
+        "the schema {schema} is at version {found} and this program needs {needed}: run `cpr-operator migrate up` as its owner, past any pooler"
     )]
     NotMigrated {
         /// The schema.

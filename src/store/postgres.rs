@@ -92,6 +92,10 @@ impl Database {
     pub async fn open(url: &str, content: &Content, settings: &DatabaseSettings) -> Result<Self, Error> {
         let options = options(url)?;
         let (found, needed) = (version(&options, content).await?, schema::newest(content.migrations));
+        if found < needed && settings.pooler {
+            // Preparing what brings it up to date would stay on a connection that others get.
+            return Err(Error::NotMigrated { schema: content.schema, found, needed });
+        }
         if found < needed {
             migrate(&options, content).await.map_err(|error| error.of_migration(content.schema, found, needed))?;
         }
@@ -144,7 +148,8 @@ impl Database {
 
 fn options(url: &str) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url)?;
-    Ok(options.application_name("cpr-operator"))
+    // Poolers refuse a connection that asks for what they do not keep track of; we read no floating-point numbers.
+    Ok(options.application_name("cpr-operator").extra_float_digits(None))
 }
 
 fn pool(size: u32) -> PgPoolOptions {

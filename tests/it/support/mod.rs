@@ -7,6 +7,7 @@ pub mod files;
 pub mod gate;
 pub mod logins;
 pub mod plane;
+pub mod pooler;
 pub mod proxy;
 pub mod published;
 pub mod schemas;
