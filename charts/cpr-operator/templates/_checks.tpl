@@ -17,8 +17,8 @@
   {{- end }}
 {{- end }}
 {{- if not .Values.database.existingSecret }}
-  {{- if or .Values.database.keys.existingSecret .Values.database.listen .Values.database.pooler }}
-    {{- fail "database.keys, database.listen and database.pooler are of a PostgreSQL database: name its Secret in database.existingSecret" }}
+  {{- if or .Values.database.keys.existingSecret .Values.database.listenUrl .Values.database.pooler }}
+    {{- fail "database.keys, database.listenUrl and database.pooler are of a PostgreSQL database: name its Secret in database.existingSecret" }}
   {{- end }}
 {{- end }}
 {{- if and .Values.clusterWide .Values.watchNamespaces }}

@@ -122,8 +122,9 @@ topologySpreadConstraints:
 - name: tmp
   emptyDir: {}
 {{- with .Values.rootKey.existingSecret }}
+# For the group alone (440 in octal).
 - name: root-key
-  secret: { secretName: {{ . }}, defaultMode: 0440, items: [{ key: root, path: root }] }
+  secret: { secretName: {{ . }}, defaultMode: 288, items: [{ key: root, path: root }] }
 {{- end }}
 {{- if .Values.database.existingSecret }}
 - name: database
@@ -142,13 +143,13 @@ topologySpreadConstraints:
 
 {{- define "cpr-operator.databaseVolume" -}}
 projected:
-  defaultMode: 0440
+  defaultMode: 288
   sources:
     - secret:
         name: {{ .Values.database.existingSecret }}
         items:
           - { key: url, path: url }
-          {{- if .Values.database.listen }}
+          {{- if .Values.database.listenUrl }}
           - { key: listenUrl, path: listenUrl }
           {{- end }}
     {{- with .Values.database.keys.existingSecret }}

@@ -53,7 +53,7 @@ url_file: /etc/cpr-operator/database/url
 {{- if .Values.database.keys.existingSecret }}
 keys_url_file: /etc/cpr-operator/database/keysUrl
 {{- end }}
-{{- if .Values.database.listen }}
+{{- if .Values.database.listenUrl }}
 listen_url_file: /etc/cpr-operator/database/listenUrl
 {{- end }}
 pooler: {{ .Values.database.pooler }}

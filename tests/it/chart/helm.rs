@@ -9,6 +9,9 @@ use serde_json::Value;
 /// Name of the releases of tests that render; what is installed has names of its own.
 pub const RELEASE: &str = "cpr";
 
+/// Values with which mode Cluster can be rendered.
+pub const CLUSTER: &str = "mode=Cluster,database.existingSecret=database,rootKey.existingSecret=root-key";
+
 /// The project's folder.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,7 +30,7 @@ pub fn helm(arguments: &[&str]) -> Result<String, String> {
         command.env(name, root().join("build/helm-home").join(folder));
     }
     let Output { status, stdout, stderr } =
-        command.args(arguments).output().expect("build/helm is there: `make test` builds it");
+        command.args(arguments).current_dir(root()).output().expect("build/helm is there: `make test` builds it");
     let text = |bytes| String::from_utf8(bytes).unwrap();
     if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
 }
@@ -51,4 +54,29 @@ pub fn documents(rendered: &str) -> impl Iterator<Item = &str> {
 
 fn holds_an_object(text: &str) -> bool {
     text.lines().any(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// A release in a namespace of a cluster.
+pub struct Release {
+    kubeconfig: PathBuf,
+    namespace: String,
+}
+
+impl Release {
+    /// Names one; nothing is installed yet.
+    pub fn new(kubeconfig: &Path, namespace: &str) -> Self {
+        Self { kubeconfig: kubeconfig.to_owned(), namespace: namespace.to_owned() }
+    }
+
+    /// Installs a chart, or upgrades to it, and waits until all of it is as it should be.
+    pub fn apply(&self, chart: &Path, arguments: &[&str]) -> Result<String, String> {
+        let first = ["upgrade", "--install", RELEASE, chart.to_str().unwrap(), "--create-namespace", "--wait"];
+        self.run(&[&first, arguments].concat())
+    }
+
+    /// Runs helm in the release's namespace.
+    pub fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        let place = ["--kubeconfig", self.kubeconfig.to_str().unwrap(), "--namespace", &self.namespace];
+        helm(&[arguments, &place].concat())
+    }
 }

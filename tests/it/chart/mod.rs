@@ -1,5 +1,13 @@
 //! The Helm chart: what it renders, what it refuses, and what becomes of it in a cluster. All of it by helm itself, which `make
 //! build/helm` builds.
 
+mod account;
+mod admission;
+mod definitions;
+mod fields;
 mod helm;
+mod monitoring;
+mod refusals;
 mod rendered;
+mod rights;
+mod values;

@@ -1,20 +1,28 @@
 //! What the chart renders, held against golden files, and rules that hold for all of it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use super::helm::{documents, helm, objects, root, template};
+use serde_json::Value;
 
-/// Values with which mode Cluster can be rendered.
-const CLUSTER: &str = "mode=Cluster,database.existingSecret=database,rootKey.existingSecret=root-key";
+use super::helm::{CLUSTER, documents, helm, objects, root, template};
 
 /// A golden file, and the values with which it is rendered.
-const CASES: [(&str, &[&str]); 1] = [("defaults", &[])];
+const CASES: [(&str, &[&str]); 6] = [
+    ("defaults", &[]),
+    ("bare", &["--values", "tests/it/chart/values/bare.yaml"]),
+    ("postgres", &["--values", "tests/it/chart/values/postgres.yaml"]),
+    ("cluster", &["--set", CLUSTER, "--set", "admissionPolicy.enabled=false,rbac.aggregate=false"]),
+    ("everything", &["--values", "tests/it/chart/values/everything.yaml"]),
+    ("openshift", &["--values", "tests/it/chart/values/bare.yaml", "--api-versions", "security.openshift.io/v1"]),
+];
 
 #[test]
 fn helm_finds_nothing_to_say_of_it() {
     let chart = super::helm::chart();
-    for (_, values) in CASES {
+    // What the cluster knows is nothing that lint asks for.
+    for (_, values) in CASES.into_iter().filter(|(_, values)| !values.contains(&"--api-versions")) {
         helm(&[&["lint", "--strict", chart.to_str().unwrap()], values].concat()).unwrap();
     }
 }
@@ -42,5 +50,84 @@ fn rendering_twice_gives_the_same_bytes() {
         let rendered = template(values).unwrap();
         assert!(!objects(&rendered).is_empty(), "{name}");
         assert!(rendered == template(values).unwrap(), "{name}");
+    }
+}
+
+/// Every object of every case.
+fn all() -> Vec<Value> {
+    CASES.iter().flat_map(|(_, values)| objects(&template(values).unwrap())).collect()
+}
+
+#[test]
+fn nothing_is_rendered_that_somebody_else_writes() {
+    let written_by_others = ["HorizontalPodAutoscaler", "Job", "Lease", "Pod", "Secret"];
+    for object in all() {
+        assert!(!written_by_others.contains(&object["kind"].as_str().unwrap()), "{object}");
+        let text = object.to_string();
+        assert!(object["status"].is_null() && !text.contains("\"caBundle\""), "{object}");
+    }
+}
+
+#[test]
+fn every_object_says_to_which_release_it_belongs() {
+    let extra = |object: &&Value| object["metadata"]["name"] != "beside" && object["metadata"]["name"] != "cpr-text";
+    for object in all().iter().filter(extra) {
+        for label in ["name", "instance", "version", "part-of", "managed-by"] {
+            let label = format!("app.kubernetes.io/{label}");
+            assert!(object["metadata"]["labels"][&label].is_string(), "{} lacks {label}", object["metadata"]);
+        }
+    }
+}
+
+#[test]
+fn rights_are_the_least_and_each_has_its_reason() {
+    let mut rules = 0;
+    for (_, values) in CASES {
+        for text in documents(&template(values).unwrap()).filter(|text| text.contains("\nrules:\n")) {
+            let lines: Vec<_> = text.lines().collect();
+            for (number, _) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("  - apiGroups:")) {
+                assert!(lines[number - 1].starts_with("  # "), "a rule without a reason: {text}");
+                rules += 1;
+            }
+        }
+    }
+    assert!(rules > 30, "{rules}");
+    for role in all().iter().filter(|object| object["rules"].is_array()) {
+        for rule in role["rules"].as_array().unwrap() {
+            let words = ["apiGroups", "resources", "verbs"].iter().flat_map(|key| rule[key].as_array().unwrap());
+            let words: BTreeSet<_> = words.map(|word| word.as_str().unwrap()).collect();
+            for word in ["*", "escalate", "bind", "impersonate"] {
+                assert!(!words.contains(word), "{rule}");
+            }
+        }
+    }
+}
+
+/// Rights over what the operator makes for its workers stay in the release's namespace.
+#[test]
+fn a_namespace_that_is_followed_gives_no_right_to_write_but_statuses_and_events() {
+    for role in
+        all().iter().filter(|object| object["metadata"]["name"].as_str().is_some_and(|n| n.ends_with("-followed")))
+    {
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            let writes = rule["verbs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|verb| !["get", "list", "watch"].contains(&verb.as_str().unwrap()));
+            let on = rule["resources"].to_string();
+            assert!(!writes || on.contains("/status") || on == "[\"events\"]", "{rule}");
+        }
+    }
+}
+
+#[test]
+fn on_openshift_no_user_and_no_group_is_asked_for() {
+    for (name, values) in CASES {
+        let rendered = objects(&template(values).unwrap());
+        let deployment = rendered.iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let context = &deployment["spec"]["template"]["spec"]["securityContext"];
+        assert!(context["runAsUser"].is_null() && context["runAsNonRoot"] == true, "{name}");
+        assert_eq!(context["fsGroup"].is_null(), name == "openshift", "{name}");
     }
 }
