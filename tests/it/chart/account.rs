@@ -54,11 +54,13 @@ impl Account {
         Client::try_from(config).unwrap()
     }
 
-    /// Whether the API server lets it: `verb`, such as `get`, on `resource`, such as `secrets` or `leases.coordination.k8s.io/NAME`.
+    /// Whether the API server lets it: `verb`, such as `get`, on `resource`, such as `secrets`, `leases.coordination.k8s.io/NAME` or
+    /// `cprsources.cpr-operator.dev/status`.
     pub async fn may(&self, verb: &str, resource: &str, namespace: &str) -> bool {
         let (resource, name) = resource.split_once('/').unwrap_or((resource, ""));
         let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
-        let asked = json!({ "verb": verb, "group": group, "resource": resource, "name": name, "namespace": namespace });
+        let mut asked = json!({ "verb": verb, "group": group, "resource": resource, "namespace": namespace });
+        asked[if name == "status" { "subresource" } else { "name" }] = json!(name);
         let review: Value = json!({ "spec": { "resourceAttributes": asked } });
         let review: SelfSubjectAccessReview = serde_json::from_value(review).unwrap();
         let api: Api<SelfSubjectAccessReview> = Api::all(self.client().await);

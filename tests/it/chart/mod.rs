@@ -6,6 +6,7 @@ mod admission;
 mod definitions;
 mod fields;
 mod helm;
+mod lifecycle;
 mod monitoring;
 mod refusals;
 mod rendered;
