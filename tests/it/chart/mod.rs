@@ -5,6 +5,7 @@ mod account;
 mod admission;
 mod definitions;
 mod fields;
+mod gitops;
 mod helm;
 mod lifecycle;
 mod monitoring;
