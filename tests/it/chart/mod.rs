@@ -4,9 +4,11 @@
 mod account;
 mod admission;
 mod definitions;
+mod documents;
 mod fields;
 mod gitops;
 mod helm;
+mod image;
 mod lifecycle;
 mod monitoring;
 mod refusals;
