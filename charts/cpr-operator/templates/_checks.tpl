@@ -12,9 +12,6 @@
   {{- if gt (int .Values.replicaCount) 1 }}
     {{- fail "mode AllInOne runs in one pod: leave replicaCount out, or set mode to Cluster" }}
   {{- end }}
-  {{- if .Values.database.loginPerConsumer }}
-    {{- fail "database.loginPerConsumer is for workers: leave it out, or set mode to Cluster" }}
-  {{- end }}
 {{- end }}
 {{- if not .Values.database.existingSecret }}
   {{- if or .Values.database.keys.existingSecret .Values.database.listenUrl .Values.database.pooler }}

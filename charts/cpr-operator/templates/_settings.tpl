@@ -57,9 +57,6 @@ keys_url_file: /etc/cpr-operator/database/keysUrl
 listen_url_file: /etc/cpr-operator/database/listenUrl
 {{- end }}
 pooler: {{ .Values.database.pooler }}
-{{- if .Values.database.loginPerConsumer }}
-login_per_consumer: true
-{{- end }}
 {{- end -}}
 
 {{- define "cpr-operator.settings.workers" -}}
@@ -75,6 +72,12 @@ database_secret: {{ .Values.database.existingSecret }}
 {{- if not (has .Values.database.keys.existingSecret (list "" .Values.database.existingSecret)) }}
 keys_database_secret: {{ .Values.database.keys.existingSecret }}
 {{- end }}
+{{- with .Values.database.caBundle }}
+{{- if .existingConfigMap }}
+database_ca_config_map: {{ .existingConfigMap }}
+database_ca_key: {{ .key }}
+{{- end }}
+{{- end }}
 root_key_secret: {{ .Values.rootKey.existingSecret }}
 max_rolling: {{ .Values.workers.maxRolling | quote }}
 max_replicas: {{ .Values.workers.maxReplicas }}
@@ -83,6 +86,7 @@ max_memory: {{ .Values.workers.maxMemory | quote }}
 priority_class: {{ .Values.workers.priorityClassName | quote }}
 pod_labels: {{ include "cpr-operator.workerLabels" . }}
 pod_annotations: {{ toJson .Values.workers.podAnnotations }}
+service_account_annotations: {{ toJson .Values.workers.serviceAccountAnnotations }}
 {{- end -}}
 
 {{- /* The namespaces that are followed, as a list in JSON; empty means all. */ -}}

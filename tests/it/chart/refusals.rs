@@ -3,7 +3,7 @@
 use super::helm::template;
 
 /// Values, and what is said of them.
-const REFUSED: [(&str, &str); 20] = [
+const REFUSED: [(&str, &str); 19] = [
     ("mode=cluster", "at '/mode': value must be one of 'AllInOne', 'Cluster'"),
     ("replicas=2", "additional properties 'replicas' not allowed"),
     ("image.digest=latest", "at '/image/digest'"),
@@ -27,10 +27,6 @@ const REFUSED: [(&str, &str); 20] = [
         "mode Cluster needs a root key that all pods share: name its Secret in rootKey.existingSecret",
     ),
     ("replicaCount=2", "mode AllInOne runs in one pod: leave replicaCount out, or set mode to Cluster"),
-    (
-        "database.loginPerConsumer=true",
-        "database.loginPerConsumer is for workers: leave it out, or set mode to Cluster",
-    ),
     ("database.pooler=true", "are of a PostgreSQL database: name its Secret in database.existingSecret"),
     ("clusterWide=true,watchNamespaces={a}", "leave watchNamespaces empty, or set clusterWide to false"),
     ("admissionPolicy.actions={Deny,Warn}", "cannot have both Deny and Warn"),

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use figment::Figment;
+use figment::providers::{Format, Toml};
 use serde_json::Value;
 
 use super::helm::{CLUSTER, documents, helm, objects, root, template};
@@ -130,4 +132,40 @@ fn on_openshift_no_user_and_no_group_is_asked_for() {
         assert!(context["runAsUser"].is_null() && context["runAsNonRoot"] == true, "{name}");
         assert_eq!(context["fsGroup"].is_null(), name == "openshift", "{name}");
     }
+}
+
+/// The settings of a case, by section.
+fn settings(values: &[&str]) -> figment::value::Dict {
+    let rendered = objects(&template(values).unwrap());
+    let text = rendered.iter().find_map(|object| object["data"]["settings.toml"].as_str()).unwrap();
+    Figment::from(Toml::string(text)).extract().unwrap()
+}
+
+#[test]
+fn the_program_knows_every_setting_that_is_rendered() {
+    let text = fs::read_to_string(root().join("config/default.toml")).unwrap();
+    // Those that have no default are written as comments.
+    let known: String = text
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let known: figment::value::Dict = Figment::from(Toml::string(&known)).extract().unwrap();
+    let mut seen = 0;
+    for (name, values) in CASES {
+        for (section, keys) in settings(values) {
+            // A program that makes no workers yet has no settings for them.
+            if section == "workers" && !known.contains_key("workers") {
+                continue;
+            }
+            for key in keys.as_dict().unwrap().keys() {
+                assert!(known[&section].as_dict().unwrap().contains_key(key), "{name}: no setting {section}.{key}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+fn is_setting(line: &str) -> bool {
+    line.split_once(" = ").is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
 }

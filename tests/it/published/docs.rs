@@ -12,11 +12,7 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-<<<<<<< HEAD
-const DOCUMENTS: [&str; 15] = [
-=======
-const DOCUMENTS: [&str; 18] = [
->>>>>>> ebc5e84 (Installation, GitOps and monitoring documents held against the chart; Dockerfile)
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "docs/concepts.md",
     "docs/conditions.md",
