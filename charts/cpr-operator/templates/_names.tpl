@@ -54,6 +54,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "cpr-operator.isOpenShift" -}}
+{{- .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- end -}}
+
 {{- /* What all pods of the release have, the workers' too. */ -}}
 {{- define "cpr-operator.releaseLabels" -}}
 app.kubernetes.io/name: {{ include "cpr-operator.name" . }}

@@ -24,7 +24,7 @@ volumes:
 
 {{- /* OpenShift chooses users and groups from a range of the namespace and refuses others. */ -}}
 {{- define "cpr-operator.podSecurityContext" -}}
-{{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- if eq (include "cpr-operator.isOpenShift" .) "true" -}}
 {{- toYaml (omit .Values.podSecurityContext "fsGroup" "runAsUser" "runAsGroup") -}}
 {{- else -}}
 {{- toYaml .Values.podSecurityContext -}}

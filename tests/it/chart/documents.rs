@@ -75,3 +75,26 @@ fn values_written_out_in_documents_can_be_rendered() {
         assert!(rendered.contains("cidr: 10.20.0.0/16") && rendered.contains("allowed_networks = [\"10.20.0.0/16\"]"));
     }
 }
+
+/// What helm says after an installation.
+fn notes(values: &str) -> String {
+    let chart = chart();
+    let arguments =
+        ["install", "cpr", chart.to_str().unwrap(), "--namespace", "cpr-system", "--dry-run=client", "--set", values];
+    let said = super::helm::helm(&arguments).unwrap();
+    said.split_once("NOTES:").unwrap().1.to_owned()
+}
+
+#[test]
+fn an_installation_is_told_what_it_lacks() {
+    let (trial, full) = (notes("persistence.enabled=false"), notes(super::helm::CLUSTER));
+    for said in ["openssl rand -base64 32", "rootKey.existingSecret", "gone with the pod"] {
+        assert!(trial.contains(said) && !full.contains(said), "{said}: {trial}\n{full}");
+    }
+    for notes in [&trial, &full] {
+        assert!(
+            notes.contains("kubectl -n cpr-system exec deployment/cpr-cpr-operator -- cpr-operator doctor"),
+            "{notes}"
+        );
+    }
+}

@@ -17,7 +17,7 @@ const CASES: [(&str, &[&str]); 6] = [
     ("postgres", &["--values", "tests/it/chart/values/postgres.yaml"]),
     ("cluster", &["--set", CLUSTER, "--set", "admissionPolicy.enabled=false,rbac.aggregate=false"]),
     ("everything", &["--values", "tests/it/chart/values/everything.yaml"]),
-    ("openshift", &["--values", "tests/it/chart/values/bare.yaml", "--api-versions", "security.openshift.io/v1"]),
+    ("openshift", &["--values", "tests/it/chart/values/openshift.yaml", "--api-versions", "security.openshift.io/v1"]),
 ];
 
 #[test]
