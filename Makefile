@@ -50,7 +50,7 @@ build: tools ## Build the program (debug profile, the one that tests and demo us
 	$(CARGO) build --locked
 
 .PHONY: test
-test: tools postgres format-check $(CONTROL_PLANE) build-all receivers lint ## Everything: format, lints, docs, tests on a real control plane
+test: tools postgres format-check $(CONTROL_PLANE) build/helm build/promtool build/gitops build-all receivers lint ## Everything: format, lints, docs, tests on a real control plane
 	$(WITH_POSTGRES) $(WITH_CLUSTER) $(CARGO) test --locked
 	CPR_TEST_DATABASE=postgres $(WITH_POSTGRES) $(CARGO) test --locked --lib -- delivery:: ingest::
 	CPR_TEST_DATABASE=postgres $(WITH_POSTGRES) $(WITH_CLUSTER) $(CARGO) test --locked --test it -- ingest:: operator:: journeys::
@@ -89,8 +89,9 @@ fmt: ## Format the sources
 	$(CARGO) fmt
 
 .PHONY: crds
-crds: build ## Write crds/ anew after a change of a resource
+crds: build ## Write crds/ and the chart's copies anew after a change of a resource
 	$(BINARY) crds --out crds/
+	cp crds/*.yaml charts/cpr-operator/definitions/
 
 .PHONY: schemas
 schemas: build ## Write docs/schemas/ anew after a change of what events say
@@ -119,6 +120,17 @@ build/pause: $(GO_MODULE) | build/node ## Build what holds the namespaces of a p
 
 build/hello: tests/node/hello/main.go ## Build what the trial of the nodes runs in its pods
 	@CGO_ENABLED=0 go -C tests build -ldflags "-s -w" -o $(abspath $@) ./node/hello
+
+build/helm: tests/helm/go.mod tests/helm/go.sum ## Build helm, for the tests of the chart
+	@echo "Building helm: about 3 minutes the first time on 2 cores."
+	@go -C tests/helm build -ldflags "-s -w" -o $(abspath $@) helm.sh/helm/v4/cmd/helm
+
+build/gitops: $(wildcard tests/gitops/*.go) tests/gitops/go.mod tests/gitops/go.sum ## Build what judges health as Argo CD and Flux do, for tests
+	@echo "Building the health checks of Argo CD and Flux: about 1 minute the first time on 2 cores."
+	@go -C tests/gitops build -ldflags "-s -w" -o $(abspath $@) .
+
+build/promtool: tests/prometheus/fetch ## Fetch promtool, for the tests of alerts and dashboard
+	@tests/prometheus/fetch $@
 
 RECEIVERS := python typescript java
 .PHONY: receivers

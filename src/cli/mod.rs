@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod hiding;
 mod jobs;
+mod migrate;
 mod output;
 mod persons;
 mod plan;
@@ -78,6 +79,9 @@ enum Command {
     Report(doctor::ReportArgs),
     /// Print the JSON Schemas of all events that receivers are sent.
     Schemas(schemas::SchemasArgs),
+    /// Bring the schema of a PostgreSQL database up to date.
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
     /// Print every setting with its default and what it means.
     Settings,
     /// Run a stand-in for a register or for a consumer.
@@ -120,6 +124,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Report(args) => doctor::report(args).await.map(|()| ExitCode::SUCCESS),
         Command::Schemas(args) => schemas::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Migrate(command) => migrate::run(command).await.map(|()| ExitCode::SUCCESS),
         Command::Settings => {
             say(settings::DEFAULTS.trim_end());
             Ok(ExitCode::SUCCESS)

@@ -29,6 +29,9 @@ use crate::{admin, delivery, ingest, operator};
 /// slow register must not end the process.
 const STUCK: Duration = Duration::from_secs(600);
 
+/// How soon a database that could not be used is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Everything that the roles of a process share.
 pub(super) struct Process {
     settings: Settings,
@@ -54,7 +57,7 @@ impl Process {
         telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
         let stop = shutdown::on_signal()?;
         let clock = Clock::system();
-        let store = store::open(&settings.store, &settings.database, clock.now()).await?;
+        let store = open(&settings, &clock, &stop).await?;
         tracing::info!(version = VERSION, role, store = %store.id, path = %settings.store.path.display(), "starting");
         let presence = Presence::begin(&store.main, role).await?;
         let mut process = Self {
@@ -216,6 +219,22 @@ impl Process {
         self.store.close().await;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Opens the store; waits for a server that is away or whose schema is not up to date yet.
+async fn open(settings: &Settings, clock: &Clock, stop: &CancellationToken) -> Result<Store, store::Error> {
+    loop {
+        match store::open(&settings.store, &settings.database, clock.now()).await {
+            Err(error) if error.is_passing() || matches!(error, store::Error::NotMigrated { .. }) => {
+                tracing::warn!(%error, "the database cannot be used yet; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => {}
+                    () = stop.cancelled() => return Err(error),
+                }
+            }
+            opened => return opened,
+        }
     }
 }
 

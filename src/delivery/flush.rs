@@ -242,7 +242,8 @@ impl Flusher {
     /// The first whose lanes are another's; then nothing was written.
     async fn try_transaction(&self, group: &[Handover], ends: &[Flushed]) -> Result<Option<usize>, Error> {
         let (began, now) = (Instant::now(), self.clock.now());
-        let mut tx = self.store.main.begin_beside().await?;
+        let consumers: Vec<ConsumerId> = group.iter().map(|one| one.consumer).collect();
+        let mut tx = self.store.main.begin_beside_for(&consumers).await?;
         let (mut shown, mut records) = (false, Vec::new());
         for (place, one) in group.iter().enumerate().filter(|(place, _)| ends[*place] == Flushed::Written) {
             if !store::lane::advance(&mut tx, one.consumer, &one.results.lanes).await? {

@@ -65,7 +65,7 @@ pub async fn routes(
     position: i64,
     limit: u32,
 ) -> Result<Vec<Route>, store::Error> {
-    let mut conn = store.main.read().await?;
+    let mut conn = store.main.read_for(&[consumer]).await?;
     store::route::read_shards(&mut conn, consumer, shards, position, limit).await
 }
 
@@ -74,7 +74,7 @@ pub async fn of_person(store: &Store, consumer: ConsumerId, span: Span) -> Resul
     if span.from > span.to {
         return Ok(Vec::new());
     }
-    let mut conn = store.main.read().await?;
+    let mut conn = store.main.read_for(&[consumer]).await?;
     store::route::read_person(&mut conn, consumer, span.record, span.from, span.to, OF_ONE_PERSON).await
 }
 
@@ -82,7 +82,7 @@ pub async fn of_person(store: &Store, consumer: ConsumerId, span: Span) -> Resul
 pub async fn basis(store: &Store, shelf: &Shelf, consumer: ConsumerId, turns: &[Turn]) -> Result<Basis, store::Error> {
     let records: Vec<RecordId> = turns.iter().filter_map(|turn| turn.route.record).collect();
     let rights = async {
-        let mut conn = store.main.read().await?;
+        let mut conn = store.main.read_for(&[consumer]).await?;
         let (protected, version) = store::person::protected(&mut conn, &records).await?;
         let book = shelf.at_least(version, &mut conn).await?;
         let form = book.consumers.get(&consumer).and_then(|row| row.compiled.as_ref());

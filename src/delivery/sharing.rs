@@ -41,16 +41,17 @@ pub async fn look(
     said: &mut HashSet<ConsumerId>,
 ) -> Result<Vec<Served>, store::Error> {
     let mine: HashSet<ConsumerId> = mine.map(|row| row.id).collect();
+    let ids: Vec<ConsumerId> = mine.iter().copied().collect();
     if mine != *said {
-        let mut tx = store.main.begin_apart().await?;
-        worker::serve(&mut tx, worker, &mine.iter().copied().collect::<Vec<_>>()).await?;
+        let mut tx = store.main.begin_apart_for(&ids).await?;
+        worker::serve(&mut tx, worker, &ids).await?;
         for consumer in mine.difference(said) {
             lane::make(&mut tx, *consumer).await?;
         }
         tx.commit().await?;
         *said = mine;
     }
-    worker::served(&mut *store.main.read().await?, worker).await
+    worker::served(&mut *store.main.read_for(&ids).await?, worker).await
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Workers for each consumer of the process, whatever the configuration says now, and one flusher for all.
 //!
-//! Where several processes are there for a consumer they share its lanes out ([`sharing`](super::sharing)). A worker keeps the
+//! Where several processes are there for a consumer they share its lanes out ([`super::sharing`]). A worker keeps the
 //! lanes that it began with; what the process takes later gets a worker of its own, and what it gives back ends one.
 
 use std::collections::hash_map::Entry;
@@ -122,7 +122,7 @@ impl Shared {
     }
 
     async fn take_free(&self, consumer: ConsumerId, most: u8) -> Result<Vec<Lane>, store::Error> {
-        let mut tx = self.context.store.main.begin_apart().await?;
+        let mut tx = self.context.store.main.begin_apart_for(&[consumer]).await?;
         let lanes = lane::take_free(&mut tx, consumer, self.context.presence.name(), most).await?;
         tx.commit().await?;
         Ok(lanes)
@@ -208,7 +208,7 @@ impl Change {
 
 /// Wakes those for whom routes came after `newest`, or everyone where that is not known. How many.
 async fn wake(shared: &Shared, running: &Running, is_for_all: bool, newest: &mut Option<i64>) -> u32 {
-    let found = routed(shared, newest.unwrap_or(i64::MAX)).await;
+    let found = routed(shared, running, newest.unwrap_or(i64::MAX)).await;
     let before = std::mem::replace(newest, found.as_ref().ok().map(|(_, highest)| *highest));
     let concerned: Vec<&Arc<Notify>> = match found {
         Ok((consumers, _)) if before.is_some() && !is_for_all => {
@@ -220,8 +220,9 @@ async fn wake(shared: &Shared, running: &Running, is_for_all: bool, newest: &mut
     concerned.len() as u32
 }
 
-async fn routed(shared: &Shared, after: i64) -> Result<(Vec<ConsumerId>, i64), store::Error> {
-    let mut conn = shared.context.store.main.read().await?;
+async fn routed(shared: &Shared, running: &Running, after: i64) -> Result<(Vec<ConsumerId>, i64), store::Error> {
+    let served: Vec<ConsumerId> = running.keys().copied().collect();
+    let mut conn = shared.context.store.main.read_for(&served).await?;
     store::route::consumers_after(&mut conn, after).await
 }
 

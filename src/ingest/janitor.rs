@@ -16,6 +16,9 @@ use crate::store::{
 /// How long it is remembered what became of a line of a list.
 const TOLD_OF_LINES: Duration = Duration::from_secs(24 * 3600);
 
+/// How often partitions are looked after.
+const PARTITIONS_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
 /// Persons that are removed in one round.
 const BATCH: u32 = 500;
 
@@ -41,6 +44,7 @@ impl Removed {
 #[derive(Debug, Default)]
 pub struct Janitor {
     sweep: removal::Sweep,
+    kept: Option<Timestamp>,
 }
 
 impl Janitor {
@@ -58,9 +62,29 @@ impl Janitor {
         removed.resources += end_sources(store, grace).await?;
         mark_uncovered(store, grace).await?;
         removed.persons += remove_leaving(store).await?;
+        removed.rows += self.keep_partitions(store, settings, now).await?;
         removed.rows += prune(store, settings, now).await?;
         removed.rows += self.sweep.run_once(store, now).await?.0;
         Ok(removed)
+    }
+}
+
+impl Janitor {
+    /// Once a minute. What is dropped waits for everybody who reads, so it gives way to them and comes again.
+    async fn keep_partitions(
+        &mut self,
+        store: &Store,
+        settings: &RetentionSettings,
+        now: Timestamp,
+    ) -> Result<u64, store::Error> {
+        if self.kept.is_some_and(|at| now < at + PARTITIONS_EVERY) {
+            return Ok(0);
+        }
+        self.kept = Some(now);
+        let mut tx = store.main.begin_apart().await?;
+        let dropped = retention::keep_partitions(&mut tx, now, before(now, settings.delivered)).await?;
+        tx.commit().await?;
+        Ok(dropped)
     }
 }
 

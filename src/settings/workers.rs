@@ -24,6 +24,10 @@ pub struct WorkerSettings {
     pub settings_config_map: String,
     /// Secret with the addresses of the database.
     pub database_secret: String,
+    /// The same for those that read, where they have a login of their own.
+    pub ingest_database_secret: String,
+    /// The same for those that deliver.
+    pub deliver_database_secret: String,
     /// Secret with the address of the key store, where it is another one.
     pub keys_database_secret: String,
     /// ConfigMap with the certificates by which the database's server is trusted; empty: none.
@@ -61,6 +65,8 @@ impl Default for WorkerSettings {
             anchor: String::new(),
             settings_config_map: String::new(),
             database_secret: String::new(),
+            ingest_database_secret: String::new(),
+            deliver_database_secret: String::new(),
             keys_database_secret: String::new(),
             database_ca_config_map: String::new(),
             database_ca_key: "ca.crt".to_owned(),

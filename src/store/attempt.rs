@@ -1,6 +1,7 @@
 //! Attempts: one row per request that was made; never a receiver's words.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -49,10 +50,33 @@ pub async fn insert(conn: &mut Conn, consumer: ConsumerId, attempts: &[Attempt])
     if attempts.is_empty() {
         return Ok(());
     }
+    let attempts = merged(attempts);
     match conn.dialect() {
-        Dialect::Sqlite => insert_sqlite(conn, consumer, attempts).await,
-        Dialect::Postgres => insert_postgres(conn, consumer, attempts).await,
+        Dialect::Sqlite => insert_sqlite(conn, consumer, &attempts).await,
+        Dialect::Postgres => insert_postgres(conn, consumer, &attempts).await,
     }
+}
+
+/// One of each attempt, for a statement may write a row once only: what became of a route takes the place of the outcome of its
+/// last attempt, as it would of one that is written already.
+fn merged(attempts: &[Attempt]) -> Vec<Attempt> {
+    let mut places = HashMap::with_capacity(attempts.len());
+    let mut merged: Vec<Attempt> = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        match places.entry((attempt.seq, attempt.number)) {
+            Entry::Vacant(place) => {
+                place.insert(merged.len());
+                merged.push(attempt.clone());
+            }
+            Entry::Occupied(place) => {
+                let first = &mut merged[*place.get()];
+                first.outcome = attempt.outcome;
+                first.status = attempt.status.or(first.status);
+                first.class = attempt.class.clone().or(first.class.take());
+            }
+        }
+    }
+    merged
 }
 
 async fn insert_sqlite(conn: &mut Conn, consumer: ConsumerId, attempts: &[Attempt]) -> Result<(), Error> {

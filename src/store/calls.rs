@@ -25,7 +25,7 @@ pub struct Listener(PgListener);
 impl Listener {
     /// Listens on a direct connection to the server.
     pub async fn start(url: &str) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(url)?.application_name("cpr-operator calls");
+        let options = PgConnectOptions::from_str(url)?.application_name("cpr-operator calls").extra_float_digits(None);
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;

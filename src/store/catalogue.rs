@@ -20,6 +20,17 @@ use Class::{Derived, None, Own, Reference};
 /// A column and what it holds.
 pub type Column = (&'static str, &'static str, Class);
 
+/// Tables of what only processes that run have: who they are, and what they hold.
+const OF_PROCESSES: [&str; 3] = ["worker", "serving", "lease"];
+
+/// The tables of a database that outlive its processes; none before one that it refers to.
+pub fn tables(columns: &[Column]) -> Vec<&'static str> {
+    let mut tables: Vec<&'static str> = columns.iter().map(|(table, ..)| *table).collect();
+    tables.dedup();
+    tables.retain(|table| !OF_PROCESSES.contains(table));
+    tables
+}
+
 /// The columns of the main database.
 #[rustfmt::skip]
 pub const MAIN: &[Column] = &[

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{PgConnection, SqliteConnection};
 
-use super::{Error, postgres, sqlite};
+use super::{ConsumerId, Error, postgres, sqlite};
 
 /// A database that is open. Clones share it.
 #[derive(Clone, Debug)]
@@ -70,34 +70,54 @@ impl Conn {
 impl Database {
     /// Begins to write, alone: waits its turn behind earlier writers, and later ones wait for it.
     pub async fn begin(&self) -> Result<Tx, Error> {
+        self.begin_for(&[]).await
+    }
+
+    /// As [`Database::begin`], for these consumers.
+    pub async fn begin_for(&self, consumers: &[ConsumerId]) -> Result<Tx, Error> {
         Ok(Tx(Conn(match self {
             Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
-            Self::Postgres(database) => database.begin().await?,
+            Self::Postgres(database) => database.begin(consumers).await?,
         })))
     }
 
     /// Begins to write beside others who do the same. What it writes nobody else may write meanwhile, or it decides by locks
     /// on rows and by epochs. With SQLite there is one writer all the same.
     pub async fn begin_beside(&self) -> Result<Tx, Error> {
+        self.begin_beside_for(&[]).await
+    }
+
+    /// As [`Database::begin_beside`], for these consumers.
+    pub async fn begin_beside_for(&self, consumers: &[ConsumerId]) -> Result<Tx, Error> {
         Ok(Tx(Conn(match self {
             Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
-            Self::Postgres(database) => database.begin_beside().await?,
+            Self::Postgres(database) => database.begin_beside(consumers).await?,
         })))
     }
 
     /// Begins to write what no other transaction looks at but for a moment: waits for nobody.
     pub async fn begin_apart(&self) -> Result<Tx, Error> {
+        self.begin_apart_for(&[]).await
+    }
+
+    /// As [`Database::begin_apart`], for these consumers.
+    pub async fn begin_apart_for(&self, consumers: &[ConsumerId]) -> Result<Tx, Error> {
         Ok(Tx(Conn(match self {
             Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
-            Self::Postgres(database) => database.begin_apart().await?,
+            Self::Postgres(database) => database.begin_apart(consumers).await?,
         })))
     }
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<Read, Error> {
+        self.read_for(&[]).await
+    }
+
+    /// As [`Database::read`], for these consumers: with PostgreSQL a login that is not there for all sees the rows of no others.
+    pub async fn read_for(&self, consumers: &[ConsumerId]) -> Result<Read, Error> {
         Ok(Read(Conn(match self {
             Self::Sqlite(database) => Held::Sqlite(database.read().await?),
-            Self::Postgres(database) => database.read().await?,
+            Self::Postgres(database) => database.read(consumers).await?,
         })))
     }
 

@@ -1,5 +1,7 @@
 //! Why the store did not do it.
 
+use sqlx::migrate::MigrateError;
+
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -31,6 +33,32 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
+    /// The schema is older than this program needs, and this login may not change it, or not through a pooler.
+    #[error(
+        "the schema {schema} is at version {found} and this program needs {needed}: run `cpr-operator migrate up` as its owner, past any pooler"
+    )]
+    NotMigrated {
+        /// The schema.
+        schema: &'static str,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        needed: i64,
+    },
+    /// The files were copied to a server, which has gone on since.
+    #[error(
+        "this store was copied to a PostgreSQL server: set database.url_file; these files are kept as they were and used no more"
+    )]
+    Moved,
+    /// A copy to this server was not finished.
+    #[error("copying a store to this server was interrupted: run `cpr-operator migrate copy` again")]
+    Unfinished,
+    /// There is another store in the databases that a copy should go to.
+    #[error("the databases hold a store already: copy to new ones")]
+    Occupied,
+    /// No server is named.
+    #[error("database.url_file is not set: name the file with the server's address")]
+    NoServer,
     /// A stored value is not what its column promises.
     #[error("column {table}.{column} holds a value that cannot be read")]
     Unreadable {
@@ -94,14 +122,56 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anybody doing anything: the database was busy or the pool exhausted.
+    /// Whether the same call may succeed later without anybody doing anything: the database was busy, away, full, or no
+    /// longer the primary.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Sql(sqlx::Error::PoolTimedOut) => true,
-            Self::Sql(sqlx::Error::Database(error)) => error.code().is_some_and(|code| is_busy(&code)),
+            Self::Sql(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_)) => true,
+            Self::Sql(sqlx::Error::Configuration(source)) => source.is::<Unfit>(),
+            Self::Sql(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| if code.len() == SQLSTATE { will_pass(&code) } else { is_busy(&code) })
+            }
             _ => false,
         }
     }
+
+    /// The same, where it came of bringing a schema up to date.
+    pub(super) fn of_migration(self, schema: &'static str, found: i64, needed: i64) -> Self {
+        let source = match &self {
+            Self::Sql(source)
+            | Self::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => source,
+            _ => return self,
+        };
+        match source.as_database_error().and_then(|error| error.code()).as_deref() {
+            Some(NO_RIGHTS) => Self::NotMigrated { schema, found, needed },
+            _ => self,
+        }
+    }
+}
+
+/// Why a server will not do.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    /// What it shows may be behind what was committed.
+    #[error("the server is a standby: give the address of the primary")]
+    Standby,
+    /// It lacks what we use.
+    #[error("the server is older than PostgreSQL 15")]
+    Old,
+}
+
+/// What PostgreSQL says where rights are missing.
+const NO_RIGHTS: &str = "42501";
+
+/// The length of PostgreSQL's codes; SQLite's are shorter.
+const SQLSTATE: usize = 5;
+
+/// Whether a SQLSTATE of PostgreSQL is one that goes away: of the connection, of resources such as a full disk, of locks and
+/// time limits, of a server that is shut down, starts, or has become a standby.
+fn will_pass(code: &str) -> bool {
+    const CLASSES: [&str; 4] = ["08", "53", "57", "58"];
+    const STATES: [&str; 5] = ["25006", "25P03", "40001", "40P01", "55P03"];
+    CLASSES.iter().any(|class| code.starts_with(class)) || STATES.contains(&code)
 }
 
 /// Whether an extended SQLite result code is one of SQLITE_BUSY.

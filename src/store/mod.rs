@@ -13,6 +13,7 @@ pub mod audit_entry;
 pub mod calls;
 pub mod catalogue;
 pub mod consumer;
+pub mod copy;
 pub mod cursor;
 pub mod database;
 pub mod dead_letter;

@@ -1,6 +1,6 @@
 //! Persons: what decides who covers them in the clear, all else sealed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -194,8 +194,9 @@ async fn write_sqlite(conn: &mut Conn, rows: &[&PersonRow], now: Timestamp) -> R
 
 /// In the order of records, so that two who write the same persons do not wait for each other in a circle.
 async fn write_postgres(conn: &mut Conn, rows: &[&PersonRow], now: Timestamp) -> Result<(), Error> {
-    let mut rows = rows.to_vec();
-    rows.sort_by_key(|row| row.record);
+    // A statement may write a row once only: of several the last counts.
+    let last: BTreeMap<_, _> = rows.iter().map(|row| ((row.record, row.source), *row)).collect();
+    let rows: Vec<&PersonRow> = last.into_values().collect();
     let ints = |value: fn(&PersonRow) -> Option<i64>| Arg::Ints(rows.iter().map(|row| value(row)).collect());
     let held = rows.iter().map(|row| Column("person", "held").to_json(&row.held).map(Some));
     query(upsert!(

@@ -8,12 +8,15 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, Transaction};
 
 use super::database::Held;
-use super::{Error, schema};
+use super::error::Unfit;
+use super::{ConsumerId, Error, schema};
 use crate::settings::database::DatabaseSettings;
 
 /// Oldest server that is taken, as the server numbers itself.
 const OLDEST_SERVER: i32 = 15_00_00;
 
+/// What the server says of a table, or a schema, that is not there.
+const NO_SUCH_TABLE: &str = "42P01";
 /// The advisory lock of whoever brings the schema up to date.
 const MIGRATION: i64 = 0x6370_7203;
 
@@ -24,12 +27,27 @@ pub struct Content {
     /// The advisory lock by which writers who must be alone are. Those who write beside each other share it.
     gate: i64,
     migrations: &'static Migrator,
+    /// What each role may do with it.
+    rights: &'static str,
 }
 
+/// What makes the roles, for whoever may make roles on the server.
+pub const ROLES: &str = include_str!("rights/roles.sql");
+
 /// The main database.
-pub const MAIN: Content = Content { schema: "cpr", gate: 0x6370_7201, migrations: &schema::POSTGRES_MAIN };
+pub const MAIN: Content = Content {
+    schema: "cpr",
+    gate: 0x6370_7201,
+    migrations: &schema::POSTGRES_MAIN,
+    rights: include_str!("rights/main.sql"),
+};
 /// The key store. In a schema of its own, so that it can lie in the same database.
-pub const KEYS: Content = Content { schema: "cpr_keys", gate: 0x6370_7204, migrations: &schema::POSTGRES_KEYS };
+pub const KEYS: Content = Content {
+    schema: "cpr_keys",
+    gate: 0x6370_7204,
+    migrations: &schema::POSTGRES_KEYS,
+    rights: include_str!("rights/keys.sql"),
+};
 
 /// A database that is open. Clones share it.
 #[derive(Clone, Debug)]
@@ -70,10 +88,17 @@ impl Begin {
 }
 
 impl Database {
-    /// Connects and brings the schema up to date.
+    /// Connects, and brings the schema up to date where it is not, which takes its owner.
     pub async fn open(url: &str, content: &Content, settings: &DatabaseSettings) -> Result<Self, Error> {
         let options = options(url)?;
-        migrate(&options, content).await?;
+        let (found, needed) = (version(&options, content).await?, schema::newest(content.migrations));
+        if found < needed && settings.pooler {
+            // Preparing what brings it up to date would stay on a connection that others get.
+            return Err(Error::NotMigrated { schema: content.schema, found, needed });
+        }
+        if found < needed {
+            migrate(&options, content).await.map_err(|error| error.of_migration(content.schema, found, needed))?;
+        }
         Ok(Self {
             writers: pool(settings.writers).connect_lazy_with(options.clone()),
             readers: pool(settings.readers).connect_lazy_with(options),
@@ -83,27 +108,34 @@ impl Database {
     }
 
     /// Begins to write alone.
-    pub(super) async fn begin(&self) -> Result<Held, Error> {
-        self.held(&self.writers, self.begin.alone).await
+    pub(super) async fn begin(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.alone, consumers).await
     }
 
     /// Begins to write beside others.
-    pub(super) async fn begin_beside(&self) -> Result<Held, Error> {
-        self.held(&self.writers, self.begin.beside).await
+    pub(super) async fn begin_beside(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.beside, consumers).await
     }
 
     /// Begins to write and waits for nobody.
-    pub(super) async fn begin_apart(&self) -> Result<Held, Error> {
-        self.held(&self.writers, self.begin.apart).await
+    pub(super) async fn begin_apart(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.writers, self.begin.apart, consumers).await
     }
 
     /// Begins to read.
-    pub(super) async fn read(&self) -> Result<Held, Error> {
-        self.held(&self.readers, self.begin.read).await
+    pub(super) async fn read(&self, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        self.held(&self.readers, self.begin.read, consumers).await
     }
 
-    async fn held(&self, pool: &PgPool, begin: &'static str) -> Result<Held, Error> {
-        let tx: Transaction<'static, _> = pool.begin_with(begin).await?;
+    /// Begins for these consumers, whose rows are seen then by whoever may not see those of all.
+    async fn held(&self, pool: &PgPool, begin: &'static str, consumers: &[ConsumerId]) -> Result<Held, Error> {
+        let tx: Transaction<'static, _> = match consumers {
+            [] => pool.begin_with(begin).await?,
+            consumers => {
+                let list = consumers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+                pool.begin_with(AssertSqlSafe(format!("{begin}, set_config('cpr.consumers', '{list}', true)"))).await?
+            }
+        };
         Ok(Held::Postgres { tx, persistent: self.persistent })
     }
 
@@ -116,7 +148,8 @@ impl Database {
 
 fn options(url: &str) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url)?;
-    Ok(options.application_name("cpr-operator"))
+    // Poolers refuse a connection that asks for what they do not keep track of; we read no floating-point numbers.
+    Ok(options.application_name("cpr-operator").extra_float_digits(None))
 }
 
 fn pool(size: u32) -> PgPoolOptions {
@@ -136,10 +169,10 @@ async fn refuse_unfit(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
             .fetch_one(conn)
             .await?;
     if standby {
-        return Err(sqlx::Error::Configuration("the server is a standby: give the address of the primary".into()));
+        return Err(sqlx::Error::Configuration(Unfit::Standby.into()));
     }
     if version < OLDEST_SERVER {
-        return Err(sqlx::Error::Configuration("the server is older than PostgreSQL 15".into()));
+        return Err(sqlx::Error::Configuration(Unfit::Old.into()));
     }
     Ok(())
 }
@@ -148,6 +181,25 @@ async fn refuse_unfit(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
 /// a transaction the time stands.
 async fn is_idle(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
     conn.fetch_one("SELECT now() = statement_timestamp()").await?.try_get(0)
+}
+
+/// The version of the schema; 0 where there is none.
+async fn version(options: &PgConnectOptions, content: &Content) -> Result<i64, Error> {
+    let mut conn = options.clone().disable_statement_logging().connect().await?;
+    refuse_unfit(&mut conn).await?;
+    let known = format!("SELECT max(version) FROM {}._sqlx_migrations WHERE success", content.schema);
+    let found: Result<Option<i64>, _> =
+        sqlx::query_scalar(AssertSqlSafe(known)).persistent(false).fetch_one(&mut conn).await;
+    conn.close().await?;
+    match found {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_TABLE) => Ok(0),
+        found => Ok(found?.unwrap_or(0)),
+    }
+}
+
+/// Brings the schema up to date and grants the roles their rights, whatever is there already.
+pub async fn prepare(url: &str, content: &Content) -> Result<(), Error> {
+    migrate(&options(url)?, content).await
 }
 
 /// Brings the schema up to date, one process at a time.
@@ -168,6 +220,13 @@ async fn migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Er
     let mut migrator = Migrator::with_migrations(content.migrations.iter().cloned().collect());
     migrator.set_locking(false).set_ignore_missing(true);
     migrator.run_direct(None, &mut *tx, false).await?;
+    let roles: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_roles WHERE rolname IN ('cpr_operator', 'cpr_ingest', 'cpr_deliver', 'cpr_lookup', 'cpr_retention')")
+        .persistent(false)
+        .fetch_one(&mut *tx)
+        .await?;
+    if roles == 5 {
+        tx.execute(content.rights).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

@@ -3,10 +3,13 @@
 
 use jiff::Timestamp;
 
+use super::database::Dialect;
 use super::lane::LANES;
 use super::sql::{query, query_as, query_scalar};
 use super::{Conn, ConsumerId, Error, SourceId, SubscriptionId, meta};
 
+/// A day in milliseconds.
+const DAY: i64 = 24 * 3600 * 1000;
 /// Rows that one call deletes.
 pub const BATCH: u32 = 1_000;
 
@@ -41,6 +44,21 @@ pub async fn delete_routes(conn: &mut Conn, before: Timestamp) -> Result<u64, Er
         .await?;
     }
     Ok(deleted)
+}
+
+/// Makes room for what comes and drops at once what lies together and has had its time, where the database keeps it so: with
+/// PostgreSQL in partitions, a new one each day. How many were dropped.
+pub async fn keep_partitions(conn: &mut Conn, now: Timestamp, before: Timestamp) -> Result<u64, Error> {
+    if conn.dialect() == Dialect::Sqlite {
+        return Ok(0);
+    }
+    let day_ago = now.as_millisecond() - DAY;
+    let dropped: i64 = query_scalar("SELECT keep_partitions($1, $2)")
+        .bind(day_ago)
+        .bind(before.as_millisecond())
+        .fetch_one(conn)
+        .await?;
+    Ok(dropped.unsigned_abs())
 }
 
 /// Deletes events before `before` that no route names. How many.

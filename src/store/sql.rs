@@ -1,6 +1,6 @@
 //! Statements that both databases take, with their arguments.
 //!
-//! A text is written once, with `$1` for arguments and in what SQLite and PostgreSQL have in common; [`dialect`] says the
+//! A text is written once, with `$1` for arguments and in what SQLite and PostgreSQL have in common; `dialect.rs` says the
 //! rest. Where a statement is hot, each database has a text of its own.
 
 use std::borrow::Cow;

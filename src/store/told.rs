@@ -60,7 +60,7 @@ pub async fn write(conn: &mut Conn, stated: &[Told], undone: &[Told], now: Times
     if !stated.is_empty() {
         query(
             "INSERT INTO told (record, consumer, type, at)
-             SELECT unhex(value ->> 0), CAST(value ->> 1 AS BIGINT), value ->> 2, $1 FROM json_each($2) WHERE true
+             SELECT DISTINCT unhex(value ->> 0), CAST(value ->> 1 AS BIGINT), value ->> 2, $1 FROM json_each($2) WHERE true
              ON CONFLICT (record, consumer, type) DO UPDATE SET at = excluded.at",
         )
         .bind(now.as_millisecond())

@@ -1,5 +1,7 @@
 //! Persons that could not be read while others could, and when to try again.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -53,8 +55,10 @@ fn place(source: &str) -> Place<'_> {
 
 /// Writes rows, new and known.
 pub async fn write(conn: &mut Conn, source: SourceId, rows: &[Unread]) -> Result<(), Error> {
-    let values: Vec<_> = rows
-        .iter()
+    // A statement may write a row once only: of several the last counts.
+    let last: BTreeMap<RecordId, &Unread> = rows.iter().map(|row| (row.record, row)).collect();
+    let values: Vec<_> = last
+        .into_values()
         .map(|row| {
             let next_try = row.next_try.as_millisecond();
             (hex::encode(row.record.0), row.import, row.attempts, next_try, hex::encode(&row.person_id))

@@ -1,6 +1,7 @@
 //! Everything that needs more than one module: one binary, each test with files, ports and a namespace of its own.
 
 mod admin;
+mod chart;
 mod ingest;
 mod journeys;
 mod layers;

@@ -185,7 +185,7 @@ async fn a_retried_dead_letter_arrives_once_with_the_first_sequence_however_ofte
     // By now the route and its event have gone.
     let mut tx = world.store.main.begin().await.unwrap();
     for table in ["DELETE FROM route", "DELETE FROM event"] {
-        crate::store::sql::query(table).execute(&mut *tx).await.unwrap();
+        crate::store::sql::query(table).execute(&mut tx).await.unwrap();
     }
     tx.commit().await.unwrap();
     receiver.forget();
@@ -233,7 +233,7 @@ async fn a_range_is_sent_again_as_far_as_it_is_left() {
     receiver.answer(|_| Answer::Status(204));
     assert_eq!(world.dead_letters(consumer).await, 3);
     let mut tx = world.store.main.begin().await.unwrap();
-    crate::store::sql::query("DELETE FROM route WHERE seq = $1").bind(sent[0]).execute(&mut *tx).await.unwrap();
+    crate::store::sql::query("DELETE FROM route WHERE seq = $1").bind(sent[0]).execute(&mut tx).await.unwrap();
     let mut found = (0, 0);
     while let Some(range) = dead_letter::list(&mut tx, consumer, 0, 1).await.unwrap().pop() {
         assert!(range.given_up.is_none());

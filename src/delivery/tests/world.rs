@@ -419,7 +419,7 @@ impl World {
         let mut tx = self.store.main.begin().await.unwrap();
         // A limit below the present size is the present size.
         let pragma = format!("PRAGMA max_page_count = {}", most.unwrap_or(1 << 30));
-        store::sql::query(String::leak(pragma)).execute(&mut *tx).await.unwrap();
+        store::sql::query(String::leak(pragma)).execute(&mut tx).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -143,7 +143,7 @@ impl Worker {
         let now = shared.context.clock.now();
         let key = store.keys.consumer_key(id, now).await?;
         let lanes = Lanes::new(lanes);
-        let mut conn = store.main.read().await?;
+        let mut conn = store.main.read_for(&[id]).await?;
         let mut parked = store::parked::all(&mut conn, id).await?;
         parked.retain(|row| lanes.holds(row.record.shard()));
         let known = store::attempt::above(&mut conn, id, lanes.position()).await?;
@@ -233,7 +233,7 @@ impl Worker {
     /// Gives the lanes back, so that others need not wait until this process counts as dead.
     async fn release(&self) {
         let released = async {
-            let mut tx = self.shared.context.store.main.begin_apart().await?;
+            let mut tx = self.shared.context.store.main.begin_apart_for(&[self.id]).await?;
             store::lane::release(&mut tx, self.id, self.lanes.held()).await?;
             tx.commit().await
         };

@@ -89,7 +89,7 @@ impl Worker {
             (self.oldest, self.looked_at) = (self.queues.oldest(), None);
         } else if self.looked_at.is_none_or(|at| between(at, now) >= LOOKED_EVERY) {
             self.looked_at = Some(now);
-            let mut conn = self.shared.context.store.main.read().await?;
+            let mut conn = self.shared.context.store.main.read_for(&[self.id]).await?;
             self.oldest = store::consumer::backlog(&mut conn, self.id).await?.oldest_pending_at;
         }
         Ok(())
@@ -122,7 +122,7 @@ impl Worker {
         let written = self.flush.is_none() && self.results.dead.is_empty() && self.results.expired.is_none();
         if self.dead_letters && written && self.counted.elapsed() >= COUNTED_EVERY {
             self.counted = Instant::now();
-            let mut conn = self.shared.context.store.main.read().await?;
+            let mut conn = self.shared.context.store.main.read_for(&[self.id]).await?;
             self.dead_letters = dead_letter::count(&mut conn, self.id).await? > 0;
         }
         Ok(())

@@ -26,7 +26,7 @@ impl Keys {
         )
         .bind(now.as_millisecond())
         .bind(pairs(claims)?)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await
     }
@@ -40,7 +40,7 @@ impl Keys {
         )
         .bind(records)
         .bind(consumer)
-        .fetch_all(&mut *self.db.read().await?)
+        .fetch_all(&mut *self.db.read_for(&[consumer]).await?)
         .await?;
         Ok(rows.into_iter().map(|(record,)| RecordId(record.0)).collect())
     }
@@ -80,7 +80,7 @@ impl Keys {
             "DELETE FROM claim WHERE (record, consumer) IN (SELECT unhex(value ->> 1), CAST(value ->> 0 AS BIGINT) FROM json_each($1))",
         )
         .bind(pairs(claims)?)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await
     }
@@ -94,7 +94,7 @@ impl Keys {
                  WHERE (record, consumer) IN (SELECT record, consumer FROM claim WHERE consumer = $1 LIMIT 1000)",
             )
             .bind(consumer)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
             tx.commit().await?;
             if deleted == 0 {

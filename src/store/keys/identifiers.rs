@@ -77,7 +77,7 @@ impl Keys {
         .bind(environment(realm.environment))
         .bind(lookup.version)
         .bind(batch("identifier", &list)?)
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await
     }

@@ -84,8 +84,11 @@ impl Keys {
     /// Unwraps the key ring and makes what every store has: the data key and the lookup key.
     pub async fn open(db: Database, root: RootKey, now: Timestamp) -> Result<Self, Error> {
         let ring = Ring::load(&db, root).await?;
-        ring.ensure(&db, Kind::Data, "", now).await?;
-        ring.ensure(&db, Kind::Lookup, "", now).await?;
+        // The data key comes last: where it is, both are, also for who does not see the other.
+        if ring.find(Kind::Data, "").is_none() {
+            ring.ensure(&db, Kind::Lookup, "", now).await?;
+            ring.ensure(&db, Kind::Data, "", now).await?;
+        }
         Ok(Self { db, ring, cache: Cache::default(), leases: Leases::default() })
     }
 

@@ -26,14 +26,7 @@ impl Keys {
     /// The keys of records; a record without a key is erased and absent from the answer.
     pub async fn person_keys(&self, records: &[RecordId]) -> Result<HashMap<RecordId, PersonKey>, Error> {
         let forgettings = self.cache.forgettings();
-        let mut keys = HashMap::with_capacity(records.len());
-        let mut missing = Vec::new();
-        for record in records {
-            match self.cache.get(*record) {
-                Some(key) => drop(keys.insert(*record, key)),
-                None => missing.push(*record),
-            }
-        }
+        let (mut keys, missing) = self.cached(records);
         if !missing.is_empty() {
             let read = self.read_person_keys(&mut *self.db.read().await?, &missing).await?;
             self.cache.put(read.values().cloned(), forgettings);
@@ -49,7 +42,48 @@ impl Keys {
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, PersonKey>, Error> {
         let claimed: Vec<RecordId> = self.claimed(consumer, records).await?.into_iter().collect();
-        self.person_keys(&claimed).await
+        let forgettings = self.cache.forgettings();
+        let (mut keys, missing) = self.cached(&claimed);
+        if !missing.is_empty() {
+            let mut conn = self.db.read_for(&[consumer]).await?;
+            let read = self.read_claimed_keys(&mut conn, consumer, &missing).await?;
+            self.cache.put(read.values().cloned(), forgettings);
+            keys.extend(read);
+        }
+        Ok(keys)
+    }
+
+    /// Keys that are at hand, and the records of those that are not.
+    fn cached(&self, records: &[RecordId]) -> (HashMap<RecordId, PersonKey>, Vec<RecordId>) {
+        let mut keys = HashMap::with_capacity(records.len());
+        let mut missing = Vec::new();
+        for record in records {
+            match self.cache.get(*record) {
+                Some(key) => drop(keys.insert(*record, key)),
+                None => missing.push(*record),
+            }
+        }
+        (keys, missing)
+    }
+
+    async fn read_claimed_keys(
+        &self,
+        conn: &mut Conn,
+        consumer: ConsumerId,
+        records: &[RecordId],
+    ) -> Result<HashMap<RecordId, PersonKey>, Error> {
+        let rows: Vec<Row> = query_gathered(
+            "person_key",
+            "SELECT json_group_array(json_array(hex(k.record), hex(wrapped), wrapped_by, version))
+             FROM claim c CROSS JOIN person_key k ON k.record = c.record
+             WHERE c.record IN records($2) AND c.consumer = $1",
+            "SELECT record, wrapped, wrapped_by, version FROM claimed_keys($1, $2)",
+        )
+        .bind(consumer)
+        .bind(records)
+        .fetch_all(conn)
+        .await?;
+        rows.into_iter().map(|row| self.unwrapped(row).map(|key| (key.record, key))).collect()
     }
 
     /// Deletes persons with their identifiers and claims, so that nothing of theirs can be read again; but for those that
@@ -57,7 +91,7 @@ impl Keys {
     pub async fn forget_persons(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
         let mut tx = self.db.begin().await?;
         let free = self.leases.free(records);
-        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut *tx).await?;
+        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut tx).await?;
         self.cache.forget(&free);
         tx.commit().await?;
         self.cache.forget(&free);
@@ -73,7 +107,7 @@ impl Keys {
     ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let free = unused(&self.leases.free(records)).await?;
-        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut *tx).await?;
+        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut tx).await?;
         self.cache.forget(&free);
         tx.commit().await?;
         self.cache.forget(&free);
@@ -120,7 +154,7 @@ impl Keys {
         let deleted = query("DELETE FROM person_key WHERE record IN records($1) AND sought_at < $2")
             .bind(&free[..])
             .bind(before.as_millisecond())
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         self.cache.forget(&free);

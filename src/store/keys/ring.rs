@@ -96,6 +96,21 @@ impl Ring {
         Ok(())
     }
 
+    /// Unwraps the keys of a scope that other processes made, or that this one may not see without saying for whom it asks.
+    async fn read_scope(&self, conn: &mut Conn, kind: Kind, scope: &str) -> Result<(), Error> {
+        let rows: Vec<Row> = query_as(
+            "SELECT id, kind, scope, version, wrapped FROM keyring WHERE kind = $1 AND scope = $2 ORDER BY version",
+        )
+        .bind(kind.name())
+        .bind(scope)
+        .fetch_all(conn)
+        .await?;
+        for row in rows {
+            self.insert(self.unwrapped(row)?);
+        }
+        Ok(())
+    }
+
     /// The newest key for a scope, if there is one.
     pub(super) fn find(&self, kind: Kind, scope: &str) -> Option<Arc<RingKey>> {
         self.newest.read().unwrap_or_else(PoisonError::into_inner).get(&(kind, scope.to_owned())).cloned()
@@ -144,8 +159,11 @@ impl Ring {
         if let Some(key) = self.find(kind, scope).filter(|key| key.version >= version) {
             return Ok(key);
         }
-        let mut tx = db.begin().await?;
-        self.read_new(&mut tx).await?;
+        let mut tx = match kind {
+            Kind::Consumer => db.begin_for(&[Column("keyring", "scope").parse(scope)?]).await?,
+            _ => db.begin().await?,
+        };
+        self.read_scope(&mut tx, kind, scope).await?;
         if let Some(key) = self.find(kind, scope).filter(|key| key.version >= version) {
             return Ok(key);
         }
@@ -159,7 +177,7 @@ impl Ring {
             .bind(version)
             .bind(wrapped)
             .bind(now.as_millisecond())
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut tx)
             .await?;
         tx.commit().await?;
         let key = ring_key(id, kind, scope.to_owned(), version, bytes);
@@ -174,7 +192,7 @@ impl Ring {
         query("DELETE FROM keyring WHERE kind = $1 AND scope = $2")
             .bind(kind.name())
             .bind(scope)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
         tx.commit().await?;
         self.newest.write().unwrap_or_else(PoisonError::into_inner).remove(&(kind, scope.to_owned()));

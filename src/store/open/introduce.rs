@@ -41,7 +41,7 @@ impl Place {
         ))
     }
 
-    fn from_two_stores(&self) -> Error {
+    fn are_of_two_stores(&self) -> Error {
         let Self { main, keys, .. } = self;
         self.apart(format!("{main} and {keys} come from two different stores. Restore the one that was exchanged"))
     }
@@ -68,7 +68,7 @@ pub(super) async fn introduce(
         (Some(id), Some(other)) if id == other => id,
         (Some(_), None) => return Err(place.main_is_lost()),
         (None, Some(_)) => return Err(place.keys_are_lost()),
-        _ => return Err(place.from_two_stores()),
+        _ => return Err(place.are_of_two_stores()),
     };
     verify(place, keys, root, &id).await?;
     finish(keys, main, root, &id).await?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::super::copy::COPYING;
 use super::super::keys::root::RootKey;
 use super::super::{Database, Error, Keys, Store, files, meta, postgres};
 use super::folder::ROOT_KEY_FILE;
@@ -21,9 +22,12 @@ pub(super) async fn open(
     now: Timestamp,
 ) -> Result<Store, Error> {
     files::ensure_folder(&store.path)?;
-    let keys_url = address(database.keys_url_file.as_deref().unwrap_or(url))?;
-    let keys = postgres::Database::open(&keys_url, &postgres::KEYS, database).await.map(Database::Postgres)?;
-    let main = postgres::Database::open(&address(url)?, &postgres::MAIN, database).await.map(Database::Postgres)?;
+    let (keys, main) = databases(database).await?;
+    for copy in [&keys, &main] {
+        if meta::get(&mut *copy.read().await?, COPYING).await?.is_some() {
+            return Err(Error::Unfinished);
+        }
+    }
     let place = Place {
         name: url.display().to_string(),
         main: "the main database",
@@ -35,6 +39,15 @@ pub(super) async fn open(
     let root_key_is_local = root_key_is_local(&place, None, &keys).await?;
     let keys = Arc::new(Keys::open(keys, root, now).await?);
     Ok(Store { main, keys, id, root_key_is_local, _lock: None })
+}
+
+/// Both databases, the key store first.
+pub(super) async fn databases(database: &DatabaseSettings) -> Result<(Database, Database), Error> {
+    let url = database.url_file.as_deref().ok_or(Error::NoServer)?;
+    let keys_url = address(database.keys_url_file.as_deref().unwrap_or(url))?;
+    let keys = postgres::Database::open(&keys_url, &postgres::KEYS, database).await?;
+    let main = postgres::Database::open(&address(url)?, &postgres::MAIN, database).await?;
+    Ok((Database::Postgres(keys), Database::Postgres(main)))
 }
 
 /// The address in a file.

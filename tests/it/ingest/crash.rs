@@ -36,7 +36,7 @@ async fn a_key_without_a_row_is_taken_over() {
             while keys == 0 {
                 tokio::task::yield_now().await;
                 let mut conn = store.keys.database().read().await.unwrap();
-                keys = cpr_operator::store::sql::query_scalar("SELECT count(*) FROM claim").fetch_one(&mut *conn).await.unwrap();
+                keys = cpr_operator::store::sql::query_scalar("SELECT count(*) FROM claim").fetch_one(&mut conn).await.unwrap();
             }
         } => {}
     }

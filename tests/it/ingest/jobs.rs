@@ -388,7 +388,7 @@ async fn a_job_of_a_consumer_that_ends_is_given_up_and_goes_with_it() {
     assert!(matches!(ask(&world, &Job::Resync).await, Err(Error::Ended(_))));
     let mut tx = world.store.main.begin().await.unwrap();
     let subscription = "DELETE FROM subscription";
-    cpr_operator::store::sql::query(subscription).execute(&mut *tx).await.unwrap();
+    cpr_operator::store::sql::query(subscription).execute(&mut tx).await.unwrap();
     while !retention::delete_consumer(&mut tx, failed.consumer).await.unwrap() {}
     tx.commit().await.unwrap();
     assert_eq!(world.rows("job").await, 0);

@@ -329,7 +329,7 @@ async fn a_number_that_the_register_does_not_know_is_reported_and_forgotten() {
         assert_eq!(world.progress("clients", of(*standing)).await, expected);
     }
     let sealed: i64 = cpr_operator::store::sql::query_scalar("SELECT count(*) FROM listing WHERE number IS NOT NULL")
-        .fetch_one(&mut *world.store.main.read().await.unwrap())
+        .fetch_one(&mut world.store.main.read().await.unwrap())
         .await
         .unwrap();
     assert_eq!((sealed, world.key_rows("person_key").await), (0, keys + 1));

@@ -151,7 +151,7 @@ async fn a_change_that_overtakes_a_commit_decides_on_which_side_the_event_falls(
 
 async fn count(store: &store::Store) -> i64 {
     let mut conn = store.keys.database().read().await.unwrap();
-    cpr_operator::store::sql::query_scalar("SELECT count(*) FROM claim").fetch_one(&mut *conn).await.unwrap()
+    cpr_operator::store::sql::query_scalar("SELECT count(*) FROM claim").fetch_one(&mut conn).await.unwrap()
 }
 
 async fn subscription(world: &World) -> cpr_operator::domain::compiled::Subscription {

@@ -1,10 +1,12 @@
 //! The roles in processes of their own, sharing a PostgreSQL database: an event goes through all of them, and whichever is
-//! killed, nothing is lost and nothing comes out of order.
+//! killed or cut off from the database, nothing is lost and nothing comes out of order.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashMap;
 
 use tokio::process::Child;
 
+use crate::support::wire::State;
 use crate::support::world::World;
 
 /// The processes of an installation.
@@ -26,6 +28,11 @@ impl Processes {
             processes.start_deliver(world).await;
         }
         processes
+    }
+
+    fn are_alive(&mut self) -> bool {
+        let workers = self.ingest.iter_mut().chain(&mut self.deliver);
+        workers.chain([&mut self.operator]).all(|child| child.try_wait().unwrap().is_none())
     }
 
     async fn start_ingest(&mut self, world: &mut World) {
@@ -111,4 +118,26 @@ async fn an_event_passes_through_processes_of_which_any_may_be_killed() {
     processes.operator = world.spawn(&["operator"], "operator").await;
     rename(&world, &citizens, 4);
     until_heard(&world, 12, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_out_of_reach_is_waited_for() {
+    let mut world = World::new("wire").await;
+    let wire = world.wire_to_database().await;
+    let settled = jiff::civil::date(2013, 1, 1);
+    let citizens: Vec<String> = (0..12).map(|_| world.register.settle("0851", settled).unwrap()).collect();
+    world.register.load();
+    world.install().await;
+    let mut processes = Processes::start(&mut world).await;
+    world.until_ready().await;
+    rename(&world, &citizens, 0);
+    until_heard(&world, 12, 1).await;
+    for (round, state) in [(1, State::Cut), (2, State::Silent)] {
+        rename(&world, &citizens, round);
+        wire.set(state);
+        tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+        wire.set(State::Whole);
+        until_heard(&world, 12, round + 1).await;
+    }
+    assert!(processes.are_alive(), "nobody ends for it");
 }

@@ -67,7 +67,7 @@ async fn a_disk_that_takes_no_more_is_waited_for_and_nothing_is_lost() {
     let store = files::store(&world.data()).await;
     let mut conn = store.main.read().await.unwrap();
     let whole: String =
-        cpr_operator::store::sql::query_scalar("PRAGMA integrity_check").fetch_one(&mut *conn).await.unwrap();
+        cpr_operator::store::sql::query_scalar("PRAGMA integrity_check").fetch_one(&mut conn).await.unwrap();
     assert_eq!(whole, "ok");
 }
 

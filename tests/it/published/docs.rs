@@ -12,14 +12,18 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "docs/concepts.md",
     "docs/conditions.md",
     "docs/events.md",
+    "docs/gitops.md",
+    "docs/install.md",
     "docs/limits.md",
     "docs/metrics.md",
+    "docs/monitoring.md",
     "docs/operations.md",
+    "docs/postgresql.md",
     "docs/quickstart.md",
     "docs/receivers.md",
     "docs/resources.md",
@@ -27,7 +31,15 @@ const DOCUMENTS: [&str; 14] = [
     "docs/settings.md",
     "docs/soak.md",
     "docs/tools.md",
+    "docs/values.md",
 ];
+
+/// The documents, and the runbooks of alerts.
+fn documents() -> Vec<String> {
+    let runbooks = fs::read_dir(root().join("docs/runbooks")).unwrap();
+    let runbooks = runbooks.map(|file| format!("docs/runbooks/{}", file.unwrap().file_name().display()));
+    DOCUMENTS.into_iter().map(str::to_owned).chain(runbooks).collect()
+}
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -295,15 +307,15 @@ fn every_metric_is_explained_and_no_other() {
 
 #[test]
 fn links_in_documents_lead_somewhere() {
-    for name in DOCUMENTS {
-        let document = read(name);
-        let folder = root().join(name).parent().unwrap().to_owned();
+    for name in documents() {
+        let document = read(&name);
+        let folder = root().join(&name).parent().unwrap().to_owned();
         for target in document.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
             if path.contains("://") {
                 continue;
             }
-            let file = if path.is_empty() { root().join(name) } else { folder.join(path) };
+            let file = if path.is_empty() { root().join(&name) } else { folder.join(path) };
             assert!(file.exists(), "{name}: {target}");
             let is_there = || anchors(&fs::read_to_string(&file).unwrap()).contains(anchor);
             assert!(anchor.is_empty() || is_there(), "{name}: {target}");
@@ -315,9 +327,10 @@ fn links_in_documents_lead_somewhere() {
 fn settings_that_documents_name_exist() {
     let settings = settings();
     let sections: BTreeSet<&str> = settings.iter().filter_map(|setting| setting.split('.').next()).collect();
-    // The reference of resources has fields of the same form.
-    for name in DOCUMENTS.into_iter().filter(|name| *name != "docs/resources.md") {
-        let document = read(name);
+    // The references of resources and of the chart's values have names of the same form.
+    let references = ["docs/resources.md", "docs/values.md"];
+    for name in documents().into_iter().filter(|name| !references.contains(&name.as_str())) {
+        let document = read(&name);
         let is_plain = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_'));
         for word in document.split('`').filter(is_plain) {
             let Some((section, _)) = word.split_once('.') else { continue };

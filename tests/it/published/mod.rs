@@ -6,4 +6,4 @@ mod reading;
 mod resources;
 mod samples;
 mod schemas;
-mod server;
+pub mod server;

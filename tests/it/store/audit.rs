@@ -77,8 +77,7 @@ pub async fn every_subject_of_a_fetch_is_kept(store: &Store) {
                      (SELECT count(*) FROM audit_subject WHERE reference = $1 AND kind = 'PersonId')";
     for number in 0..3 {
         let reference = references(store, number).await.person;
-        let found: i64 =
-            cpr_operator::store::sql::query_scalar(of).bind(reference).fetch_one(&mut *conn).await.unwrap();
+        let found: i64 = cpr_operator::store::sql::query_scalar(of).bind(reference).fetch_one(&mut conn).await.unwrap();
         assert_eq!(found, 1);
     }
 }

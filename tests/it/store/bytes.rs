@@ -107,7 +107,7 @@ async fn sealed_content_is_bound_to_its_place() {
             .bind(one)
             .bind(&to[..])
             .bind(source)
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await
             .unwrap();
     }

@@ -10,7 +10,7 @@ async fn live(database: &Database) -> BTreeSet<(String, String)> {
     let columns = "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c
                    WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> '_sqlx_migrations'";
     let rows: Vec<(String, String)> =
-        cpr_operator::store::sql::query_as(columns).fetch_all(&mut *database.read().await.unwrap()).await.unwrap();
+        cpr_operator::store::sql::query_as(columns).fetch_all(&mut database.read().await.unwrap()).await.unwrap();
     rows.into_iter().collect()
 }
 

@@ -84,6 +84,29 @@ pub async fn what_was_settled_is_known_after_a_restart(store: &Store) {
     assert_eq!(known[&seq(3)], (1, Some(AttemptOutcome::DeadLettered)));
 }
 
+pub async fn an_outcome_takes_the_place_of_its_attempts_also_in_one_batch(store: &Store) {
+    let consumer = site::consumer(store, "c").await;
+    let failed = Attempt {
+        seq: 7,
+        number: 1,
+        at: site::noon(),
+        outcome: AttemptOutcome::Failed,
+        status: Some(500),
+        millis: 3,
+        class: Some("Http500".into()),
+    };
+    let given_up = Attempt { outcome: AttemptOutcome::DeadLettered, status: None, class: None, ..failed.clone() };
+    let later = Attempt { seq: 8, ..failed.clone() };
+    for batch in [&[failed, given_up, later.clone()][..], &[Attempt { outcome: AttemptOutcome::Withdrawn, ..later }]] {
+        let mut tx = store.main.begin().await.unwrap();
+        attempt::insert(&mut tx, consumer, batch).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let known = attempt::above(&mut store.main.read().await.unwrap(), consumer, 0).await.unwrap();
+    assert_eq!(known[&7], (1, Some(AttemptOutcome::DeadLettered)));
+    assert_eq!(known[&8], (1, Some(AttemptOutcome::Withdrawn)));
+}
+
 pub async fn protection_in_any_row_counts_and_no_row_is_no_answer(store: &Store) {
     let (one, two) = (site::source(store, "one").await, site::source(store, "two").await);
     let person = site::ensured(store, 1).await;
@@ -128,7 +151,7 @@ pub async fn a_dead_letter_keeps_the_sealed_snapshot(store: &Store) {
     dead_letter::insert_range(&mut tx, consumer, (8, 20), 6, site::noon(), site::noon()).await.unwrap();
     assert_eq!(dead_letter::count(&mut tx, consumer).await.unwrap(), 7);
     let copy = "SELECT snapshot FROM dead_letter WHERE seq = $1";
-    let copy: Vec<u8> = cpr_operator::store::sql::query_scalar(copy).bind(route.seq).fetch_one(&mut *tx).await.unwrap();
+    let copy: Vec<u8> = cpr_operator::store::sql::query_scalar(copy).bind(route.seq).fetch_one(&mut tx).await.unwrap();
     assert!(event::open(&person.key, route.event, &copy).unwrap() == site::snapshot(1));
     assert_eq!(retention::delete_dead_letters(&mut tx, site::noon()).await.unwrap(), 0);
     assert_eq!(retention::delete_dead_letters(&mut tx, site::later(1)).await.unwrap(), 2);

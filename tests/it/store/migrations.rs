@@ -18,6 +18,7 @@ const MAIN: Samples = &[
     (3, include_str!("samples/main_0003.sql")),
     (5, include_str!("samples/main_0005.sql")),
     (6, include_str!("samples/main_0006.sql")),
+    (7, concat!(include_str!("samples/main_0006.sql"), include_str!("samples/main_0007.sql"))),
 ];
 const KEYS: Samples = &[(1, include_str!("samples/keys_0001.sql"))];
 

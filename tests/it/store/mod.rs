@@ -1,4 +1,4 @@
-//! The storage contract: claims about any database, run on SQLite files and on PostgreSQL, and what is particular to each.
+//! The storage contract: claims about any database, run on SQLite files, on PostgreSQL and behind a pooler, and what is particular to each.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -6,14 +6,17 @@ mod audit;
 mod bytes;
 mod catalogue;
 mod configuration;
+mod copying;
 mod damage;
 mod delivery;
 mod keys;
 mod migrations;
 mod opening;
+mod partitions;
 mod persons;
 mod plans;
 mod replay;
+mod rights;
 mod sequence;
 pub(crate) mod site;
 
@@ -43,6 +46,7 @@ macro_rules! contract {
             delivery:
                 a_stale_epoch_moves_nothing,
                 what_was_settled_is_known_after_a_restart,
+                an_outcome_takes_the_place_of_its_attempts_also_in_one_batch,
                 protection_in_any_row_counts_and_no_row_is_no_answer,
                 a_parked_person_is_read_back_as_written,
                 a_dead_letter_keeps_the_sealed_snapshot,
@@ -106,4 +110,8 @@ mod sqlite {
 
 mod postgres {
     contract!(super::super::site::Site::on_postgres);
+}
+
+mod pooler {
+    contract!(super::super::site::Site::on_pooler);
 }

@@ -157,7 +157,7 @@ async fn second_process_is_refused() {
 async fn readers_cannot_write() {
     let site = Site::new().await;
     let mut reader = site.store.main.read().await.unwrap();
-    assert!(cpr_operator::store::sql::query("DELETE FROM meta").execute(&mut *reader).await.is_err());
+    assert!(cpr_operator::store::sql::query("DELETE FROM meta").execute(&mut reader).await.is_err());
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use cpr_operator::store::{self, ConsumerId, Error, SourceId, Store};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use crate::support::database;
+use crate::support::{database, pooler};
 
 /// A store and its folder.
 pub struct Site {
@@ -48,6 +48,14 @@ impl Site {
     pub async fn on_postgres() -> Self {
         let folder = TempDir::new().unwrap();
         let database = database::on_postgres(folder.path()).await;
+        let store = store::open(&settings(folder.path()), &database, noon()).await.unwrap();
+        Self { folder, store }
+    }
+
+    /// On PostgreSQL behind a pooler that gives each transaction another connection.
+    pub async fn on_pooler() -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = pooler::settings(folder.path()).await;
         let store = store::open(&settings(folder.path()), &database, noon()).await.unwrap();
         Self { folder, store }
     }

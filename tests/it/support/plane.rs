@@ -1,6 +1,7 @@
 //! A control plane of a test's own, for what would disturb others.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -13,6 +14,8 @@ use tokio::process::{Child, Command};
 pub struct Plane {
     /// How it is reached.
     pub config: Config,
+    /// The same as a file, for other programs.
+    pub kubeconfig: PathBuf,
     /// A client of it.
     pub client: Client,
     process: Child,
@@ -28,11 +31,11 @@ impl Plane {
         command.arg("up").arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().expect("build/cluster is there: `make test` builds it");
         let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
-        let kubeconfig = said.next_line().await.unwrap().expect("it says where its kubeconfig is");
-        let read = Kubeconfig::read_from(kubeconfig).unwrap();
+        let kubeconfig = PathBuf::from(said.next_line().await.unwrap().expect("it says where its kubeconfig is"));
+        let read = Kubeconfig::read_from(&kubeconfig).unwrap();
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
         let client = Client::try_from(config.clone()).unwrap();
-        Self { config, client, process, _folder: folder }
+        Self { config, kubeconfig, client, process, _folder: folder }
     }
 
     /// Ends it in order, so that none of its programs stays.

@@ -22,6 +22,7 @@ use tokio::process::{Child, Command};
 
 use super::cluster::{self, TestNamespace};
 use super::published::AsPublished;
+use super::wire::Wire;
 
 /// A signing secret of nobody.
 pub const SECRET: &str = "whsec_dHJpYWwtc2VjcmV0LW9mLWEtZmljdGl0aW91cy1zeXM=";
@@ -42,6 +43,8 @@ pub struct World {
     pub kubeconfig: Option<PathBuf>,
     /// Every delivery is held against the schemas.
     published: AsPublished,
+    /// Where the wire to the database begins, if there is one.
+    wired: Option<std::net::SocketAddr>,
     folder: TempDir,
     process: Mutex<Option<Child>>,
     starts: u32,
@@ -75,6 +78,7 @@ impl World {
             through: vec![],
             kubeconfig: None,
             published,
+            wired: None,
             folder,
             process: Mutex::new(None),
             starts: 0,
@@ -101,7 +105,7 @@ impl World {
     /// Starts a process of its own that plays one role, such as `ingest --source a/b`. All of them share the world's
     /// PostgreSQL database and root key.
     pub async fn spawn(&mut self, role: &[&str], name: &str) -> Child {
-        let database = self.shared_database().await;
+        let database = self.login(role[0]).await;
         let root_key = self.root_key();
         let data = self.folder.path().join(name);
         let mut command = self.play(role, &data);
@@ -113,9 +117,15 @@ impl World {
         command.spawn().unwrap()
     }
 
-    /// File with the address of the database that the processes share.
-    pub async fn shared_database(&self) -> PathBuf {
-        super::database::on_postgres(self.folder.path()).await.url_file.expect("it is on a server")
+    /// File with the address by which a role logs in to the database that the processes share.
+    pub async fn login(&self, role: &str) -> PathBuf {
+        let database = super::logins::address(self.folder.path(), role).await;
+        if let Some(wire) = self.wired {
+            let mut url: url::Url = std::fs::read_to_string(&database).unwrap().parse().unwrap();
+            url.set_port(Some(wire.port())).unwrap();
+            std::fs::write(&database, url.as_str()).unwrap();
+        }
+        database
     }
 
     /// File of the root key that they share.
@@ -127,6 +137,15 @@ impl World {
     pub fn make_root_key(&self) {
         let bytes = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
         std::fs::write(self.root_key(), BASE64_STANDARD.encode(bytes)).unwrap();
+    }
+
+    /// From now on processes that are spawned reach the database by a wire of their own.
+    pub async fn wire_to_database(&mut self) -> Wire {
+        let file = super::database::on_postgres(self.folder.path()).await.url_file.expect("it is on a server");
+        let url: url::Url = std::fs::read_to_string(file).unwrap().parse().unwrap();
+        let wire = Wire::to(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())).await;
+        self.wired = Some(wire.address());
+        wire
     }
 
     /// The folder from which workers take their secrets; they are what the operator would hand them.

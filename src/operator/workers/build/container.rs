@@ -19,6 +19,9 @@ pub const METRICS_PORT: u16 = 8080;
 /// Where the settings are mounted.
 const SETTINGS_FILE: &str = "/etc/cpr-operator/settings/settings.toml";
 
+/// Where the worker's Secret is mounted.
+const SECRETS: &str = "/etc/cpr-operator/secrets";
+
 /// The container of a worker of this shape.
 pub fn build(worker: &Worker, shape: &Shape, settings: &WorkerSettings) -> Container {
     Container {
@@ -56,7 +59,8 @@ fn arguments(worker: &Worker) -> Vec<String> {
     let flag = format!("--{}", worker.role.serves());
     let served = worker.members.keys().flat_map(|key| [flag.clone(), key.to_string()]);
     let role = worker.role.name().to_owned();
-    [role].into_iter().chain(served).chain(["--config".to_owned(), SETTINGS_FILE.to_owned()]).collect()
+    let files = ["--secrets", SECRETS, "--config", SETTINGS_FILE].map(str::to_owned);
+    [role].into_iter().chain(served).chain(files).collect()
 }
 
 /// What is settled by how the pod is made, whatever the settings say.
@@ -113,7 +117,7 @@ fn mounts(settings: &WorkerSettings) -> Vec<VolumeMount> {
     let read = |name: &str, path: &str| VolumeMount { read_only: Some(true), ..write(name, path) };
     let mut all = vec![
         read("settings", "/etc/cpr-operator/settings"),
-        read("secrets", "/etc/cpr-operator/secrets"),
+        read("secrets", SECRETS),
         read("root-key", "/etc/cpr-operator/keys"),
         read("database", "/etc/cpr-operator/database"),
         write("store", "/var/lib/cpr-operator"),

@@ -89,7 +89,7 @@ fn volumes(worker: &Worker, settings: &WorkerSettings) -> Vec<Volume> {
         config_map("settings", &settings.settings_config_map, None),
         secret("secrets", &worker.name(), None),
         secret("root-key", &settings.root_key_secret, Some("root")),
-        database(settings),
+        database(worker.role, settings),
         scratch("store", "64Mi", None),
         // The admin socket: not every kind of volume can hold one.
         scratch("run", "1Mi", Some("Memory")),
@@ -118,13 +118,18 @@ fn file(key: &str) -> KeyToPath {
     KeyToPath { key: key.to_owned(), path: key.to_owned(), ..KeyToPath::default() }
 }
 
-/// The addresses of the databases. All keys of the Secret, for which of them there are is said by the settings.
-fn database(settings: &WorkerSettings) -> Volume {
+/// The addresses of the databases, with the role's own login where there is one. All keys of the Secret, for which of them there
+/// are is said by the settings.
+fn database(role: Role, settings: &WorkerSettings) -> Volume {
+    let own = match role {
+        Role::Ingest => &settings.ingest_database_secret,
+        Role::Deliver => &settings.deliver_database_secret,
+    };
     let of = |name: &str, keys: Option<Vec<KeyToPath>>| VolumeProjection {
         secret: Some(SecretProjection { name: name.to_owned(), items: keys, optional: None }),
         ..VolumeProjection::default()
     };
-    let mut sources = vec![of(&settings.database_secret, None)];
+    let mut sources = vec![of(if own.is_empty() { &settings.database_secret } else { own }, None)];
     if !settings.keys_database_secret.is_empty() {
         sources.push(of(&settings.keys_database_secret, Some(vec![file("keysUrl")])));
     }

@@ -59,12 +59,16 @@ fn pods_keep_the_restricted_standard_and_have_no_token() {
 #[test]
 fn a_command_names_its_role_and_whom_it_serves() {
     let args = |worker: &Worker| pod_of(worker, &ground())["spec"]["containers"][0]["args"].clone();
-    let config = "/etc/cpr-operator/settings/settings.toml";
-    assert_eq!(args(&worker("a")), json!(["deliver", "--consumer", "tenant/a", "--config", config]));
-    assert_eq!(args(&ingest()), json!(["ingest", "--source", "tenant/register", "--config", config]));
+    let files =
+        json!(["--secrets", "/etc/cpr-operator/secrets", "--config", "/etc/cpr-operator/settings/settings.toml"]);
+    let with_files =
+        |first: Value| json!([first.as_array().unwrap().clone(), files.as_array().unwrap().clone()].concat());
+    assert_eq!(args(&worker("a")), with_files(json!(["deliver", "--consumer", "tenant/a"])));
+    assert_eq!(args(&ingest()), with_files(json!(["ingest", "--source", "tenant/register"])));
     let mut both = worker("a");
     both.members.insert(ResourceKey::new("tenant", "b"), demand());
-    assert_eq!(args(&both), json!(["deliver", "--consumer", "tenant/a", "--consumer", "tenant/b", "--config", config]));
+    let named = json!(["deliver", "--consumer", "tenant/a", "--consumer", "tenant/b"]);
+    assert_eq!(args(&both), with_files(named));
 }
 
 #[test]
@@ -132,6 +136,27 @@ fn the_platforms_labels_are_on_the_pods_and_do_not_hide_ours() {
     let account = json_of(&service_account::build(&worker, &ground));
     assert_eq!(account["metadata"]["annotations"]["example.org/role"], "reader");
     assert_eq!(account["metadata"]["annotations"][OF], "tenant/a");
+}
+
+#[test]
+fn each_role_logs_in_as_itself_where_it_can() {
+    let secrets = |ground: &Ground| {
+        [worker("a"), ingest()].map(|worker| {
+            let volumes = pod_of(&worker, ground)["spec"]["volumes"].clone();
+            let volume =
+                volumes.as_array().unwrap().iter().find(|volume| volume["name"] == "database").unwrap().clone();
+            let sources = volume["projected"]["sources"].as_array().unwrap().clone();
+            sources.iter().map(|source| source["secret"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(secrets(&ground()), [["database"], ["database"]]);
+    let settings = WorkerSettings {
+        ingest_database_secret: "for-ingest".into(),
+        deliver_database_secret: "for-deliver".into(),
+        keys_database_secret: "keys".into(),
+        ..ground().settings
+    };
+    assert_eq!(secrets(&Ground { settings, ..ground() }), [["for-deliver", "keys"], ["for-ingest", "keys"]]);
 }
 
 #[test]

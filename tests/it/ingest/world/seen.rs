@@ -146,5 +146,5 @@ impl Heard {
 async fn count(database: &store::Database, table: &str) -> i64 {
     let text = format!("SELECT count(*) FROM {table}");
     let mut conn = database.read().await.unwrap();
-    cpr_operator::store::sql::query_scalar(String::leak(text)).fetch_one(&mut *conn).await.unwrap()
+    cpr_operator::store::sql::query_scalar(String::leak(text)).fetch_one(&mut conn).await.unwrap()
 }

@@ -2,7 +2,7 @@
 //! machine, so that an event passes through exactly what the operator made.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use cpr_operator::operator::workers::names::{self, Role};
@@ -102,8 +102,8 @@ async fn files(client: &Client, namespace: &str, volume: &Volume) -> Vec<(String
     found
 }
 
-/// The platform's own objects, as a chart renders them.
-async fn platform(world: &World, database: &Path) -> TestNamespace {
+/// The platform's own objects, as a chart renders them, with a login for each role.
+async fn platform(world: &World) -> TestNamespace {
     let namespace = cluster::namespace(&world.client, "platform").await;
     let settings = "[store]\nroot_key_file = \"/etc/cpr-operator/keys/root\"\n\
                     [database]\nurl_file = \"/etc/cpr-operator/database/url\"\n\
@@ -114,10 +114,12 @@ async fn platform(world: &World, database: &Path) -> TestNamespace {
         maps.create(&PostParams::default(), &map).await.unwrap();
     }
     let secrets = Api::<Secret>::namespaced(world.client.clone(), namespace.name());
-    for (name, data) in [
-        ("database", json!({"url": std::fs::read_to_string(database).unwrap()})),
-        ("root-key", json!({"root": std::fs::read_to_string(world.root_key()).unwrap()})),
-    ] {
+    let mut files = vec![("root-key", "root", world.root_key())];
+    for role in ["ingest", "deliver"] {
+        files.push((role, "url", world.login(role).await));
+    }
+    for (name, key, file) in files {
+        let data = json!({ key: std::fs::read_to_string(file).unwrap() });
         let secret = serde_json::from_value(json!({"metadata": {"name": name}, "stringData": data})).unwrap();
         secrets.create(&PostParams::default(), &secret).await.unwrap();
     }
@@ -139,14 +141,15 @@ async fn an_event_passes_through_workers_as_they_were_rendered() {
     let citizen = world.register.settle("0851", jiff::civil::date(2013, 1, 1)).unwrap();
     world.register.load();
     world.make_root_key();
-    let database = world.shared_database().await;
-    let platform = platform(&world, &database).await;
+    let platform = platform(&world).await;
     world.settings.extend(
         [
             "workers.image=registry.example.org/cpr-operator:1",
             "workers.anchor=anchor",
             "workers.settings_config_map=settings",
             "workers.database_secret=database",
+            "workers.ingest_database_secret=ingest",
+            "workers.deliver_database_secret=deliver",
             "workers.root_key_secret=root-key",
             &format!("workers.namespace={}", platform.name()),
         ]
@@ -161,6 +164,7 @@ async fn an_event_passes_through_workers_as_they_were_rendered() {
         pods.push(LocalPod::new(&world.client, platform.name(), &deployment).await);
     }
     let running: Vec<Child> = pods.iter().map(LocalPod::run).collect();
+    let logs = || pods.iter().map(LocalPod::log).collect::<String>();
     let name = |round: &str| Some(format!("Runde{round}"));
     let heard = async |round: &str| {
         let first = name(round).unwrap();
@@ -168,12 +172,15 @@ async fn an_event_passes_through_workers_as_they_were_rendered() {
             let all = world.consumer.received();
             all.into_iter().find(|one| one.accepted && one.body["data"]["fields"]["Name"]["first"] == first.as_str())
         };
-        let logs = || pods.iter().map(LocalPod::log).collect::<String>();
         world.until(&first, is_so).await.unwrap_or_else(|| panic!("{first} never came\n{}\n{}", world.log(), logs()));
     };
     // What was there before it was read for the first time is no event.
-    world.until_condition("ConsumerSystem", "casework", "EndpointVerified", "True", None).await;
-    world.until_condition("CprSource", "register", "FeedHealthy", "True", None).await;
+    for (kind, name, type_) in
+        [("ConsumerSystem", "casework", "EndpointVerified"), ("CprSource", "register", "FeedHealthy")]
+    {
+        let holds = async || world.condition(kind, name, type_).await.filter(|condition| condition.status == "True");
+        world.until(type_, holds).await.unwrap_or_else(|| panic!("{type_} never held\n{}\n{}", world.log(), logs()));
+    }
     world.register.rename(&citizen, name("A").as_deref(), None, jiff::Zoned::now().date()).unwrap();
     world.register.load();
     heard("A").await;

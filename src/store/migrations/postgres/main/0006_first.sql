@@ -388,22 +388,28 @@ BEGIN
     END IF;
 END $$;
 
--- Makes the partitions of a table for the number that its sequence has come to and for the next four ranges.
-CREATE FUNCTION add_partitions(parent TEXT, numbers TEXT) RETURNS VOID LANGUAGE plpgsql AS $$
+-- Makes a table's partition of a range of numbers, if it is absent.
+CREATE FUNCTION add_partition(parent TEXT, range BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
 DECLARE
-    reached BIGINT;
-    partition TEXT;
+    partition TEXT := parent || '_' || range;
 BEGIN
-    EXECUTE format('SELECT last_value >> 24 FROM %I', numbers) INTO reached;
-    FOR range IN reached .. reached + 4 LOOP
-        partition := parent || '_' || range;
-        IF to_regclass(partition) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, parent);
-            EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
-                           parent, partition, range << 24, (range + 1) << 24);
-        END IF;
+    IF to_regclass(partition) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, parent);
+        EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+                       parent, partition, range << 24, (range + 1) << 24);
+    END IF;
+END $$;
+
+-- Makes the partitions of all that is numbered, for where the numbers have come to and for the next four ranges.
+CREATE FUNCTION add_partitions() RETURNS VOID LANGUAGE plpgsql AS $$
+DECLARE
+    events BIGINT := (SELECT last_value >> 24 FROM event_numbers);
+    routes BIGINT := (SELECT last_value >> 24 FROM route_numbers);
+BEGIN
+    FOR ahead IN 0 .. 4 LOOP
+        PERFORM add_partition('event', events + ahead), add_partition('route', routes + ahead),
+                add_partition('attempt', routes + ahead);
     END LOOP;
 END $$;
 
-SELECT add_partitions('event', 'event_numbers'), add_partitions('route', 'route_numbers'),
-       add_partitions('attempt', 'route_numbers');
+SELECT add_partitions();
