@@ -145,10 +145,10 @@ pub struct Toleration {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<TaintEffect>,
 
-    /// How long a node may be left, once it has the taint. Absent: for ever.
+    /// How long a worker stays on a node that has got the taint, at most a day. Absent: for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub toleration_seconds: Option<i64>,
+    #[schemars(range(min = 0, max = 86400))]
+    pub toleration_seconds: Option<i32>,
 }
 
 /// How a toleration is compared with a taint.

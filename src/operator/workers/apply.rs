@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ async fn scale(shelf: &Shelf<Deployment>, live: Option<&Deployment>, worker: &Wo
         return Ok(());
     }
     let body = json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
+        "apiVersion": Deployment::api_version(&()), "kind": Deployment::kind(&()),
         "metadata": { "name": name }, "spec": { "replicas": worker.replicas },
     });
     let params = PatchParams::apply(SCALER).force();

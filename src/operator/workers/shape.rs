@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Toleration;
 
-use crate::api::workers::{
-    ConsumerWorkers, NodeSelector, Resources, SourceWorkers, TaintEffect, Toleration as Tolerated, TolerationOperator,
-};
+use crate::api::workers::{ConsumerWorkers, NodeSelector, Resources, SourceWorkers, Toleration as Tolerated};
 use crate::operator::refusal::Refusal;
 use crate::settings::quantity::{Cpu, Memory};
 use crate::settings::workers::WorkerSettings;
@@ -158,22 +156,14 @@ fn tolerations(asked: &[Tolerated]) -> Vec<Toleration> {
     asked.iter().map(toleration).collect()
 }
 
+/// The variants are called as the cluster calls them.
 fn toleration(asked: &Tolerated) -> Toleration {
-    let operator = match asked.operator {
-        TolerationOperator::Equal => "Equal",
-        TolerationOperator::Exists => "Exists",
-    };
-    let effect = asked.effect.map(|effect| match effect {
-        TaintEffect::NoSchedule => "NoSchedule",
-        TaintEffect::PreferNoSchedule => "PreferNoSchedule",
-        TaintEffect::NoExecute => "NoExecute",
-    });
     Toleration {
         key: asked.key.as_ref().map(ToString::to_string),
-        operator: Some(operator.to_owned()),
+        operator: Some(format!("{:?}", asked.operator)),
         value: asked.value.as_ref().map(ToString::to_string),
-        effect: effect.map(str::to_owned),
-        toleration_seconds: asked.toleration_seconds,
+        effect: asked.effect.map(|effect| format!("{effect:?}")),
+        toleration_seconds: asked.toleration_seconds.map(i64::from),
     }
 }
 
