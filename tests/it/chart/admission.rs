@@ -26,6 +26,7 @@ spec:
     schemaApiKeyRef: { name: schema, key: apiKey }
   events: { pollInterval: 60s }
   grants: [{ namespace: team, sector: Public, fields: [Name], municipalities: ['0851'], protectedPersons: Mask, hosts: [a.example.org] }]
+  workers: { resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { cpu: '1', memory: 1Gi } }, nodeSelector: { a: b }, tolerations: [{ key: a, value: b }] }
 ";
 
 /// A consumer with each field.
@@ -48,6 +49,7 @@ spec:
     caBundleRef: { name: ca, key: ca.crt }
     timeout: 10s
     retry: { initial: 5s, max: 1h, giveUpAfter: 168h }
+  workers: { resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { cpu: '1', memory: 1Gi } }, nodeSelector: { a: b }, tolerations: [{ key: a, value: b }] }
 ";
 
 /// A subscription with each field that can stand beside the others.
@@ -132,7 +134,8 @@ fn with(manifest: &Value, field: &str, text: &str) -> Value {
     let (mut place, mut parts) = (&mut changed, field.split('.').peekable());
     while let Some(part) = parts.next() {
         let (key, is_list) = part.strip_suffix("[]").map_or((part, false), |key| (key, true));
-        if matches!(field, "metadata.labels" | "metadata.annotations") && parts.peek().is_none() {
+        let is_map = matches!(field, "metadata.labels" | "metadata.annotations" | "spec.workers.nodeSelector");
+        if is_map && parts.peek().is_none() {
             place[key]["added"] = json!(text);
             return changed;
         }

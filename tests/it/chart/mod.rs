@@ -15,3 +15,4 @@ mod refusals;
 mod rendered;
 mod rights;
 mod values;
+mod workers;
