@@ -38,6 +38,9 @@ pub struct ConsumerState {
     pub endpoint: Option<EndpointState>,
     /// How sending does.
     pub sending: Option<SendingState>,
+    /// Whether more workers would help: it is behind, the receiver takes all that it is given, and the worker has hardly any
+    /// processor time left.
+    pub strained: bool,
     /// Whether dead letters are present.
     pub dead_letters: bool,
     /// Whether undelivered events will pass their retention before long.

@@ -38,6 +38,7 @@ use super::state::Backlog;
 use super::verify::Verdict;
 use super::window::Window;
 use crate::domain::pairwise::ConsumerKey;
+use crate::runtime::effort::Effort;
 use crate::store::attempt::AttemptOutcome;
 use crate::store::consumer::{ConsumerRow, ConsumerState};
 use crate::store::lane::Lane;
@@ -117,6 +118,9 @@ pub struct Worker {
     sending: usize,
     ended: Vec<Done>,
     backlog: Backlog,
+    effort: Effort,
+    /// When the receiver last showed that it was given too much.
+    pressed: Option<Instant>,
     dead_letters: bool,
     shown: Option<ConsumerState>,
     rest_until: Option<Timestamp>,
@@ -197,6 +201,8 @@ impl Worker {
             sending: 0,
             ended: Vec::new(),
             backlog: Backlog::default(),
+            effort: Effort::begin(),
+            pressed: None,
             dead_letters,
             shown,
             rest_until: None,

@@ -116,6 +116,7 @@ impl Worker {
     fn fail(&mut self, attempt: Attempt, failure: &Failure, now: Timestamp) {
         if failure.pressure {
             self.window.pressed(attempt.began, Instant::now());
+            self.pressed = Some(Instant::now());
         }
         self.not_before = self.not_before.max(failure.wish);
         if self.circuit.is_closed() {

@@ -19,6 +19,8 @@ const MEASURED_EVERY: Duration = Duration::from_millis(100);
 const LOOKED_EVERY: Duration = Duration::from_secs(600);
 /// Dead letters are counted so often while there are some; in tests at every turn, so that a count too early is seen.
 pub(super) const COUNTED_EVERY: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 10_000 });
+/// How long it counts that the receiver was given too much.
+const PRESSED: Duration = Duration::from_secs(60);
 /// A clock that goes back by less is not worth a thought.
 const SET_BACK: Duration = Duration::from_secs(1);
 /// How often lanes without results move too while there is always something under way.
@@ -149,6 +151,7 @@ impl Worker {
         let state = ConsumerState {
             endpoint: Some(link.endpoint.found().clone()),
             sending: Some(sending(self.obstacle(now).as_ref(), is_behind, now)),
+            strained: self.is_strained(is_behind),
             dead_letters: self.dead_letters,
             backlog_expiring: self.oldest.is_some_and(|at| between(at, now) >= self.shared.context.undelivered / 2),
         };
@@ -161,6 +164,13 @@ impl Worker {
             self.shown = Some(state.clone());
             self.results.state = Some(state);
         }
+    }
+
+    /// Whether more workers would help.
+    fn is_strained(&mut self, is_behind: bool) -> bool {
+        let is_hard = self.effort.is_hard();
+        let is_pressed = self.pressed.is_some_and(|at| at.elapsed() < PRESSED);
+        is_behind && is_hard && !is_pressed && self.circuit.is_closed()
     }
 
     fn gauges(&self, lag: Duration) -> Gauges {

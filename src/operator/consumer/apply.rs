@@ -11,6 +11,7 @@ use crate::operator::requeue::Error;
 use crate::operator::secrets;
 use crate::operator::workers::demand::{self, Work};
 use crate::operator::workers::names::Role;
+use crate::operator::workers::scaling::Need;
 use crate::operator::workers::wish::Standing;
 use crate::store;
 use crate::store::consumer::{Backlog, ConsumerState};
@@ -112,7 +113,8 @@ async fn observe(consumer: &ConsumerSystem, found: &Found, applied: Applied, fle
         applied.backlog = consumer::backlog(&mut conn, id).await?;
         applied.subscriptions = subscription::count_live(&mut conn, id).await?;
     }
-    let work = Work { subscriptions: applied.subscriptions, pending: applied.backlog.pending };
+    let Applied { subscriptions, ref backlog, ref state, .. } = applied;
+    let work = Work { subscriptions, pending: backlog.pending, need: Need::of(state) };
     let platform = &fleet.context().workers;
     let wish = demand::of_consumer(&consumer.spec, row.as_ref(), work, found.handed.clone(), platform);
     applied.workers = fleet.process.ask_for_workers(Role::Deliver, &found.key, wish);

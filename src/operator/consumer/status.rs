@@ -131,6 +131,7 @@ mod tests {
             state: ConsumerState {
                 endpoint: Some(EndpointState { verified: true, reason: "Verified".into(), message: String::new() }),
                 sending: Some(SendingState { reason: "Delivering".into(), message: String::new() }),
+                strained: false,
                 dead_letters: false,
                 backlog_expiring: false,
             },

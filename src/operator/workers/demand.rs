@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::hand;
+use super::scaling::Need;
 use super::shape;
 use super::wish::{Demand, Reach, Secrets, Wish};
 use crate::api::consumer::ConsumerSystemSpec;
@@ -23,6 +24,8 @@ pub struct Work {
     pub subscriptions: i64,
     /// Deliveries that were not accepted yet.
     pub pending: u64,
+    /// What its workers say of their number.
+    pub need: Need,
 }
 
 /// What a source asks for. One that is not compiled, or has ended, asks for nothing.
@@ -36,6 +39,7 @@ pub fn of_source(spec: &CprSourceSpec, row: Option<&SourceRow>, secrets: Secrets
         shape: shape::of_source(spec.workers.as_ref(), platform),
         is_shared: false,
         has_work: true,
+        need: Need::NoMore,
         secrets,
         reach: reach(&[&compiled.graphql, &compiled.auth], &compiled.allowed_networks),
     }))
@@ -61,6 +65,7 @@ pub fn of_consumer(
         shape: shape::of_consumer(spec.workers.as_ref(), platform),
         is_shared,
         has_work: work.subscriptions > 0 || work.pending > 0 || !is_proved,
+        need: work.need,
         secrets,
         reach: reach(&[&compiled.delivery.url], &compiled.delivery.allowed_networks),
     }))

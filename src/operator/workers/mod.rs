@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | what a resource wishes | [`demand`], [`shape`], [`hand`] → [`wish`] |
 //! | what all workers stand on, what is there | [`ground`], [`present`] |
-//! | which there are to be, and whose turn it is | [`plan`], [`rollout`] |
+//! | which there are to be, how many, and whose turn it is | [`plan`], [`scaling`], [`rollout`] |
 //! | their objects | [`build`] |
 //! | made so | [`apply`] |
 //! | how they stand | [`standing`] |
@@ -27,6 +27,7 @@ pub mod pass;
 pub mod plan;
 pub mod present;
 pub mod rollout;
+pub mod scaling;
 pub mod shape;
 pub mod standing;
 #[cfg(test)]
@@ -36,15 +37,20 @@ pub mod wish;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::Process;
 use pass::Pass;
 use present::Present;
+use scaling::Scales;
 
 /// How long changes are gathered before they are looked at together.
 const GATHERING: Duration = Duration::from_millis(100);
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_secs(1);
 
 /// The wait after a failure.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -61,29 +67,48 @@ pub async fn run(process: Arc<Process>, client: Client, stop: CancellationToken)
     };
     tracing::info!(namespace, anchor = settings.anchor, image = settings.image, "workers are made");
     let (present, filling) = Present::begin(&client, &namespace, &settings.anchor, &process.wishes, &stop);
-    let pass = Pass { process: Arc::clone(&process), client, namespace, present, began: Instant::now() };
+    let pass = Pass {
+        process: Arc::clone(&process),
+        client,
+        namespace,
+        present,
+        began: Instant::now(),
+        scales: Scales::default(),
+    };
     tokio::join!(filling, follow(pass, &stop));
 }
 
-/// Looks at all workers whenever something changed, and now and then without cause.
-async fn follow(pass: Pass, stop: &CancellationToken) {
-    let changed = &pass.process.wishes.changed;
-    let mut wait = Duration::ZERO;
+/// Looks at all workers whenever something changed or the clock makes it necessary, and now and then without cause.
+async fn follow(mut pass: Pass, stop: &CancellationToken) {
+    let (process, wishes) = (Arc::clone(&pass.process), Arc::clone(&pass.process.wishes));
+    let (mut next, mut took) = (process.context.clock.now(), Duration::ZERO);
     loop {
-        tokio::select! {
+        let is_rung = tokio::select! {
             () = stop.cancelled() => return,
-            _ = tokio::time::timeout(wait, changed.notified()) => {}
+            rung = tokio::time::timeout(TICK, wishes.changed.notified()) => rung.is_ok(),
+        };
+        if !is_rung && process.context.clock.now() < next {
+            continue;
         }
-        let _ = tokio::time::timeout(GATHERING, stop.cancelled()).await;
+        // However many workers there are, looking at them is a small part of the time.
+        let _ = tokio::time::timeout(GATHERING.max(took * 4), stop.cancelled()).await;
         if stop.is_cancelled() {
             return;
         }
-        wait = match pass.run().await {
-            Ok(next) => next.unwrap_or(pass.process.context.settings.resync),
+        let began = Instant::now();
+        let again = pass.run().await;
+        took = began.elapsed();
+        let now = process.context.clock.now();
+        next = match again {
+            Ok(again) => again.unwrap_or(Timestamp::MAX).min(later(now, process.context.settings.resync)),
             Err(error) => {
                 tracing::warn!(error, "not all workers are as they should be; tried again");
-                AGAIN
+                later(now, AGAIN)
             }
         };
     }
+}
+
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| now.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }

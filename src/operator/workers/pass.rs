@@ -14,6 +14,7 @@ use super::names::{self, Role};
 use super::plan::{Plan, Seen, Worker};
 use super::present::{Part, Present, Shelf};
 use super::rollout::{self, Candidate};
+use super::scaling::Scales;
 use super::standing;
 use super::wish::{Count, Party, Standing};
 use crate::operator::fleet::{Process, earlier, key_of};
@@ -39,6 +40,8 @@ pub struct Pass {
     pub present: Present,
     /// When looking began.
     pub began: Instant,
+    /// How many workers each consumer has.
+    pub scales: Scales,
 }
 
 /// How workers were found by one look.
@@ -54,7 +57,7 @@ struct Found {
 
 impl Pass {
     /// Looks once. When the clock makes another look necessary; an error where something is to be tried again.
-    pub async fn run(&self) -> Result<Option<Duration>, String> {
+    pub async fn run(&mut self) -> Result<Option<Timestamp>, String> {
         if !self.present.is_listed() {
             return Ok(None);
         }
@@ -80,8 +83,9 @@ impl Pass {
         seen
     }
 
-    async fn make(&self, plan: &Plan, ground: &Ground, found: &mut Found) {
-        let workers = plan.workers();
+    async fn make(&mut self, plan: &Plan, ground: &Ground, found: &mut Found) {
+        let mut workers = plan.workers();
+        self.scale(&mut workers, found);
         let candidates = self.candidates(&workers, ground);
         let turns = rollout::turns(&candidates, self.free(plan, ground, found));
         for worker in &workers {
@@ -101,6 +105,21 @@ impl Pass {
             found.standings.insert(party.clone(), standing::refused(refusal, None));
         }
         self.sweep(plan, &workers, found).await;
+    }
+
+    /// Decides how many there are to be of those that have work and a range.
+    fn scale(&mut self, workers: &mut [Worker], found: &mut Found) {
+        let now = self.process.context.clock.now();
+        for worker in workers.iter_mut().filter(|worker| worker.replicas > 0) {
+            let Ok(range) = worker.shape.as_ref().map(|shape| (shape.min, shape.max)) else { continue };
+            let live = self.present.deployments.get(&worker.name());
+            let present = live.and_then(|live| u32::try_from(live.spec.replicas?).ok()).unwrap_or(worker.replicas);
+            let (replicas, again) = self.scales.decide(&worker.name(), present, worker.need(), range, now);
+            worker.replicas = replicas;
+            found.next = earlier(found.next, again);
+        }
+        let names: BTreeSet<String> = workers.iter().filter(|worker| worker.replicas > 0).map(Worker::name).collect();
+        self.scales.retain(|name| names.contains(name));
     }
 
     /// How many more may be replaced now. None while resources that are there have not been looked at since the start, so that the
@@ -169,7 +188,7 @@ impl Pass {
     }
 
     /// Tells those whose workers stand otherwise than before.
-    fn tell(&self, found: Found) -> Result<Option<Duration>, String> {
+    fn tell(&self, found: Found) -> Result<Option<Timestamp>, String> {
         for ((role, key), standing) in found.standings {
             if self.process.wishes.set_standing(&(role, key.clone()), standing) {
                 self.process.wake(role, &key);
@@ -182,8 +201,7 @@ impl Pass {
         if !found.failed.is_empty() {
             return Err(found.failed.join("; "));
         }
-        let now = self.process.context.clock.now();
-        Ok(found.next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()))
+        Ok(found.next)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{self, Role};
+use super::scaling::Need;
 use super::shape::{self, Shape};
 use super::wish::{Demand, Party, Wish};
 use crate::domain::resource::ResourceKey;
@@ -28,6 +29,11 @@ impl Worker {
     /// Name of it and of all that belongs to it.
     pub fn name(&self) -> String {
         names::worker(self.role, &self.of)
+    }
+
+    /// What those whom it serves say of its number.
+    pub fn need(&self) -> Need {
+        self.members.values().map(|demand| demand.need).min().unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@
 use super::build::Ground;
 use super::names::Role;
 use super::plan::Worker;
+use super::scaling::Need;
 use super::shape::{self, Shape};
 use super::wish::{Demand, Reach, Secrets};
 use crate::domain::resource::ResourceKey;
@@ -45,6 +46,7 @@ pub fn demand() -> Demand {
         shape: Ok(shape()),
         is_shared: false,
         has_work: true,
+        need: Need::NoMore,
         secrets: Secrets::Given(r#"{"signing":["whsec_canary"]}"#.to_owned().into(), "one".into()),
         reach: Reach { ports: vec![443], networks: vec![] },
     }

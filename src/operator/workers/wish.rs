@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use super::names::Role;
+use super::scaling::Need;
 use super::shape::Shape;
 use crate::api::workers::WorkersStatus;
 use crate::domain::resource::ResourceKey;
@@ -37,6 +38,8 @@ pub struct Demand {
     pub is_shared: bool,
     /// Whether there is anything to do.
     pub has_work: bool,
+    /// What is said of their number.
+    pub need: Need,
     /// What they need of the resource's Secrets.
     pub secrets: Secrets,
     /// What they have to reach.

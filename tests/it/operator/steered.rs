@@ -309,6 +309,7 @@ pub fn consumer_state() -> ConsumerState {
     ConsumerState {
         endpoint: Some(EndpointState { verified: true, reason: "Verified".into(), message: String::new() }),
         sending: Some(SendingState { reason: "Delivering".into(), message: String::new() }),
+        strained: false,
         dead_letters: false,
         backlog_expiring: false,
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use cpr_operator::api::consumer::ConsumerSystem;
 use cpr_operator::api::source::CprSource;
 use cpr_operator::api::subscription::CprSubscription;
-use cpr_operator::store::sql;
+use cpr_operator::store::consumer::{ConsumerState, SendingState};
+use cpr_operator::store::{self, sql};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -14,7 +15,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
-use super::super::steered::{consumer, within_patience};
+use super::super::steered::{consumer, consumer_state, within_patience};
 use super::site::{ANCHOR, Site};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,8 +72,14 @@ async fn more_are_made_where_more_are_asked_for() {
     site.until(&deliver, is_so).await;
     site.until_scaled(&deliver, 3).await;
     site.until_made::<PodDisruptionBudget>(&deliver).await;
+    // Fewer are enough when there was no backlog for a while.
     site.world.apply::<ConsumerSystem>("sample", consumer(&["Number", "Name", "Status"])).await;
-    site.until_scaled(&deliver, 1).await;
+    site.world.until::<ConsumerSystem>("sample", "WorkersAvailable", "Unknown Starting").await;
+    for fewer in [2, 1] {
+        site.until_quiet().await;
+        site.world.context.clock.advance(Duration::from_secs(601));
+        site.until_scaled(&deliver, fewer).await;
+    }
     site.until_gone::<PodDisruptionBudget>(&deliver).await;
     // What was asked for and is not any more is taken out again.
     let is_plain = |deployment: &Deployment| deployment.spec.template.spec.as_ref().unwrap().node_selector.is_none();
@@ -136,5 +143,35 @@ async fn with_the_anchor_everything_goes_and_that_is_said() {
     assert!(said.contains(ANCHOR), "{said}");
     site.config_map(ANCHOR, json!({})).await;
     site.until_scaled(&deliver, 1).await;
+    site.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_is_behind_gets_more_workers_where_more_help() {
+    let mut site = Site::installed().await;
+    let deliver = site.deliver("sample");
+    site.until_scaled(&deliver, 1).await;
+    let behind = async |strained| {
+        let mut tx = site.world.context.store.main.begin().await.unwrap();
+        let row = store::consumer::find(&mut tx, &site.world.key("sample")).await.unwrap().unwrap();
+        let sending = SendingState { reason: "Backlogged".into(), message: String::new() };
+        let state = ConsumerState { sending: Some(sending), strained, ..consumer_state() };
+        store::consumer::write_state(&mut tx, row.id, &state).await.unwrap();
+        tx.commit().await.unwrap();
+        site.world.until::<ConsumerSystem>("sample", "Delivering", "False Backlogged").await;
+        site.until_quiet().await;
+        site.world.context.clock.advance(Duration::from_secs(61));
+    };
+    behind(false).await;
+    site.until_quiet().await;
+    site.until_scaled(&deliver, 1).await;
+    behind(true).await;
+    site.until_scaled(&deliver, 2).await;
+    site.until_made::<PodDisruptionBudget>(&deliver).await;
+    // The next to lead goes on with what there is.
+    site.world.stop().await;
+    site.world.start();
+    site.until_quiet().await;
+    site.until_scaled(&deliver, 2).await;
     site.world.stop().await;
 }

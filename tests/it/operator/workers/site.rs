@@ -11,7 +11,7 @@ use cpr_operator::operator::workers::names::{self, Role};
 use cpr_operator::settings::workers::WorkerSettings;
 use cpr_operator::store;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
@@ -37,6 +37,10 @@ impl Site {
         let mut world = Steered::new().await;
         world.stop().await;
         let platform = cluster::namespace(&world.client, "platform").await;
+        // Pods that do not keep the restricted standard would never come.
+        let enforced = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+        let namespaces: Api<Namespace> = Api::all(world.client.clone());
+        namespaces.patch(platform.name(), &PatchParams::default(), &Patch::Merge(enforced)).await.unwrap();
         world.context.workers = settings(platform.name());
         let site = Self { world, platform };
         site.config_map(ANCHOR, json!({})).await;
