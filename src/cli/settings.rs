@@ -85,9 +85,39 @@ mod tests {
             ("delivery.circuit_persons=51", "delivery.circuit_persons is 51: it must be from 1 to 50"),
             ("operator.lease_name=", "operator.lease_name is empty"),
             ("ingest.batch=-1", "ingest.batch"),
+            ("workers.max_replicas=0", "workers.max_replicas is 0: it must be from 1 to 100"),
+            ("workers.max_rolling=110%", "write 1% to 100%, or a number from 1 to 1000"),
+            ("workers.max_memory=2G", "write memory like 256Mi or 2Gi"),
+            ("workers.pull_policy=Sometimes", "workers.pull_policy"),
+            ("workers.image=a", "workers.anchor is empty"),
         ] {
             let error = format!("{:#}", with(&[bad]).unwrap_err());
             assert!(error.contains(said), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn workers_need_what_they_mount_and_a_database_to_share() {
+        let named = ["image", "anchor", "settings_config_map", "database_secret", "root_key_secret"];
+        let mut set: Vec<String> = named.iter().map(|key| format!("workers.{key}=a")).collect();
+        let said = |set: &[String]| {
+            let set: Vec<&str> = set.iter().map(String::as_str).collect();
+            format!("{:#}", with(&set).unwrap_err())
+        };
+        for missing in &named[1..] {
+            let others: Vec<String> = set.iter().filter(|one| !one.contains(missing)).cloned().collect();
+            assert!(said(&others).contains(&format!("workers.{missing} is empty")), "{}", said(&others));
+        }
+        assert!(said(&set).contains("database.url_file"), "{}", said(&set));
+        set.push("database.url_file=/etc/url".to_owned());
+        let settings = with(&set.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        assert!(settings.workers.are_made() && !settings.workers.without().are_made());
+        for (bad, named) in [
+            (format!("workers.anchor={}", "a".repeat(64)), "workers.anchor has more than 63"),
+            ("workers.max_memory=256Mi".to_owned(), "workers.max_memory is 256Mi: it must be from 512Mi"),
+            ("workers.max_cpu=50m".to_owned(), "workers.max_cpu is 50m: it must be from 100m"),
+        ] {
+            assert!(said(&[set.clone(), vec![bad]].concat()).contains(named), "{named}");
         }
     }
 

@@ -181,6 +181,13 @@ impl Metrics {
         self.waiting.get_or_create(&Workers { role }).set(counts.waiting.into());
     }
 
+    /// Forgets workers: another process looks after them.
+    pub fn forget_workers(&self) {
+        self.workers.clear();
+        self.rolling.clear();
+        self.waiting.clear();
+    }
+
     /// Says how many namespaces a source grants something.
     pub fn set_grants(&self, source: &ResourceKey, count: usize) {
         self.grants.get_or_create(&Source { source: source.to_string() }).set(count as i64);

@@ -26,6 +26,9 @@ pub enum Error {
     /// A text is empty.
     #[error("{0} is empty: give it a value")]
     Empty(&'static str),
+    /// A text is too long.
+    #[error("{0} has more than {1} characters: shorten it")]
+    TooLong(&'static str, usize),
     /// Workers are made, and there is no database that they could share.
     #[error(
         "workers.image is set and database.url_file is not: workers share a PostgreSQL database; name the file with its address"
@@ -35,6 +38,9 @@ pub enum Error {
 
 /// The longest time that any setting may have; the calendar has room for it on either side of the present.
 const AGES: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The longest value of a label, which the anchor's name becomes.
+const LABEL: usize = 63;
 
 /// Checks every value that has a range.
 pub fn validate(settings: &Settings) -> Result<(), Error> {
@@ -101,6 +107,9 @@ fn validate_workers(settings: &Settings) -> Result<(), Error> {
     }
     if let Some((key, _)) = workers.needed().into_iter().find(|(_, value)| value.is_empty()) {
         return Err(Error::Empty(key));
+    }
+    if workers.anchor.len() > LABEL {
+        return Err(Error::TooLong("workers.anchor", LABEL));
     }
     if settings.database.url_file.is_none() {
         return Err(Error::Apart);

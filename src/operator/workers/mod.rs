@@ -76,6 +76,7 @@ pub async fn run(process: Arc<Process>, client: Client, stop: CancellationToken)
         scales: Scales::default(),
     };
     tokio::join!(filling, follow(pass, &stop));
+    process.context.metrics.forget_workers();
 }
 
 /// Looks at all workers whenever something changed or the clock makes it necessary, and now and then without cause.
