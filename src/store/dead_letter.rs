@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::database::Dialect;
 use super::job::JobId;
 use super::route::{Replay, Route};
 use super::rows::{Column, batch, count as unsigned};
@@ -170,6 +171,9 @@ pub async fn retry(conn: &mut Conn, replay: JobId, ids: &[i64], now: Timestamp) 
     .bind(batch("dead_letter", ids)?)
     .fetch_all(&mut *conn)
     .await?;
+    if conn.dialect() == Dialect::Postgres {
+        query("SELECT renew_partitions($1)").bind(&fit[..]).execute(&mut *conn).await?;
+    }
     let list = batch("dead_letter", &fit)?;
     query(
         "INSERT INTO event (seq, id, record, source, type, at, detail, snapshot, audit_period, audit_person, audit_number)

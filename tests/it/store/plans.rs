@@ -58,7 +58,7 @@ fn statements(text: &str) -> Vec<String> {
     const VERBS: [&str; 5] = ["WITH ", "SELECT ", "INSERT ", "UPDATE ", "DELETE "];
     let literals = literals(text);
     let is_for_postgres =
-        |literal: &str| ["::", "ANY($", "claimed_keys(", "keep_partitions("].iter().any(|mark| literal.contains(mark));
+        |literal: &str| ["::", "ANY($", "claimed_keys(", "_partitions("].iter().any(|mark| literal.contains(mark));
     let is_statement =
         |literal: &&String| VERBS.iter().any(|verb| literal.starts_with(verb)) && !is_for_postgres(literal);
     let is_condition = |literal: &&String| literal.starts_with("r.") && !is_for_postgres(literal);

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use cpr_operator::domain::event_type::EventType;
 use cpr_operator::domain::pairwise::EventId;
+use cpr_operator::settings::database::DatabaseSettings;
 use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::store::{self, Store, sql};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -40,7 +41,11 @@ pub async fn rows(path: &Path) -> BTreeMap<String, i64> {
 pub async fn store(data: &Path) -> Store {
     let settings =
         StoreSettings { path: data.to_owned(), root_key_file: None, accept_local_root_key: false, readers: 1 };
-    store::open(&settings, &super::database::settings(&settings.path).await, jiff::Timestamp::now()).await.unwrap()
+    let database = match data.join(store::open::MAIN_FILE).exists() {
+        true => DatabaseSettings::default(),
+        false => super::database::settings(data.parent().unwrap()).await,
+    };
+    store::open(&settings, &database, jiff::Timestamp::now()).await.unwrap()
 }
 
 /// One route as it was committed.

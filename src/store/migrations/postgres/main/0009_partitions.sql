@@ -58,6 +58,13 @@ BEGIN
     RETURN dropped;
 END $$;
 
+-- Makes room again for the events of dead letters, which are put back under their numbers when they are sent once more.
+CREATE FUNCTION renew_partitions(letters BIGINT[]) RETURNS VOID
+    LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT add_partition('event', range)
+    FROM (SELECT DISTINCT event >> 24 AS range FROM dead_letter WHERE id = ANY (letters) AND event IS NOT NULL) AS ranges
+$$;
+
 -- All of it: partitions for what comes, a new one each day, and those of `before` dropped. How many were.
 CREATE FUNCTION keep_partitions(day_ago BIGINT, before BIGINT) RETURNS BIGINT
     LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
