@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use super::fleet::{Fleet, Process, earlier};
 use super::kind::Kind;
 use super::refusal::{Refusal, Remedy};
-use super::workers::wish::Standing;
+use super::workers::wish::{Count, Standing};
 use crate::api::conditions::{self, ConditionType};
 use crate::api::names::{FIELD_MANAGER, RECONCILE_AT};
+use crate::api::workers::WorkersStatus;
 use crate::domain::resource::ResourceKey;
 
 pub use crate::api::conditions::Status as Holds;
@@ -76,9 +77,15 @@ impl Draft {
         }
     }
 
-    /// Sets the condition that says how the resource's workers stand.
-    pub fn set_workers(&mut self, standing: &Standing) {
+    /// Sets the condition that says how the resource's workers stand, and gives their number. As long as nothing is known, such as
+    /// after a start of the operator, what was said `last` stays.
+    pub fn set_workers(&mut self, standing: &Standing, last: Option<&WorkersStatus>) -> Option<WorkersStatus> {
+        let was_said = conditions::get(&self.conditions, ConditionType::WorkersAvailable).is_some();
+        if was_said && !standing.is_known() {
+            return last.cloned();
+        }
         self.set(ConditionType::WorkersAvailable, standing.holds, standing.reason, &standing.message);
+        standing.count.map(Count::shown)
     }
 
     /// Sums up: `Ready`, `Reconciling`, `Stalled`, and what is waited for. A refusal of the whole goes before the parts.

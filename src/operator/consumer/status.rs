@@ -10,7 +10,6 @@ use crate::api::delivery::{Circuit, DeliveryStatus};
 use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
-use crate::operator::workers::wish::Count;
 use crate::store::consumer::{Backlog, ConsumerState, EndpointState, SendingState};
 
 /// How often it is looked whether what is left for a consumer without subscriptions was sent.
@@ -39,14 +38,14 @@ fn compute(
     let mut draft = Draft::begin(&last.conditions, consumer.metadata.generation.unwrap_or_default(), now);
     let fine = "its Secrets and ConfigMaps hold what they should";
     draft.set_by(ConditionType::SecretsResolved, applied.secrets.as_ref(), "Resolved", fine);
-    draft.set_workers(&applied.workers);
+    let workers = draft.set_workers(&applied.workers, last.workers.as_ref());
     set_endpoint(&mut draft, applied.state.endpoint.as_ref());
     set_sending(&mut draft, applied.state.sending.as_ref(), consumer.spec.suspend);
     set_warnings(&mut draft, &applied.state);
     let (conditions, waiting) = draft.finish(applied.refusal.as_ref(), consumer.spec.suspend);
     let status = ConsumerSystemStatus {
         delivery: Some(delivery(&applied.backlog, &applied.state)),
-        workers: applied.workers.count.map(Count::shown),
+        workers,
         subscriptions: Some(applied.subscriptions),
         ..ConsumerSystemStatus::default()
     };

@@ -8,7 +8,6 @@ use crate::api::source::{Capability, CprSource, CprSourceStatus, Cursor};
 use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
-use crate::operator::workers::wish::Count;
 use crate::store::source::{Contact, SourceState};
 
 /// Days before the end of the register's approval at which it is warned of.
@@ -33,7 +32,7 @@ fn compute(
     let mut draft = Draft::begin(&last.conditions, source.metadata.generation.unwrap_or_default(), now);
     let fine = "its Secrets and ConfigMaps hold what they should";
     draft.set_by(ConditionType::SecretsResolved, applied.secrets.as_ref(), "Resolved", fine);
-    draft.set_workers(&applied.workers);
+    let workers = draft.set_workers(&applied.workers, last.workers.as_ref());
     set_contact(&mut draft, applied.state.contact.as_ref());
     set_schema(&mut draft, &applied.state);
     set_feed(&mut draft, &applied.state);
@@ -42,7 +41,7 @@ fn compute(
     let status = CprSourceStatus {
         cursor: applied.state.import.map(|import| Cursor { import_sequence: i64::from(import) }),
         capabilities: capabilities(&applied.state),
-        workers: applied.workers.count.map(Count::shown),
+        workers,
         ..CprSourceStatus::default()
     };
     (report::Status::with(status, conditions, waiting, &source.metadata), warn)

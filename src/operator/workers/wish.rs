@@ -119,6 +119,11 @@ impl Standing {
         let message = "no workers have been made for it yet".to_owned();
         Self { count: None, holds: Holds::Unknown, reason: "NotStarted", message }
     }
+
+    /// Whether the workers have been looked at.
+    pub fn is_known(&self) -> bool {
+        self.reason != "NotStarted"
+    }
 }
 
 /// A resource and what is done for it.
