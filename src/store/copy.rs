@@ -11,8 +11,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::database::{Backend, Conn};
-use super::sql::{Arg, query, query_as, query_scalar};
-use super::{Database, Error, catalogue, meta, open};
+use super::sql::{Arg, query, query_as};
+use super::{Database, Error, catalogue, meta, numbers as number, open};
 use crate::settings::database::DatabaseSettings;
 use crate::settings::store::StoreSettings;
 
@@ -159,21 +159,7 @@ async fn numbers(source: &Database, target: &Database) -> Result<(), Error> {
         query_as("SELECT name, seq FROM sqlite_sequence").fetch_all(&mut *source.read().await?).await?;
     let mut tx = target.begin().await?;
     for (table, last) in given.iter().filter(|(_, last)| *last > 0) {
-        let sequence: Option<String> = match table.as_str() {
-            "event" | "route" => Some(format!("{table}_numbers")),
-            _ => {
-                query_scalar(
-                    "SELECT pg_get_serial_sequence($1, column_name) FROM information_schema.columns
-                               WHERE table_schema = current_schema() AND table_name = $1 AND is_identity = 'YES'",
-                )
-                .bind(table)
-                .fetch_optional(&mut tx)
-                .await?
-            }
-        };
-        if let Some(sequence) = sequence {
-            query("SELECT setval($1::regclass, $2)").bind(sequence).bind(*last).execute(&mut tx).await?;
-        }
+        number::set(&mut tx, table, *last).await?;
     }
     tx.commit().await
 }

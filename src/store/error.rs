@@ -56,6 +56,11 @@ pub enum Error {
     /// There is another store in the databases that a copy should go to.
     #[error("the databases hold a store already: copy to new ones")]
     Occupied,
+    /// Processes run on the databases.
+    #[error(
+        "processes run on these databases: stop them all first (a process that was killed counts for 6 seconds more)"
+    )]
+    InUse,
     /// No server is named.
     #[error("database.url_file is not set: name the file with the server's address")]
     NoServer,

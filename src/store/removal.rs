@@ -97,6 +97,17 @@ async fn without_row(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<Record
     found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
 }
 
+/// How many persons have no key, and are removed by the sweep.
+pub(super) async fn without_key(store: &Store) -> Result<i64, Error> {
+    let (mut found, mut last) = (0, None);
+    loop {
+        let records = after(&mut *store.main.read().await?, last).await?;
+        let Some(end) = records.last() else { return Ok(found) };
+        last = Some(*end);
+        found += i64::try_from(store.keys.without_key(&records).await?.len()).unwrap_or(i64::MAX);
+    }
+}
+
 async fn after(conn: &mut Conn, after: Option<RecordId>) -> Result<Vec<RecordId>, Error> {
     let found: Vec<Vec<u8>> =
         query_scalar("SELECT DISTINCT record FROM person WHERE record > $1 ORDER BY record LIMIT $2")

@@ -1,6 +1,6 @@
 //! Processes that share a database: that they live, told every two seconds, and the consumers that each is there for.
 
-use super::sql::{query, query_as};
+use super::sql::{query, query_as, query_scalar};
 use super::{Conn, ConsumerId, Error};
 
 /// For so long, by the database's clock, what a process holds is its own after it last said that it lives.
@@ -20,6 +20,12 @@ pub async fn arrive(conn: &mut Conn, name: &str, role: &str) -> Result<(), Error
 pub async fn beat(conn: &mut Conn, name: &str) -> Result<bool, Error> {
     let beaten = query("UPDATE worker SET beat_at = now_ms() WHERE name = $1").bind(name).execute(conn).await?;
     Ok(beaten == 1)
+}
+
+/// Whether any process lives.
+pub(super) async fn is_any_alive(conn: &mut Conn) -> Result<bool, Error> {
+    let alive = query_scalar("SELECT EXISTS (SELECT 1 FROM worker WHERE beat_at >= now_ms() - $1)");
+    Ok(alive.bind(DEAD_AFTER_MS).fetch_one(conn).await?)
 }
 
 /// A process ends; what it holds is free at once.

@@ -109,6 +109,16 @@ impl Keys {
         self.ring.destroy(&self.db, Kind::Consumer, &consumer.to_string()).await
     }
 
+    /// Whether a consumer has a key.
+    pub fn knows_consumer(&self, consumer: ConsumerId) -> bool {
+        self.ring.find(Kind::Consumer, &consumer.to_string()).is_some()
+    }
+
+    /// Whether the ring has a key in this row.
+    pub fn has_key(&self, id: i64) -> bool {
+        self.ring.by_id(id).is_some()
+    }
+
     /// Takes note of keys that other processes made.
     pub async fn read_new(&self) -> Result<(), Error> {
         self.ring.read_new(&mut *self.db.read().await?).await

@@ -16,6 +16,7 @@ mod partitions;
 mod persons;
 mod plans;
 mod replay;
+mod restored;
 mod rights;
 mod sequence;
 pub(crate) mod site;
@@ -100,6 +101,10 @@ macro_rules! contract {
                 a_rolled_back_use_leaves_no_entry,
                 the_making_of_a_key_is_recorded_once,
                 every_subject_of_a_fetch_is_kept;
+            restored:
+                numbers_go_on_where_none_was_given,
+                nothing_is_moved_while_a_process_runs,
+                what_an_older_key_store_lacks_is_counted;
         }
     };
 }
