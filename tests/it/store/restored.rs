@@ -3,10 +3,13 @@
 use std::process::{Command, Output};
 
 use cpr_operator::settings::database::DatabaseSettings;
+use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::store::restored::{self, Missing};
-use cpr_operator::store::{self, Error, Store, open::MAIN_FILE, worker};
+use cpr_operator::store::{self, Error, Store, open::MAIN_FILE, person, route, worker};
+use tempfile::TempDir;
 
 use super::site::{self, Site};
+use crate::support::database;
 
 async fn moved_on(store: &Store) -> Result<(), Error> {
     restored::move_keys_on(store).await?;
@@ -91,4 +94,46 @@ async fn a_main_database_from_before_goes_on_above_what_it_never_knew() {
     assert_ne!(store.keys.consumer_key(new, site::noon()).await.unwrap().reference(known), reference);
     let next = site::append(&store, &[site::event(known, source, vec![site::route(new)])]).await.unwrap();
     assert!(next > last, "{next} {last}");
+}
+
+/// Runs one of PostgreSQL's programs, which are there where the tests' server is.
+fn postgres(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_restored_elsewhere_is_the_same_store() {
+    let Site { folder, store } = Site::on_postgres().await;
+    let (source, consumer) = (site::source(&store, "s").await, site::consumer(&store, "c").await);
+    let record = site::stored(&store, source, 1).await;
+    let events: Vec<_> = (0..100).map(|_| site::event(record, source, vec![site::route(consumer)])).collect();
+    let last = site::append(&store, &events).await.unwrap();
+    site::settle(&store, consumer, last - 10).await;
+    let address = |url: &std::path::Path| std::fs::read_to_string(url).unwrap();
+    let from = address(database::on_postgres(folder.path()).await.url_file.as_deref().unwrap());
+    let dump = folder.path().join("dump").display().to_string();
+    postgres("pg_dump", &["-Fc", "-f", &dump, &from]);
+
+    let elsewhere = TempDir::new().unwrap();
+    let to = database::on_postgres(elsewhere.path()).await;
+    let url = address(to.url_file.as_deref().unwrap());
+    postgres("pg_restore", &["--exit-on-error", "--no-owner", "--no-privileges", "-d", &url, &dump]);
+    let root_key = StoreSettings {
+        root_key_file: Some(folder.path().join(store::open::ROOT_KEY_FILE)),
+        ..site::settings(elsewhere.path())
+    };
+    let restored = store::open(&root_key, &to, site::noon()).await.unwrap();
+    assert_eq!(restored.id, store.id);
+    moved_on(&restored).await.unwrap();
+    let mut conn = restored.main.read().await.unwrap();
+    let waiting = route::read(&mut conn, consumer, last - 10, 100).await.unwrap();
+    assert_eq!(waiting.len(), 10, "what waited goes on waiting");
+    drop(conn);
+    let known = site::ensured(&restored, 1).await;
+    assert_eq!(known.record, record);
+    let held = person::find(&mut restored.main.read().await.unwrap(), source, &[record]).await.unwrap();
+    assert_eq!(held[&record].open(&known.key).unwrap().id, Some(site::person_id(1)), "who was known can be read");
+    let next = site::append(&restored, &[site::event(record, source, vec![site::route(consumer)])]).await.unwrap();
+    assert!(next > last);
 }
