@@ -12,8 +12,9 @@ use cpr_operator::domain::event_type::{Class, EventType};
 use cpr_operator::domain::field_group::FieldGroup;
 use serde_json::Value;
 
-const DOCUMENTS: [&str; 19] = [
+const DOCUMENTS: [&str; 22] = [
     "README.md",
+    "docs/backup.md",
     "docs/concepts.md",
     "docs/conditions.md",
     "docs/events.md",
@@ -31,6 +32,8 @@ const DOCUMENTS: [&str; 19] = [
     "docs/settings.md",
     "docs/soak.md",
     "docs/tools.md",
+    "docs/troubleshooting.md",
+    "docs/upgrades.md",
     "docs/values.md",
 ];
 
