@@ -38,7 +38,7 @@ KUBERNETES := $(if $(filter node-test e2e,$(MAKECMDGOALS)),$(filter build/node,$
 
 .PHONY: help
 help: ## Show this
-	@grep -hE '^[a-z/-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9/-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: tools $(CONTROL_PLANE) $(CONTROL_PLANE:cluster=kubectl) build ## From manifests to signed webhooks, on this machine

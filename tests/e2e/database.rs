@@ -7,10 +7,15 @@ use cpr_operator::settings::database::DatabaseSettings;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use url::Url;
 
-use crate::tools::{PRODUCT, run};
+use crate::manifests::{DATABASE, fill};
+use crate::tools::{PRODUCT, apply, run};
 
-/// The name of both databases' server in the cluster.
-const SERVER: &str = "database.cpr-system.svc.cluster.local:5432";
+/// How pods reach the server, or the pooler before it.
+#[derive(Clone, Copy)]
+pub enum Way {
+    Server,
+    Pooler,
+}
 
 /// The server.
 pub struct Database {
@@ -75,14 +80,23 @@ impl Database {
         Ok(PgConnection::connect(url.as_str()).await?)
     }
 
-    /// The server's port here.
-    pub fn port(&self) -> Result<u16> {
-        self.admin.port().context("an address with a port")
+    /// The ports of server and pooler here.
+    pub fn ports(&self) -> Result<[u16; 2]> {
+        let pooler: Url =
+            std::env::var("CPR_TEST_POOLER").context("CPR_TEST_POOLER: run this by `make e2e`")?.parse()?;
+        let port = |url: &Url| url.port().context("an address with a port");
+        Ok([port(&self.admin)?, port(&pooler)?])
     }
 
-    /// The address of a database for pods of a role.
-    pub fn url(role: &str, database: &str) -> String {
-        format!("postgres://town_{role}:{role}@{SERVER}/{database}")
+    /// Gives each role the addresses of the databases in a Secret of its own.
+    pub async fn hand_addresses(&self, way: Way) -> Result<()> {
+        for (role, name) in [("operator", "database"), ("ingest", "database-ingest"), ("deliver", "database-deliver")] {
+            let (url, keys_url) = (url(role, way, "cpr"), url(role, way, "cpr_keys"));
+            let listen_url = self::url(role, Way::Server, "cpr");
+            let values = [("name", name), ("url", &url), ("keys_url", &keys_url), ("listen_url", &listen_url)];
+            apply(&fill(DATABASE, &values)?).await?;
+        }
+        Ok(())
     }
 
     /// Ends the server as a crash does, and starts it again.
@@ -90,4 +104,13 @@ impl Database {
         let command = std::env::var("CPR_TEST_POSTGRES_CRASH").context("run this by `make e2e`")?;
         run(Path::new("/bin/sh"), &["-c", &command], "").await.map(drop)
     }
+}
+
+/// The address of a database for pods of a role.
+fn url(role: &str, way: Way, database: &str) -> String {
+    let port = match way {
+        Way::Server => 5432,
+        Way::Pooler => 6432,
+    };
+    format!("postgres://town_{role}:{role}@database.cpr-system.svc.cluster.local:{port}/{database}")
 }

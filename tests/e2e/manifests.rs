@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 
 pub const PLATFORM: &str = include_str!("manifests/platform.yaml");
+pub const DATABASE: &str = include_str!("manifests/database.yaml");
 pub const OUTSIDE: &str = include_str!("manifests/outside.yaml");
 pub const SOURCE: &str = include_str!("manifests/source.yaml");
 pub const SIGNING: &str = include_str!("manifests/signing.yaml");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use cpr_operator::domain::resource::ResourceKey;
 use cpr_operator::operator::workers::names::{self, Role};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -33,25 +33,30 @@ pub async fn uids(client: &Client, selector: &str) -> Result<BTreeMap<String, St
 
 /// Waits until there are so many pods, all of them ready and none on its way out, and gives their uids by name.
 pub async fn until_ready(client: &Client, selector: &str, count: usize) -> Result<BTreeMap<String, String>> {
-    let what = format!("{count} pods {selector}, ready");
-    until(&what, async || {
-        let pods = list(client, selector).await?;
-        let found: Vec<String> = pods.iter().map(describe).collect();
-        ensure!(pods.len() == count && pods.iter().all(is_ready), "{}", found.join("; "));
-        Ok(())
-    })
-    .await?;
-    uids(client, selector).await
+    until_all(client, selector, &format!("{count} pods {selector}, ready"), count, is_ready).await
 }
 
-/// Fails where a container was started again: no process may end by itself.
-pub async fn ensure_none_restarted(client: &Client) -> Result<()> {
-    for pod in list(client, "").await? {
-        if statuses(&pod).iter().any(|status| status.restart_count > 0) {
-            bail!("a container that never restarts, but found {}", describe(&pod));
-        }
-    }
-    Ok(())
+/// Waits until there are so many pods and each is so.
+pub async fn until_all(
+    client: &Client,
+    selector: &str,
+    what: &str,
+    count: usize,
+    is_so: impl Fn(&Pod) -> bool,
+) -> Result<BTreeMap<String, String>> {
+    until(what, async || {
+        let pods = list(client, selector).await?;
+        let found: Vec<String> = pods.iter().map(describe).collect();
+        ensure!(pods.len() == count && pods.iter().all(&is_so), "{}", found.join("; "));
+        Ok(pods.iter().map(|pod| (pod.name_any(), pod.uid().unwrap_or_default())).collect())
+    })
+    .await
+}
+
+/// How often containers of the present pods were started again.
+pub async fn restarts(client: &Client) -> Result<i32> {
+    let pods = list(client, "").await?;
+    Ok(pods.iter().flat_map(statuses).map(|status| status.restart_count).sum())
 }
 
 /// The image of a pod.
@@ -65,7 +70,8 @@ pub fn node(pod: &Pod) -> &str {
     pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or_default()
 }
 
-fn is_ready(pod: &Pod) -> bool {
+/// Whether a pod works, and is not on its way out.
+pub fn is_ready(pod: &Pod) -> bool {
     let is_leaving = pod.metadata.deletion_timestamp.is_some();
     !is_leaving && !statuses(pod).is_empty() && statuses(pod).iter().all(|status| status.ready)
 }

@@ -2,16 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use kube::Client;
 use tempfile::TempDir;
 
-use crate::database::Database;
+use crate::database::{Database, Way};
 use crate::load::Load;
 use crate::logs::Logs;
 use crate::manifests::{self, fill};
@@ -32,6 +33,8 @@ pub struct Site {
     pub load: Load,
     pub receivers: [Receiver; 2],
     pub violence: Mutex<Vec<Violence>>,
+    /// How many deliveries were counted so far.
+    counted: AtomicU64,
     pub folder: TempDir,
     address: String,
     node_program: PathBuf,
@@ -55,6 +58,7 @@ impl Site {
                 Receiver::start("schools", &["0851", "0751"], listen, SECRET).await?,
             ],
             violence: Mutex::default(),
+            counted: AtomicU64::default(),
             folder,
             address,
             node_program: node_program.into(),
@@ -91,16 +95,11 @@ impl Site {
         let bytes = [*uuid::Uuid::new_v4().as_bytes(), *uuid::Uuid::new_v4().as_bytes()].concat();
         let root = BASE64_STANDARD.encode(bytes);
         std::fs::write(self.root_key(), &root)?;
-        let port = self.database.port()?.to_string();
-        let mut values = vec![("root", root.as_str()), ("database_port", &port), ("address", &self.address)];
-        let addresses = ["operator", "ingest", "deliver"].map(|role| {
-            let names = [format!("{role}_url"), format!("{role}_keys_url")];
-            (names, [Database::url(role, "cpr"), Database::url(role, "cpr_keys")])
-        });
-        for (names, urls) in &addresses {
-            values.extend(names.iter().map(String::as_str).zip(urls.iter().map(String::as_str)));
-        }
-        apply(&fill(manifests::PLATFORM, &values)?).await
+        let [server, pooler] = self.database.ports()?.map(|port| port.to_string());
+        let values =
+            [("root", root.as_str()), ("server_port", &server), ("pooler_port", &pooler), ("address", &self.address)];
+        apply(&fill(manifests::PLATFORM, &values)?).await?;
+        self.database.hand_addresses(Way::Server).await
     }
 
     /// Gives what is outside names in the cluster.
@@ -117,14 +116,24 @@ impl Site {
         Ok(())
     }
 
-    /// Waits until all receivers have heard of what happened until now, and gives how many deliveries came meanwhile.
+    /// Waits until all receivers have heard of what happened until now, and no container had to be started again. Gives how many
+    /// deliveries came since this was last asked.
     pub async fn goes_on(&self) -> Result<String> {
-        let (before, rounds) = (self.accepted(), self.load.rounds());
+        let found = self.arrives().await?;
+        let restarts = pods::restarts(&self.client).await?;
+        ensure!(restarts == 0, "containers that end only when told to, but {restarts} were started again");
+        Ok(found)
+    }
+
+    /// The same, where containers were started again.
+    pub async fn arrives(&self) -> Result<String> {
+        let rounds = self.load.rounds();
         for receiver in &self.receivers {
             until("the journey goes on", async || receiver.has_heard(&rounds)).await?;
         }
-        pods::ensure_none_restarted(&self.client).await?;
-        Ok(format!("{} more deliveries", self.accepted() - before))
+        let accepted = self.accepted();
+        let before = self.counted.swap(accepted, Ordering::Relaxed);
+        Ok(format!("{} more deliveries", accepted - before))
     }
 
     fn accepted(&self) -> u64 {
@@ -133,7 +142,7 @@ impl Site {
 
     /// Notes that from an instant until now processes were killed.
     pub fn note_violence(&self, since: Timestamp) {
-        let mut violence = self.violence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut violence = self.violence.lock().unwrap_or_else(PoisonError::into_inner);
         violence.push((since, Timestamp::now()));
     }
 }

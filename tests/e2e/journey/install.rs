@@ -60,6 +60,18 @@ pub async fn first_changes(site: &Site) -> Result<String> {
     site.goes_on().await
 }
 
+/// What docs/install.md says to look at.
+pub async fn doctor() -> Result<String> {
+    let ask = ["exec", "-n", "cpr-system", "deployment/cpr-cpr-operator", "--", "cpr-operator", "doctor", "-o", "json"];
+    let checks: Vec<Value> = serde_json::from_str(&kubectl(&ask).await?)?;
+    let other: Vec<_> = checks.iter().filter(|check| check["verdict"] != "Ok").collect();
+    ensure!(
+        checks.len() >= 8 && other.is_empty(),
+        "at least 8 checks, all of them well, but found {other:?} of {checks:?}"
+    );
+    Ok(format!("{} checks, all of them well", checks.len()))
+}
+
 /// Waits until conditions of a resource are true.
 async fn until_true(resource: &str, conditions: &[&str]) -> Result<()> {
     let what = format!("{resource}: {}", conditions.join(", "));

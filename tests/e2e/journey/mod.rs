@@ -7,6 +7,7 @@ mod steer;
 mod upgrade;
 
 use anyhow::Result;
+use cpr_operator::simulate::consumer::Behaviour;
 
 use crate::site::Site;
 use crate::steps::step;
@@ -20,8 +21,12 @@ pub async fn run(site: &mut Site) -> Result<()> {
     step("images", install::images(site)).await?;
     step("installation by helm", install::chart(site)).await?;
     step("resources of a tenant", install::resources(site)).await?;
+    // Slow enough that something is always under way.
+    site.receivers[0].consumer.behave(Behaviour::Slow { millis: 300 });
     site.load.begin();
     step("a new name for everybody", install::first_changes(site)).await?;
+    step("the doctor, asked in a pod", install::doctor()).await?;
+    step("a process of each role is killed", disturb::kill_processes(site)).await?;
     step("upgrade", upgrade::upgrade(site)).await?;
     step("rollback", upgrade::roll_back(site)).await?;
     step("a worker that delivers is killed", disturb::kill_deliver(site)).await?;
@@ -30,6 +35,7 @@ pub async fn run(site: &mut Site) -> Result<()> {
     step("a signing secret is changed", steer::rotate(site)).await?;
     step("three workers for a consumer", steer::scale(site, 3)).await?;
     step("one again", steer::scale(site, 1)).await?;
+    step("a pooler before PostgreSQL", upgrade::behind_pooler(site)).await?;
     step("PostgreSQL crashes", disturb::crash_database(site)).await?;
     site.load.end().await?;
     step("verdict", verdict::judge(site)).await?;
