@@ -34,11 +34,11 @@ GO_MODULE := tests/go.mod tests/go.sum tests/cluster/build.sh
 CLUSTER_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*.go tests/cluster/*/*.go)
 NODE_SOURCES := $(GO_MODULE) $(wildcard tests/cluster/*/*.go tests/node/*.go tests/node/image/*.go tests/node/config/*)
 # What kubectl shares most packages with, and is built after.
-KUBERNETES := $(if $(filter node-test,$(MAKECMDGOALS)),$(filter build/node,$(NODE)),build/cluster)
+KUBERNETES := $(if $(filter node-test e2e,$(MAKECMDGOALS)),$(filter build/node,$(NODE)),build/cluster)
 
 .PHONY: help
 help: ## Show this
-	@grep -hE '^[a-z/-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9/-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: tools $(CONTROL_PLANE) $(CONTROL_PLANE:cluster=kubectl) build ## From manifests to signed webhooks, on this machine
@@ -75,6 +75,12 @@ node-test: $(NODE) build/hello build/kubectl ## Try the cluster with nodes: real
 	$(WITH_NODE) tests/node/trial
 	tests/node/leftovers
 
+.PHONY: e2e
+e2e: tools postgres $(NODE) build/helm build/kubectl build ## Install the chart on a cluster with nodes, and upgrade, kill, drain, crash: nothing may be lost
+	@echo "Building the journey: about 5 minutes the first time on 2 cores; then it takes about 6."
+	$(CARGO) test --locked --test e2e --no-run
+	CPR_TEST_SYNCHRONOUS=on $(WITH_NODE) $(WITH_POSTGRES) $(CARGO) test --locked --offline --test e2e -- --nocapture
+
 .PHONY: node-packages
 node-packages:
 	@tests/node/install
@@ -82,6 +88,7 @@ node-packages:
 .PHONY: lint
 lint: tools ## Lints and documentation, warnings refused
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test e2e -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
 .PHONY: fmt

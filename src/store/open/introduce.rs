@@ -59,16 +59,9 @@ pub(super) async fn introduce(
     root: &RootKey,
     made: bool,
 ) -> Result<String, Error> {
-    let in_keys = meta::get(&mut *keys.read().await?, STORE).await?;
-    let in_main = meta::get(&mut *main.read().await?, STORE).await?;
-    let making = meta::get(&mut *keys.read().await?, MAKING).await?.is_some();
-    let id = match (in_keys, in_main) {
-        (None, None) => begin(place, keys, root, made).await?,
-        (Some(id), None) if making => id,
-        (Some(id), Some(other)) if id == other => id,
-        (Some(_), None) => return Err(place.main_is_lost()),
-        (None, Some(_)) => return Err(place.keys_are_lost()),
-        _ => return Err(place.are_of_two_stores()),
+    let id = match settled(keys, main).await? {
+        Some(id) => id,
+        None => make(place, keys, main, root, made).await?,
     };
     verify(place, keys, root, &id).await?;
     finish(keys, main, root, &id).await?;
@@ -76,10 +69,29 @@ pub(super) async fn introduce(
     Ok(id)
 }
 
-/// Gives a new store its id, in the key store first; until main has it too the store is in the making.
-async fn begin(place: &Place, keys: &Database, root: &RootKey, made: bool) -> Result<String, Error> {
-    let id = hex::encode(RecordId::random().0);
+/// The id of a store that both databases know.
+async fn settled(keys: &Database, main: &Database) -> Result<Option<String>, Error> {
+    let in_keys = meta::get(&mut *keys.read().await?, STORE).await?;
+    let in_main = meta::get(&mut *main.read().await?, STORE).await?;
+    Ok(in_keys.filter(|id| in_main.as_ref() == Some(id)))
+}
+
+/// Gives a new store its id, in the key store first; until main has it too the store is in the making. Processes that start at
+/// once come here one after the other, and the first one's id is everybody's.
+async fn make(place: &Place, keys: &Database, main: &Database, root: &RootKey, made: bool) -> Result<String, Error> {
     let mut tx = keys.begin().await?;
+    let in_keys = meta::get(&mut tx, STORE).await?;
+    let in_main = meta::get(&mut *main.read().await?, STORE).await?;
+    let making = meta::get(&mut tx, MAKING).await?.is_some();
+    match (in_keys, in_main) {
+        (None, None) => {}
+        (Some(id), None) if making => return Ok(id),
+        (Some(id), Some(other)) if id == other => return Ok(id),
+        (Some(_), None) => return Err(place.main_is_lost()),
+        (None, Some(_)) => return Err(place.keys_are_lost()),
+        _ => return Err(place.are_of_two_stores()),
+    }
+    let id = hex::encode(RecordId::random().0);
     meta::set(&mut tx, STORE, &id).await?;
     meta::set(&mut tx, CHECK, &root.check_value(&id)).await?;
     meta::set(&mut tx, MAKING, "yes").await?;

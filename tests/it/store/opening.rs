@@ -5,10 +5,11 @@ use std::path::Path;
 
 use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::store::open::{KEYS_FILE, LOCK_FILE, MAIN_FILE, ROOT_KEY_FILE};
-use cpr_operator::store::{self, Conn, Error, Store};
+use cpr_operator::store::{self, Conn, Error, Store, postgres};
 use tempfile::TempDir;
 
 use super::site::{self, Site, noon, open, settings};
+use crate::support::database;
 
 /// A store that was used and closed.
 async fn closed() -> (TempDir, String) {
@@ -179,5 +180,30 @@ async fn every_connection_has_the_settings_that_durability_and_erasure_need() {
                 .unwrap();
             assert_eq!(mode, "wal");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_open_a_new_store_at_once_agree_on_its_id() {
+    for _ in 0..5 {
+        let folder = TempDir::new().unwrap();
+        let database = database::on_postgres(folder.path()).await;
+        let root_key = folder.path().join("keys.root");
+        cpr_operator::store::keys::root::RootKey::make(&root_key).unwrap();
+        let url = std::fs::read_to_string(database.url_file.as_ref().unwrap()).unwrap();
+        for content in [&postgres::KEYS, &postgres::MAIN] {
+            postgres::prepare(&url, content).await.unwrap();
+        }
+        let mut opening = tokio::task::JoinSet::new();
+        for process in 0..4 {
+            let own = StoreSettings {
+                root_key_file: Some(root_key.clone()),
+                ..settings(&folder.path().join(process.to_string()))
+            };
+            let database = database.clone();
+            opening.spawn(async move { store::open(&own, &database, noon()).await.unwrap().id });
+        }
+        let ids = opening.join_all().await;
+        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     }
 }

@@ -1,16 +1,16 @@
 //! What is left in database files after the program has ended.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use cpr_operator::domain::event_type::EventType;
-use cpr_operator::domain::pairwise::EventId;
 use cpr_operator::settings::database::DatabaseSettings;
 use cpr_operator::settings::store::StoreSettings;
-use cpr_operator::store::{self, Store, sql};
+use cpr_operator::store::{self, Store};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
+
+pub use super::committed::{Committed, routes};
 
 /// Opens one of the database files for reading.
 pub async fn open(path: &Path) -> SqliteConnection {
@@ -46,38 +46,6 @@ pub async fn store(data: &Path) -> Store {
         false => super::database::settings(data.parent().unwrap()).await,
     };
     store::open(&settings, &database, jiff::Timestamp::now()).await.unwrap()
-}
-
-/// One route as it was committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
-    /// Number.
-    pub seq: i64,
-    /// The delivery's id on the wire.
-    pub id: String,
-    /// Type, as `moved.in`.
-    pub type_: String,
-    /// The person.
-    pub record: Option<Vec<u8>>,
-}
-
-/// All routes of all consumers, with the ids under which they go out.
-pub async fn routes(store: &Store) -> Vec<Committed> {
-    let mut conn = store.main.read().await.unwrap();
-    let routes = "SELECT r.seq, r.consumer, r.type, r.record, e.id, r.replay FROM route r JOIN event e ON e.seq = r.event ORDER BY r.seq";
-    let mut keys = HashMap::new();
-    let mut found = Vec::new();
-    type Row = (i64, i64, String, Option<Vec<u8>>, Vec<u8>, Option<i64>);
-    let rows: Vec<Row> = sql::query_as(routes).fetch_all(&mut conn).await.unwrap();
-    for (seq, consumer, type_, record, event, replay) in rows {
-        if let std::collections::hash_map::Entry::Vacant(free) = keys.entry(consumer) {
-            free.insert(store.keys.consumer_key(consumer, jiff::Timestamp::now()).await.unwrap());
-        }
-        let event = EventId(event.try_into().unwrap());
-        let parsed: EventType = type_.parse().unwrap();
-        found.push(Committed { seq, id: keys[&consumer].replay_id(event, parsed, replay), type_, record });
-    }
-    found
 }
 
 /// Every byte of every database file below a folder.

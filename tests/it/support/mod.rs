@@ -2,6 +2,7 @@
 
 pub mod chance;
 pub mod cluster;
+pub mod committed;
 pub mod database;
 pub mod files;
 pub mod gate;
