@@ -10,6 +10,7 @@ mod copying;
 mod damage;
 mod delivery;
 mod keys;
+mod meeting;
 mod migrations;
 mod opening;
 mod partitions;
@@ -17,8 +18,12 @@ mod persons;
 mod plans;
 mod replay;
 mod rights;
+mod rules;
 mod sequence;
 pub(crate) mod site;
+mod touched;
+
+pub(crate) use migrations::EXPANDS;
 
 /// Every claim of the contract on a store of its own, made by `$site`.
 macro_rules! claims {
