@@ -3,7 +3,8 @@
 //! One run in two lengths: short with all tests, long by `make soak` (`CPR_SOAK_FAULTS`). Everything random follows from the
 //! seed that is printed first (`CPR_SEED`); what the machine adds in timing does not. The walk: `scene` is set, `beside`
 //! measures a steady consumer, `scene` takes turns of `lives` and `fault` while `watch`, `receiver` and `sample` look on;
-//! everything is mended and comes to rest; `evidence` is gathered and held against the `invariants`.
+//! everything is mended and comes to rest; `evidence` is gathered and held against the `invariants`. `roles` is the same with
+//! PostgreSQL and processes of their own.
 
 mod beside;
 mod evidence;
@@ -28,6 +29,8 @@ use scene::Scene;
 use summary::Summary;
 use watch::Watch;
 
+/// How many faults the short form has.
+const FAULTS: u32 = 10;
 /// How long everything may take to come to rest after the last fault.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How often a long run says how far it is.
@@ -35,7 +38,7 @@ const SAY: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lives_faults_and_kills_break_no_invariant() {
-    let (plan, mut chance) = (Plan::from_environment(), Chance::from_environment());
+    let (plan, mut chance) = (Plan::from_environment(FAULTS), Chance::from_environment());
     let _replay = Replay::of(&chance, &plan);
     let began = Instant::now();
     let mut scene = Scene::set(&mut chance, &plan).await;

@@ -17,6 +17,8 @@ use super::{invariants, summary};
 use crate::support::chance::Chance;
 use site::Site;
 
+/// How many faults the short form has.
+const FAULTS: u32 = 6;
 /// How long everything may take to come to rest after the last fault.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Seconds of the calm stretch of a short run, and of a long one.
@@ -24,7 +26,7 @@ const CALM: (u64, u64) = (2, 60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_wires_and_the_server_fail_and_no_invariant_breaks() {
-    let (plan, mut chance) = (Plan::from_environment(), Chance::from_environment());
+    let (plan, mut chance) = (Plan::from_environment(FAULTS), Chance::from_environment());
     let _replay = Replay::of(&chance, &plan);
     let began = Instant::now();
     let mut site = Site::set(&mut chance, &plan).await;
@@ -46,7 +48,7 @@ async fn processes_wires_and_the_server_fail_and_no_invariant_breaks() {
     site.end().await;
 
     super::assert_understood(&site.watch, &site.world.log());
-    let evidence = Evidence::of(site.store.clone(), &site.watch, &site.world.log()).await;
+    let evidence = Evidence::of(site::open(&site.world).await, &site.watch, &site.world.log()).await;
     assert!(evidence.routes.len() > 50, "too quiet to prove anything: {} routes", evidence.routes.len());
     invariants::i1_nothing_is_lost(&evidence);
     invariants::i2_order_holds(&evidence);

@@ -83,14 +83,7 @@ impl Site {
         server.hold(&home);
         logins::address(&home, "operator").await;
         world.make_root_key();
-        let settings = StoreSettings {
-            path: home.join("watching"),
-            root_key_file: Some(world.root_key()),
-            accept_local_root_key: true,
-            readers: 2,
-        };
-        let database = DatabaseSettings { url_file: Some(home.join("database.url")), ..DatabaseSettings::default() };
-        let store = store::open(&settings, &database, jiff::Timestamp::now()).await.unwrap();
+        let store = open(&world).await;
         let own: http::Uri = world.register.url().parse().unwrap();
         let register = Gate::before(own.authority().unwrap().to_string()).await;
         let mut receivers = Vec::new();
@@ -417,6 +410,19 @@ impl Site {
         }
         self.watch.drain();
     }
+}
+
+/// The store as whoever owns it sees it, on connections of its own.
+pub async fn open(world: &World) -> Store {
+    let home = world.data().parent().unwrap().to_owned();
+    let settings = StoreSettings {
+        path: home.join("watching"),
+        root_key_file: Some(world.root_key()),
+        accept_local_root_key: true,
+        readers: 2,
+    };
+    let database = DatabaseSettings { url_file: Some(home.join("database.url")), ..DatabaseSettings::default() };
+    store::open(&settings, &database, jiff::Timestamp::now()).await.unwrap()
 }
 
 /// A run leaves its logs in the folder that `CPR_SOAK_KEEP` names, however it ended.
