@@ -14,8 +14,9 @@ DEMO_ARGS ?=
 # A figure to measure alone, such as FIGURE=drain
 FIGURE ?=
 
-# How many faults a soak has
+# How many faults a soak has, and which soak: soak::roles is the one on PostgreSQL alone
 FAULTS ?= $(or $(CPR_SOAK_FAULTS),200)
+SOAK ?= soak::
 
 # CLUSTER=current takes the cluster of the kubeconfig's current context; then Go is not needed.
 ifeq ($(CLUSTER),current)
@@ -60,8 +61,8 @@ postgres: ## Install PostgreSQL's programs where they are missing (as root on De
 	@tests/postgres/install
 
 .PHONY: soak
-soak: tools $(CONTROL_PLANE) ## Kills, cuts and faults for about 20 minutes; FAULTS=, CPR_SEED= (docs/soak.md)
-	CPR_SOAK_FAULTS=$(FAULTS) exec $(WITH_CLUSTER) $(CARGO) test --locked --test it soak:: -- --nocapture
+soak: tools postgres $(CONTROL_PLANE) ## Kills, cuts and faults for about 40 minutes; FAULTS=, CPR_SEED=, SOAK= (docs/soak.md)
+	CPR_SOAK_FAULTS=$(FAULTS) exec $(WITH_CLUSTER) $(CARGO) test --locked --test it $(SOAK) -- --nocapture --test-threads 1
 
 .PHONY: bench
 bench: tools $(CONTROL_PLANE) ## Measure the figures of docs/limits.md here, as a table; FIGURE=drain for one of them

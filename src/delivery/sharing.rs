@@ -25,7 +25,9 @@ pub enum Plan {
 pub fn plan(held: usize, served: Served, max_in_flight: u32) -> Plan {
     let by = served.by.clamp(1, i64::from(max_in_flight.max(1)));
     let part = usize::from(LANES).div_ceil(usize::try_from(by).unwrap_or(usize::MAX));
-    let missing = part.saturating_sub(held).min(usize::try_from(served.free).unwrap_or(0));
+    // What stands under its name and no worker of its holds was left behind, by one that failed to begin or to give back.
+    let left = usize::try_from(served.own).unwrap_or(0).saturating_sub(held);
+    let missing = part.saturating_sub(held).min(usize::try_from(served.free).unwrap_or(0) + left);
     match u8::try_from(missing) {
         _ if held > part => Plan::GiveBack,
         Ok(0) | Err(_) => Plan::Keep,
@@ -72,7 +74,15 @@ mod tests {
             (16, 4, 0, 1, Plan::Keep),
             (0, 100, 16, 64, Plan::Take(1)),
         ] {
-            assert_eq!(plan(held, Served { consumer: 1, by, free }, most), plan_is, "{held} of {by}, {free} free");
+            let served = Served { consumer: 1, by, free, own: held as i64 };
+            assert_eq!(plan(held, served, most), plan_is, "{held} of {by}, {free} free");
         }
+    }
+
+    #[test]
+    fn lanes_that_were_left_behind_are_taken_up() {
+        let served = Served { consumer: 1, by: 1, free: 0, own: 16 };
+        assert_eq!(plan(0, served, 32), Plan::Take(16));
+        assert_eq!(plan(10, served, 32), Plan::Take(6));
     }
 }

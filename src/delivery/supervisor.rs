@@ -121,9 +121,10 @@ impl Shared {
         Ok(lanes)
     }
 
-    async fn take_free(&self, consumer: ConsumerId, most: u8) -> Result<Vec<Lane>, store::Error> {
+    /// Some that no living process holds, beside those that this one does.
+    async fn take_free(&self, consumer: ConsumerId, hold: &[i64], most: u8) -> Result<Vec<Lane>, store::Error> {
         let mut tx = self.context.store.main.begin_apart_for(&[consumer]).await?;
-        let lanes = lane::take_free(&mut tx, consumer, self.context.presence.name(), most).await?;
+        let lanes = lane::take_free(&mut tx, consumer, self.context.presence.name(), hold, most).await?;
         tx.commit().await?;
         Ok(lanes)
     }
@@ -134,7 +135,7 @@ struct Group {
     bell: Arc<Notify>,
     stop: CancellationToken,
     task: JoinHandle<()>,
-    lanes: usize,
+    shards: Vec<i64>,
 }
 
 /// The workers that run, by consumer.
@@ -264,11 +265,12 @@ async fn share(
         let Some(row) = book.consumers.get(&one.consumer) else { continue };
         let groups = running.get(&one.consumer).map_or(&[][..], Vec::as_slice);
         let is_ending = groups.iter().any(|group| group.stop.is_cancelled());
-        let held = groups.iter().map(|group| group.lanes).sum();
+        let hold: Vec<i64> = groups.iter().flat_map(|group| group.shards.clone()).collect();
+        let held = hold.len();
         let most = row.compiled.as_ref().map_or(1, |form| form.delivery.max_in_flight);
         match sharing::plan(held, one, most) {
             Plan::Take(lanes) if presence.is_certain() => {
-                let lanes = shared.take_free(one.consumer, lanes).await?;
+                let lanes = shared.take_free(one.consumer, &hold, lanes).await?;
                 start(shared, row, lanes, running, stop).await;
             }
             Plan::GiveBack if !is_ending => {
@@ -291,12 +293,12 @@ async fn start(
     if lanes.is_empty() {
         return;
     }
-    let held = lanes.len();
+    let shards = lanes.iter().map(|lane| lane.shard.into()).collect();
     match Worker::start(shared.clone(), row.clone(), lanes).await {
         Ok(worker) => {
             let (bell, stop) = (worker.bell(), stop.child_token());
             let task = tokio::spawn(worker.run(stop.clone()));
-            running.entry(row.id).or_default().push(Group { bell, stop, task, lanes: held });
+            running.entry(row.id).or_default().push(Group { bell, stop, task, shards });
         }
         Err(error) => tracing::error!(consumer = %row.key, %error, "a worker cannot start"),
     }
@@ -355,7 +357,7 @@ mod tests {
             bell: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
             task: tokio::spawn(std::future::pending()),
-            lanes: 16,
+            shards: (0..16).collect(),
         };
         let running = Running::from([(one, vec![idle()]), (two, vec![idle()])]);
         let mut newest = None;

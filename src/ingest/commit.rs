@@ -73,6 +73,13 @@ pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom
             batch.lines.retain(|line| present.contains(&line.listing.id));
             continue;
         }
+        if !source.store.keys.are_there(&records(&ready)).await? {
+            continue;
+        }
+        let unread: Vec<RecordId> = batch.unread.iter().map(|row| row.record).collect();
+        if !source.store.keys.are_there(&unread).await? {
+            return Err(store::Error::Removed.into());
+        }
         let (mut done, events) = write(source, &mut tx, &batch, &mut ready, &open).await?;
         doubt::write(&mut tx, source.id, Kind::Vanished, &vanished, source.clock.now()).await?;
         person::postpone(&mut tx, source.id, &vanished, source.clock.today()).await?;
@@ -91,10 +98,13 @@ pub async fn commit(source: &Source, mut batch: Batch, derived_from: DerivedFrom
 /// Whether the persons are still had by name as they were when the batch was prepared. Only this source's task changes
 /// that, so they are; lists are as exact as selections all the same, should another ever do so.
 async fn is_present(source: &Source, tx: &mut store::Tx, ready: &[Ready]) -> Result<bool, store::Error> {
-    let records: Vec<RecordId> = ready.iter().map(|one| one.row.record).collect();
-    let subjects = subject::find(tx, Some(source.id), &records).await?;
+    let subjects = subject::find(tx, Some(source.id), &records(ready)).await?;
     let nobody = Subjects::default();
     Ok(ready.iter().all(|one| one.subjects == *subjects.get(&one.row.record).unwrap_or(&nobody)))
+}
+
+fn records(ready: &[Ready]) -> Vec<RecordId> {
+    ready.iter().map(|one| one.row.record).collect()
 }
 
 /// Everything that may take time: opening, comparing, matching, keys, claims, sealing.

@@ -82,7 +82,8 @@ pub async fn settle_rows(
     let unnamed: Vec<SubjectRow> = known.iter().flat_map(|known| unnamed(selections, known, now)).collect();
 
     let mut tx = source.begin().await?;
-    if meta::selectors(&mut tx).await? != selections.version {
+    let written: Vec<RecordId> = settled.iter().map(|row| row.record).collect();
+    if meta::selectors(&mut tx).await? != selections.version || !source.store.keys.are_there(&written).await? {
         return Ok(0);
     }
     let leaving = person::write(&mut tx, &settled, now).await?;

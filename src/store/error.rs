@@ -110,6 +110,9 @@ pub enum Error {
     /// Another process does this work now.
     #[error("another process does this work now: what was begun is left to it")]
     LeaseLost,
+    /// Another process deleted a person's key while something was prepared about them.
+    #[error("a person was removed meanwhile: what was begun about them begins anew")]
+    Removed,
     /// A file could not be used.
     #[error("{path}: {source}")]
     File {
@@ -172,10 +175,10 @@ const NO_RIGHTS: &str = "42501";
 const SQLSTATE: usize = 5;
 
 /// Whether a SQLSTATE of PostgreSQL is one that goes away: of the connection, of resources such as a full disk, of locks and
-/// time limits, of a server that is shut down, starts, or has become a standby.
+/// time limits, of a server that is shut down, starts, or has become a standby, of a statement that a migration made outdated.
 fn will_pass(code: &str) -> bool {
     const CLASSES: [&str; 4] = ["08", "53", "57", "58"];
-    const STATES: [&str; 5] = ["25006", "25P03", "40001", "40P01", "55P03"];
+    const STATES: [&str; 6] = ["0A000", "25006", "25P03", "40001", "40P01", "55P03"];
     CLASSES.iter().any(|class| code.starts_with(class)) || STATES.contains(&code)
 }
 

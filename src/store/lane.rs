@@ -51,12 +51,20 @@ pub async fn make(conn: &mut Conn, consumer: ConsumerId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes lanes that nobody living holds, at most `most`, and raises their epochs.
-pub async fn take_free(conn: &mut Conn, consumer: ConsumerId, worker: &str, most: u8) -> Result<Vec<Lane>, Error> {
+/// Takes lanes that nobody living holds, at most `most`, and raises their epochs. What stands under the taker's own name and it
+/// does not `hold` is nobody's: it failed to begin with it, or to give it back.
+pub async fn take_free(
+    conn: &mut Conn,
+    consumer: ConsumerId,
+    worker: &str,
+    hold: &[i64],
+    most: u8,
+) -> Result<Vec<Lane>, Error> {
     let rows: Vec<Row> = query_as(
         "UPDATE lane SET epoch = lane.epoch + 1, worker = $1 WHERE consumer = $2 AND shard IN (
              SELECT f.shard FROM lane f WHERE f.consumer = $2
-             AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.name = f.worker AND w.beat_at >= now_ms() - $3)
+             AND (f.worker = $1 AND f.shard NOT IN ids($5)
+                  OR NOT EXISTS (SELECT 1 FROM worker w WHERE w.name = f.worker AND w.beat_at >= now_ms() - $3))
              ORDER BY f.shard LIMIT $4 FOR UPDATE SKIP LOCKED)
          RETURNING shard, watermark, taken, epoch",
     )
@@ -64,6 +72,7 @@ pub async fn take_free(conn: &mut Conn, consumer: ConsumerId, worker: &str, most
     .bind(consumer)
     .bind(DEAD_AFTER_MS)
     .bind(most)
+    .bind(hold)
     .fetch_all(conn)
     .await?;
     let mut lanes = rows.into_iter().map(lane).collect::<Result<Vec<_>, _>>()?;

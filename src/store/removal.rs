@@ -2,7 +2,19 @@
 //!
 //! Marking ([`super::person::mark_leaving`]), deleting the key and deleting the rows are three transactions. A crash between
 //! them leaves a person who is marked, and the next run goes on. An ingest transaction that meets the mark leaves the person
-//! out; one that sought the key before it was deleted holds it ([`super::keys::Ensured`]) until it has committed.
+//! out; one of this process that sought the key before it was deleted holds it ([`super::keys::Ensured`]) until it has
+//! committed.
+//!
+//! Another process does not see what is held here, and the two databases share no transaction. So whoever writes about a
+//! person asks within the main transaction whether the key is still there ([`super::Keys::are_there`]), and whoever deletes
+//! keys looks from the main database's side too. The orders in which the two can meet:
+//!
+//! - The key was deleted before it was asked for: the writer finds it missing, writes nothing and begins anew, with a new key.
+//! - The key of a person who is marked is deleted after that. The mark came first, for marking is done alone and never beside
+//!   a writer, and the rows go last, also alone, so not before the writer has ended: the writer meets the mark.
+//! - An unused key is deleted after that. [`forget_unused`] is alone in the main database from its look at the rows until the
+//!   key is gone: the writer's transaction either ended before, and its rows are seen, or asks after.
+//! - A key that was sought by nobody for a day: seeking it is noted with the key, and the deletion looks at that.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,10 +44,16 @@ pub async fn forget_unused(store: &Store, records: &[RecordId]) -> Result<(), Er
     if records.is_empty() {
         return Ok(());
     }
-    let unused = async |free: &[RecordId]| -> Result<Vec<RecordId>, Error> {
-        without_row(&mut *store.main.read().await?, free).await
-    };
-    store.keys.forget_unused(records, unused).await
+    let mut tx = store.main.begin().await?;
+    let unused = without_row(&mut tx, records).await?;
+    if !unused.is_empty() {
+        // A server ends a transaction that idles too long, and others write again.
+        let alone = async || {
+            query_scalar::<i64>("SELECT CAST(1 AS BIGINT)").fetch_one(&mut tx).await.map(drop).map_err(Error::from)
+        };
+        store.keys.forget_while(&unused, alone).await?;
+    }
+    Ok(())
 }
 
 /// Walks over both databases in small steps, and deletes keys that had no row for a day and rows whose key is gone.

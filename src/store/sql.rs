@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Decode, FromRow, Postgres, Sqlite, Type};
+use sqlx::{Arguments, Connection, Decode, FromRow, PgConnection, Postgres, Sqlite, Type};
 
 use super::database::{self, Backend, Conn};
 use super::rows::{Column, hexes};
@@ -197,7 +197,8 @@ impl Query {
             Backend::Postgres(conn) => {
                 let persistent = conn.persistent;
                 let (text, arguments) = self.for_postgres()?;
-                sqlx::query_with(text, arguments).persistent(persistent).execute(conn.conn).await?.rows_affected()
+                let done = sqlx::query_with(text, arguments).persistent(persistent).execute(&mut *conn.conn).await;
+                forget_outdated(conn.conn, done).await?.rows_affected()
             }
         })
     }
@@ -217,7 +218,8 @@ impl Query {
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let (text, arguments) = self.for_postgres()?;
-        sqlx::query_as_with(text, arguments).persistent(conn.persistent).fetch_all(conn.conn).await
+        let found = sqlx::query_as_with(text, arguments).persistent(conn.persistent).fetch_all(&mut *conn.conn).await;
+        forget_outdated(conn.conn, found).await
     }
 
     fn for_sqlite(self) -> Result<(&'static str, SqliteArguments)> {
@@ -233,6 +235,18 @@ impl Query {
         added.map_err(sqlx::Error::Encode)?;
         Ok((dialect::postgres(self.text), arguments))
     }
+}
+
+/// What the server says of a prepared statement whose columns a migration has changed since.
+const OUTDATED: &str = "0A000";
+
+/// A connection on which such a statement is prepared would refuse it as long as it lives: it is prepared anew the next time.
+async fn forget_outdated<T>(conn: &mut PgConnection, done: Result<T>) -> Result<T> {
+    let code = done.as_ref().err().and_then(sqlx::Error::as_database_error).and_then(|error| error.code());
+    if code.as_deref() == Some(OUTDATED) {
+        conn.clear_cached_statements().await?;
+    }
+    done
 }
 
 impl<T: Row> QueryAs<T> {

@@ -67,22 +67,25 @@ pub struct Served {
     pub by: i64,
     /// How many of its lanes nobody living holds.
     pub free: i64,
+    /// How many stand under this process's name.
+    pub own: i64,
 }
 
 /// How each consumer is served that a process is there for.
 pub async fn served(conn: &mut Conn, name: &str) -> Result<Vec<Served>, Error> {
-    let rows: Vec<(i64, i64, i64)> = query_as(
+    let rows: Vec<(i64, i64, i64, i64)> = query_as(
         "SELECT mine.consumer,
                 (SELECT count(*) FROM serving s JOIN worker w ON w.name = s.worker
                  WHERE s.consumer = mine.consumer AND w.beat_at >= now_ms() - $2),
                 (SELECT count(*) FROM lane l
                  WHERE l.consumer = mine.consumer
-                   AND NOT EXISTS (SELECT 1 FROM worker h WHERE h.name = l.worker AND h.beat_at >= now_ms() - $2))
+                   AND NOT EXISTS (SELECT 1 FROM worker h WHERE h.name = l.worker AND h.beat_at >= now_ms() - $2)),
+                (SELECT count(*) FROM lane o WHERE o.consumer = mine.consumer AND o.worker = $1)
          FROM serving mine WHERE mine.worker = $1",
     )
     .bind(name)
     .bind(DEAD_AFTER_MS)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|(consumer, by, free)| Served { consumer, by, free }).collect())
+    Ok(rows.into_iter().map(|(consumer, by, free, own)| Served { consumer, by, free, own }).collect())
 }

@@ -171,3 +171,21 @@ async fn lanes_of_a_process_that_falls_silent_are_taken_over_and_it_writes_and_s
     let recorded = world.audited("disclosure").await.len();
     assert!(recorded >= 40 * (rounds + 1), "{recorded}: each event is recorded, whoever sent it");
 }
+
+/// What stood under the name of a process that lives, and no worker of its held, was delivered by nobody as long as it lived.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lanes_that_a_worker_left_behind_are_taken_up_again_by_its_own_process() {
+    let (mut world, receiver) = (World::on_postgres().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let people = world.people(40, consumer).await;
+    let process = Process::start(&world).await;
+    until_held(&world, consumer, &[(&process, 16)]).await;
+    // Its worker finds another epoch than its own, ends, and cannot give back what is not its any more.
+    let mut tx = world.store.main.begin().await.unwrap();
+    sql::query("UPDATE lane SET epoch = epoch + 1").execute(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    round(&mut world, &people, consumer, subscription).await;
+    until_received(&receiver, 40).await;
+    assert_ordered(&receiver);
+    process.stop().await;
+}

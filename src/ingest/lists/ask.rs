@@ -48,11 +48,7 @@ pub async fn add(
 ) -> Result<Vec<(u32, Standing)>, Error> {
     let mut answers = Vec::with_capacity(lines.len());
     for lines in lines.chunks(BATCH) {
-        let numbers: Vec<CprNumber> = lines.iter().map(|(_, number)| number.clone()).collect();
-        // Held until the lines are committed, so that no key goes meanwhile.
-        let ensured = store.keys.ensure_numbers(realm, &numbers, now).await?;
-        store.keys.ensure_period(now).await?;
-        let mut tx = store.main.begin().await?;
+        let (mut tx, ensured) = ensured(store, realm, lines, now).await?;
         let records: Vec<RecordId> = ensured.iter().map(|one| one.record).collect();
         let known = Known::read(&mut tx, subscription, &records).await?;
         let mut new: HashMap<RecordId, NewListing> = HashMap::new();
@@ -75,6 +71,26 @@ pub async fn add(
         tx.commit().await?;
     }
     Ok(answers)
+}
+
+/// The records of the lines' numbers, and the transaction that is to write about them. They are held until it has ended, so that
+/// no key goes meanwhile; one that another process deleted before is made anew.
+async fn ensured(
+    store: &Store,
+    realm: &Realm,
+    lines: &[(u32, CprNumber)],
+    now: Timestamp,
+) -> Result<(Tx, Vec<Ensured>), Error> {
+    let numbers: Vec<CprNumber> = lines.iter().map(|(_, number)| number.clone()).collect();
+    loop {
+        let ensured = store.keys.ensure_numbers(realm, &numbers, now).await?;
+        store.keys.ensure_period(now).await?;
+        let tx = store.main.begin().await?;
+        let records: Vec<RecordId> = ensured.iter().map(|one| one.record).collect();
+        if store.keys.are_there(&records).await? {
+            return Ok((tx, ensured));
+        }
+    }
 }
 
 fn sealed(

@@ -47,7 +47,9 @@ async fn leave(source: &Source, subscription: SubscriptionId, lines: &[Listing])
     let mut tx = source.begin().await?;
     let ids: Vec<i64> = lines.iter().map(|line| line.id).collect();
     let present = listing::present(&mut tx, &ids, State::Leaving).await?;
-    if meta::selectors(&mut tx).await? != selections.version || present.len() != ids.len() {
+    let written: Vec<RecordId> = told.rows.iter().map(|row| row.record).collect();
+    let is_present = present.len() == ids.len() && source.store.keys.are_there(&written).await?;
+    if meta::selectors(&mut tx).await? != selections.version || !is_present {
         return Ok(());
     }
     let leaving = person::write(&mut tx, &told.rows, now).await?;

@@ -87,31 +87,35 @@ impl Keys {
     }
 
     /// Deletes persons with their identifiers and claims, so that nothing of theirs can be read again; but for those that
-    /// somebody is about to write about ([`super::Ensured`]). The records that have no key now.
+    /// somebody here is about to write about ([`super::Ensured`]). The records that have no key now.
     pub async fn forget_persons(&self, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+        self.forget_while(records, async || Ok(())).await
+    }
+
+    /// The same, unless it turns out before it is durable that what it rests on does not hold any more.
+    pub(in crate::store) async fn forget_while(
+        &self,
+        records: &[RecordId],
+        holds: impl AsyncFnOnce() -> Result<(), Error>,
+    ) -> Result<Vec<RecordId>, Error> {
         let mut tx = self.db.begin().await?;
         let free = self.leases.free(records);
         query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut tx).await?;
         self.cache.forget(&free);
+        holds().await?;
         tx.commit().await?;
         self.cache.forget(&free);
         Ok(free)
     }
 
-    /// Deletes those of the records that nobody is about to write about and that `unused` finds to be so while nobody can
-    /// begin to.
-    pub(in crate::store) async fn forget_unused(
-        &self,
-        records: &[RecordId],
-        unused: impl AsyncFnOnce(&[RecordId]) -> Result<Vec<RecordId>, Error>,
-    ) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        let free = unused(&self.leases.free(records)).await?;
-        query("DELETE FROM person_key WHERE record IN records($1)").bind(&free[..]).execute(&mut tx).await?;
-        self.cache.forget(&free);
-        tx.commit().await?;
-        self.cache.forget(&free);
-        Ok(())
+    /// Whether all of these records have their keys still: another process may have deleted some since they were sought here.
+    /// Ask within the main transaction that is to write about them, before it writes.
+    pub async fn are_there(&self, records: &[RecordId]) -> Result<bool, Error> {
+        let gone = if records.is_empty() { Vec::new() } else { self.without_key(records).await? };
+        if !gone.is_empty() {
+            self.cache.forget(&gone);
+        }
+        Ok(gone.is_empty())
     }
 
     /// Of these records those that have no key.

@@ -2,16 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 
 use cpr_operator::audit::{self, Opening};
-use cpr_operator::store::{Store, audit_entry};
+use cpr_operator::store::{Store, audit_entry, consumer, sql};
 use serde_json::Value;
-use sqlx::Row;
 
 use super::receiver::Arrival;
-use super::sample;
-use super::scene::Scene;
+use super::watch::Watch;
 use crate::support::files::{self, Committed};
 
 /// The entries of the audit record, by what they say.
@@ -46,20 +43,22 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Gathers it, once the program has ended.
-    pub async fn of(scene: &Scene) -> Self {
-        let data = scene.world.data();
-        let store = files::store(&data).await;
-        let ids = sample::consumers(&mut files::open(&data.join("main.db")).await).await;
+    /// Gathers it from the store, once nobody writes there any more.
+    pub async fn of(store: Store, watch: &Watch, log: &str) -> Self {
+        let rows = consumer::all(&mut store.main.read().await.unwrap()).await.unwrap();
+        let id = |name: &str| rows.iter().find(|row| row.key.name == name).expect("it was applied").id;
         Self {
-            consumers: scene.watch.receivers.iter().map(|receiver| ids[receiver.name]).collect(),
-            routes: routes(&store, &data).await,
-            attempts: attempts(&data).await,
-            dead_letters: pairs(&data, "SELECT consumer, seq FROM dead_letter").await.into_iter().collect(),
-            parked: parked(&data).await,
-            arrivals: scene.watch.receivers.iter().map(|receiver| receiver.arrivals()).collect(),
+            consumers: watch.receivers.iter().map(|receiver| id(receiver.name)).collect(),
+            routes: routes(&store).await,
+            attempts: attempts(&store).await,
+            dead_letters: rows_of(&store, "SELECT consumer, seq FROM dead_letter").await.into_iter().collect(),
+            parked: rows_of(&store, "SELECT consumer, record FROM parked WHERE state <> 'GapOnly'")
+                .await
+                .into_iter()
+                .collect(),
+            arrivals: watch.receivers.iter().map(|receiver| receiver.arrivals()).collect(),
             record: record(&store).await,
-            slowest_flush: slowest_flush(&scene.world.log()),
+            slowest_flush: slowest_flush(log),
             store,
         }
     }
@@ -70,10 +69,13 @@ impl Evidence {
     }
 }
 
-async fn routes(store: &Store, data: &Path) -> BTreeMap<(i64, i64), (Committed, i64)> {
-    let mut conn = files::open(&data.join("main.db")).await;
-    let rows = sqlx::query("SELECT seq, consumer, at FROM route").fetch_all(&mut conn).await.unwrap();
-    let known: HashMap<i64, (i64, i64)> = rows.into_iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
+async fn rows_of<T: sql::Row>(store: &Store, text: &'static str) -> Vec<T> {
+    sql::query_as(text).fetch_all(&mut store.main.read().await.unwrap()).await.unwrap()
+}
+
+async fn routes(store: &Store) -> BTreeMap<(i64, i64), (Committed, i64)> {
+    let rows: Vec<(i64, i64, i64)> = rows_of(store, "SELECT seq, consumer, at FROM route").await;
+    let known: HashMap<i64, (i64, i64)> = rows.into_iter().map(|(seq, consumer, at)| (seq, (consumer, at))).collect();
     let routes = files::routes(store).await.into_iter();
     routes
         .map(|route| {
@@ -83,28 +85,13 @@ async fn routes(store: &Store, data: &Path) -> BTreeMap<(i64, i64), (Committed, 
         .collect()
 }
 
-async fn attempts(data: &Path) -> HashMap<(i64, i64), Vec<String>> {
-    let mut conn = files::open(&data.join("main.db")).await;
-    let sql = "SELECT consumer, seq, outcome FROM attempt ORDER BY consumer, seq, number";
+async fn attempts(store: &Store) -> HashMap<(i64, i64), Vec<String>> {
     let mut found: HashMap<(i64, i64), Vec<String>> = HashMap::new();
-    for row in sqlx::query(sql).fetch_all(&mut conn).await.unwrap() {
-        found.entry((row.get(0), row.get(1))).or_default().push(row.get(2));
+    let rows = rows_of(store, "SELECT consumer, seq, outcome FROM attempt ORDER BY consumer, seq, number").await;
+    for (consumer, seq, outcome) in rows {
+        found.entry((consumer, seq)).or_default().push(outcome);
     }
     found
-}
-
-async fn pairs(data: &Path, sql: &'static str) -> Vec<(i64, i64)> {
-    let mut conn = files::open(&data.join("main.db")).await;
-    sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
-}
-
-async fn parked(data: &Path) -> HashSet<(i64, Vec<u8>)> {
-    let mut conn = files::open(&data.join("main.db")).await;
-    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT consumer, record FROM parked WHERE state <> 'GapOnly'")
-        .fetch_all(&mut conn)
-        .await
-        .unwrap();
-    rows.into_iter().collect()
 }
 
 /// Opens every entry and holds it against its commitment.

@@ -14,13 +14,13 @@ use super::scene::{FLUSH_INTERVAL, IN_FLIGHT, Scene};
 use super::watch::Memory;
 
 /// How long after an answer that asked to wait a request may still arrive that had left before, in milliseconds.
-const UNDER_WAY: i64 = 2_000;
+pub const UNDER_WAY: i64 = 2_000;
 /// Ages at which processes are compared by their memory, in milliseconds.
 const YOUNG: (i64, i64) = (2_000, 6_000);
 /// How long a request of a process that was killed may be on its way, in milliseconds.
-const JUST: i64 = 500;
+pub const JUST: i64 = 500;
 /// How long the slowest receiver takes to accept something, in milliseconds.
-const SLOWEST: i64 = 3_000;
+pub const SLOWEST: i64 = 3_000;
 /// Latencies below this, in milliseconds, say more of the machine than of the program, which is not optimised here and shares
 /// its processors with all the others. Whoever is held up by a neighbour waits for seconds.
 const NOISE: i64 = 100;
@@ -119,7 +119,7 @@ fn unwritten(
 
 /// Numbers that were accepted though an attempt says that they were not, and how often that may have been: failed attempts
 /// less refusals, of which each end of the program may have kept one from being written.
-fn answers_lost(evidence: &Evidence, place: usize, samples: &[Sample]) -> HashMap<i64, usize> {
+pub fn answers_lost(evidence: &Evidence, place: usize, samples: &[Sample]) -> HashMap<i64, usize> {
     let mut refused: HashMap<i64, Vec<i64>> = HashMap::new();
     for one in evidence.arrivals[place].iter().filter(|one| !one.accepted) {
         refused.entry(one.seq).or_default().push(one.at);

@@ -1,5 +1,6 @@
 //! What happens to the people of a run: random lives, merges and splits, a list that changes, imports as they should not be.
 
+use std::path::Path;
 use std::time::Duration;
 
 use cpr_operator::simulate::datafordeler::Happening;
@@ -70,13 +71,14 @@ impl Lives {
         }
     }
 
-    /// Puts some on the list by the tool, or takes them off. Whether the program was there to do it.
-    pub async fn change_the_list(&self, world: &World, chance: &mut Chance, count: usize) -> bool {
+    /// Puts some on the list by the tool, or takes them off. Whether the program, whose folder is `at`, was there to do
+    /// it.
+    pub async fn change_the_list(&self, world: &World, at: &Path, chance: &mut Chance, count: usize) -> bool {
         let subscription = format!("{}/listing", world.namespace.name());
         let what = if count < 10 && chance.below(3) == 0 { "remove" } else { "add" };
         let some = (0..count).map(|_| self.numbers[chance.below(self.numbers.len() as u64) as usize].clone());
         let lines = some.collect::<Vec<_>>().join("\n");
-        let said = world.tool(&["persons", what, "--subscription", &subscription, "--no-wait"], &lines).await;
+        let said = world.tool_at(at, &["persons", what, "--subscription", &subscription, "--no-wait"], &lines).await;
         said.code == Some(0)
     }
 

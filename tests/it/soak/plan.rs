@@ -21,10 +21,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// From `CPR_SOAK_FAULTS`, else the short form.
-    pub fn from_environment() -> Self {
+    /// From `CPR_SOAK_FAULTS`, else the short form with so many faults.
+    pub fn from_environment(short: u32) -> Self {
         let given = std::env::var("CPR_SOAK_FAULTS").ok().and_then(|text| text.parse().ok());
-        let faults = given.unwrap_or(10);
+        let faults = given.unwrap_or(short);
         match faults >= LONG {
             true => Self { faults, people: 4_000, pairs: 4, stretch: 10, calm: 120 },
             false => Self { faults, people: 300, pairs: 1, stretch: 2, calm: 0 },

@@ -128,7 +128,7 @@ impl Scene {
             self.world.until_condition("ConsumerSystem", name, "Ready", "True", None).await;
             self.world.until_condition("CprSubscription", name, "Ready", "True", None).await;
         }
-        let listed = self.lives.change_the_list(&self.world, chance, 20).await;
+        let listed = self.lives.change_the_list(&self.world, &self.world.data(), chance, 20).await;
         assert!(listed, "the list took nobody\n{}", self.world.log());
         self.misbehave();
     }
@@ -210,7 +210,7 @@ impl Scene {
         let count = 5 + chance.below(60) as usize;
         self.lives.go_on(&self.world, chance, count);
         if chance.below(4) == 0 {
-            self.lives.change_the_list(&self.world, chance, 3).await;
+            self.lives.change_the_list(&self.world, &self.world.data(), chance, 3).await;
         }
         self.pause(chance.below(900)).await;
         let kind = fault::draw(chance);

@@ -10,6 +10,7 @@ mod copying;
 mod damage;
 mod delivery;
 mod keys;
+mod meeting;
 mod migrations;
 mod opening;
 mod partitions;
@@ -18,8 +19,12 @@ mod plans;
 mod replay;
 mod restored;
 mod rights;
+mod rules;
 mod sequence;
 pub(crate) mod site;
+mod touched;
+
+pub(crate) use migrations::EXPANDS;
 
 /// Every claim of the contract on a store of its own, made by `$site`.
 macro_rules! claims {

@@ -12,6 +12,7 @@ pub mod pooler;
 pub mod proxy;
 pub mod published;
 pub mod schemas;
+pub mod server;
 pub mod tenant;
 pub mod webhook;
 pub mod wire;

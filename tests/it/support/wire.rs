@@ -1,9 +1,10 @@
-//! A wire between two parties that a test cuts or silences: TCP on loopback, passed on as it comes.
+//! A wire between two parties that a test cuts, silences or slows down: TCP on loopback, passed on as it comes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -16,6 +17,8 @@ pub enum State {
     Cut,
     /// Connections stay, and nothing passes.
     Silent,
+    /// Everything passes, each piece late, on connections that are made from now on.
+    Slow,
 }
 
 /// The wire; it goes with its test's runtime.
@@ -50,16 +53,39 @@ impl Wire {
     }
 }
 
-/// Passes bytes on while the wire is whole. What a silent wire swallowed would be missing, so its connections are cut when it is
-/// whole again.
+/// How late on a slow wire.
+const LATE: Duration = Duration::from_millis(40);
+
+/// Passes bytes on while the wire is whole or slow. What a silent wire swallowed would be missing, so its connections are cut when it
+/// is whole again; so are those of a slow one.
 async fn pass(mut near: TcpStream, target: String, mut state: watch::Receiver<State>) {
-    if *state.borrow_and_update() == State::Whole {
+    let began = *state.borrow_and_update();
+    if matches!(began, State::Whole | State::Slow) {
         let Ok(mut far) = TcpStream::connect(target).await else { return };
         tokio::select! {
-            _ = copy_bidirectional(&mut near, &mut far) => return,
-            _ = state.wait_for(|state| *state != State::Whole) => {}
+            () = carry(&mut near, &mut far, began) => return,
+            _ = state.wait_for(|state| *state != began) => {}
         }
     }
     // Until then both ends are held and nothing is read.
     let _ = state.wait_for(|state| *state != State::Silent).await;
+}
+
+async fn carry(near: &mut TcpStream, far: &mut TcpStream, state: State) {
+    if state == State::Whole {
+        let _ = copy_bidirectional(near, far).await;
+        return;
+    }
+    let ((read_near, write_near), (read_far, write_far)) = (near.split(), far.split());
+    tokio::select! { () = late(read_near, write_far) => {}, () = late(read_far, write_near) => {} }
+}
+
+async fn late(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+    let mut piece = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        tokio::time::sleep(LATE).await;
+        if to.write_all(&piece[..length]).await.is_err() {
+            return;
+        }
+    }
 }

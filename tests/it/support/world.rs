@@ -106,6 +106,11 @@ impl World {
     /// PostgreSQL database and root key.
     pub async fn spawn(&mut self, role: &[&str], name: &str) -> Child {
         let database = self.login(role[0]).await;
+        self.spawn_at(&database, role, name)
+    }
+
+    /// The same with the file of its login.
+    pub fn spawn_at(&mut self, database: &Path, role: &[&str], name: &str) -> Child {
         let root_key = self.root_key();
         let data = self.folder.path().join(name);
         let mut command = self.play(role, &data);
@@ -258,7 +263,11 @@ impl World {
 
     /// Runs a command against the running program, with what it reads on standard input.
     pub async fn tool(&self, arguments: &[&str], input: &str) -> Said {
-        let data = self.data();
+        self.tool_at(&self.data(), arguments, input).await
+    }
+
+    /// The same against the process that has this folder.
+    pub async fn tool_at(&self, data: &Path, arguments: &[&str], input: &str) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpr-operator"));
         command.args(arguments).arg("--set").arg(format!("store.path={}", data.display())).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

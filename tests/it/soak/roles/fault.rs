@@ -1,0 +1,74 @@
+//! What goes wrong among processes, drawn by chance.
+
+use crate::support::chance::Chance;
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A process is killed: one that delivers, one that ingests, the operator.
+    KillDeliver,
+    KillIngest,
+    KillOperator,
+    /// A process is asked to end, and is started again.
+    Terminate,
+    /// A process stands still for longer than others wait for it, and goes on with what it believes to hold.
+    StandStill,
+    /// The server is killed.
+    ServerCrash,
+    /// The server is away for some seconds.
+    ServerAway,
+    /// The wire between a process and the server is cut.
+    WireCut,
+    /// It stays, and nothing passes, for longer than others wait.
+    WireSilent,
+    /// It is slow, as a slow disk makes it.
+    WireSlow,
+    /// The schema is brought up to date while everything runs.
+    Migrate,
+    /// As in the other form.
+    ClusterAway,
+    Register,
+    RegisterCut,
+    Import,
+    Receiver,
+    /// All receivers answer 503 at once.
+    Storm,
+    ReceiverCut,
+    /// Two of these at once: the server is killed while a process stands still.
+    Both,
+}
+
+/// Every kind, with how often it comes.
+const SHARES: [(Kind, u64); 19] = [
+    (Kind::KillDeliver, 14),
+    (Kind::KillIngest, 10),
+    (Kind::KillOperator, 3),
+    (Kind::Terminate, 6),
+    (Kind::StandStill, 5),
+    (Kind::ServerCrash, 12),
+    (Kind::ServerAway, 4),
+    (Kind::WireCut, 8),
+    (Kind::WireSilent, 5),
+    (Kind::WireSlow, 4),
+    (Kind::Migrate, 4),
+    (Kind::ClusterAway, 3),
+    (Kind::Register, 4),
+    (Kind::RegisterCut, 3),
+    (Kind::Import, 4),
+    (Kind::Receiver, 10),
+    (Kind::Storm, 3),
+    (Kind::ReceiverCut, 5),
+    (Kind::Both, 2),
+];
+
+/// Draws a kind.
+pub fn draw(chance: &mut Chance) -> Kind {
+    let mut left = chance.below(SHARES.iter().map(|(_, share)| share).sum());
+    for (kind, share) in SHARES {
+        if left < share {
+            return kind;
+        }
+        left -= share;
+    }
+    Kind::KillDeliver
+}

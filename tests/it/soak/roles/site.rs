@@ -1,0 +1,436 @@
+//! The site of a run: a server, a register and the cluster behind gates, five consumers, and six processes between them.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cpr_operator::settings::database::DatabaseSettings;
+use cpr_operator::settings::store::StoreSettings;
+use cpr_operator::simulate::consumer::{Behaviour, Chosen, RetryAfter};
+use cpr_operator::store::{self, Store, sql};
+use serde_json::json;
+
+use super::fault::{self, Kind};
+use super::held;
+use super::process::{Process, Role};
+use crate::soak::fault as faults;
+use crate::soak::lives::Lives;
+use crate::soak::plan::Plan;
+use crate::soak::receiver::Receiver;
+use crate::soak::scene::{FLUSH_INTERVAL, HOME, IN_FLIGHT};
+use crate::soak::watch::{Watch, now};
+use crate::support::chance::Chance;
+use crate::support::gate::Gate;
+use crate::support::logins;
+use crate::support::server::Server;
+use crate::support::wire::State;
+use crate::support::world::{SECRET, World};
+
+/// The consumers, in the order of the receivers: name, what they select, after which time they give up.
+const CONSUMERS: [(&str, &str, &str); 5] = [
+    ("steady", "everyone", "1h"),
+    ("surly", "municipality", "1h"),
+    ("moody", "everyone", "1h"),
+    ("listing", "list", "1h"),
+    ("picky", "everyone", "3s"),
+];
+/// Those that behave by chance.
+const UGLY: [usize; 4] = [1, 2, 3, 4];
+/// Longer than a process that is silent keeps what it holds, in milliseconds.
+const LONG: u64 = 8_000;
+
+/// A stretch in which something was wrong with a process, a wire, or the server: from and to.
+pub type Struck = (i64, i64, Kind);
+
+/// The site.
+pub struct Site {
+    pub world: World,
+    pub watch: Arc<Watch>,
+    pub lives: Lives,
+    pub store: Store,
+    pub struck: Vec<Struck>,
+    pub counts: BTreeMap<Kind, u32>,
+    /// The sums of all lanes' epochs, as they were seen.
+    pub epochs: Vec<i64>,
+    server: Server,
+    processes: Vec<Process>,
+    register: Gate,
+    cluster: Gate,
+    migrated: bool,
+}
+
+impl Site {
+    /// The site, in which nothing runs yet.
+    pub async fn set(chance: &mut Chance, plan: &Plan) -> Self {
+        let mut world = World::seeded("roles", chance.below(u64::MAX)).await.on_sqlite();
+        let cluster = Gate::shut_before_the_api_server().await;
+        cluster.open();
+        world.kubeconfig = Some(cluster.kubeconfig());
+        for setting in [
+            "log.filter=info",
+            "delivery.circuit_wait=1s",
+            "delivery.verify_interval=1s",
+            "ingest.unread_retry=1s",
+            "register.timeout=5s",
+            "register.circuit_max=2s",
+        ] {
+            world.settings.push(setting.to_owned());
+        }
+        world.settings.push(format!("delivery.flush_interval={FLUSH_INTERVAL}ms"));
+        let home = world.data().parent().unwrap().to_owned();
+        let server = Server::start();
+        server.hold(&home);
+        logins::address(&home, "operator").await;
+        world.make_root_key();
+        let store = open(&world).await;
+        let own: http::Uri = world.register.url().parse().unwrap();
+        let register = Gate::before(own.authority().unwrap().to_string()).await;
+        let mut receivers = Vec::new();
+        for (name, _, _) in CONSUMERS {
+            receivers.push(Receiver::start(name).await);
+        }
+        world.register.add_people(plan.people).unwrap();
+        for _ in 0..plan.people / 4 {
+            world.register.settle(HOME, jiff::civil::date(2012, 5, 1)).unwrap();
+        }
+        world.register.load();
+        let lives = Lives::of(&world);
+        Self {
+            watch: Watch::over(receivers),
+            lives,
+            store,
+            struck: Vec::new(),
+            counts: BTreeMap::new(),
+            epochs: Vec::new(),
+            server,
+            processes: Vec::new(),
+            register,
+            cluster,
+            migrated: false,
+            world,
+        }
+    }
+
+    /// Starts the processes, and waits until all consumers receive and the list has its first persons.
+    pub async fn begin(&mut self, chance: &mut Chance) {
+        self.world.apply_secrets().await;
+        let mut source = self.world.source();
+        let through = format!("http://{}", self.register.address());
+        source["spec"]["datafordeler"]["endpoints"] = json!({ "graphql": through, "auth": through });
+        self.world.apply(source).await;
+        for (place, (name, selects, give_up_after)) in CONSUMERS.into_iter().enumerate() {
+            let mut consumer = self.world.consumer_system(name);
+            let delivery = &mut consumer["spec"]["delivery"];
+            delivery["url"] = json!(self.watch.receivers[place].url());
+            delivery["maxInFlight"] = json!(IN_FLIGHT);
+            delivery["retry"]["giveUpAfter"] = json!(give_up_after);
+            self.world.apply(consumer).await;
+            let mut subscription = self.world.subscription(name, name);
+            subscription["spec"]["select"] = match selects {
+                "everyone" => json!({ "everyone": true }),
+                "list" => json!({ "persons": "Managed" }),
+                _ => json!({ "municipalities": [HOME] }),
+            };
+            self.world.apply(subscription).await;
+        }
+        self.start_all().await;
+        for (name, _, _) in CONSUMERS {
+            self.world.until_condition("ConsumerSystem", name, "Ready", "True", None).await;
+            self.world.until_condition("CprSubscription", name, "Ready", "True", None).await;
+        }
+        let listed = self.lives.change_the_list(&self.world, &self.processes[0].folder, chance, 20).await;
+        assert!(listed, "the list took nobody\n{}", self.world.log());
+        let behave = |place: usize, behaviour| self.watch.receivers[place].consumer.behave(behaviour);
+        behave(1, Behaviour::Slow { millis: 800 });
+        behave(4, Behaviour::FailFor { chosen: Chosen::Percent(20) });
+    }
+
+    async fn start_all(&mut self) {
+        let namespace = self.world.namespace.name().to_owned();
+        let secrets = self.world.hand_secrets();
+        for (name, _, _) in CONSUMERS {
+            std::fs::write(
+                secrets.join(format!("{namespace}_{name}.json")),
+                json!({ "signing": [SECRET] }).to_string(),
+            )
+            .unwrap();
+        }
+        let words = |role: Role, flag: &str, names: &[&str]| -> Vec<String> {
+            let resources = names.iter().flat_map(|name| [flag.to_owned(), format!("{namespace}/{name}")]);
+            let mut words = vec![role.name().to_owned()];
+            words.extend(resources);
+            words.extend(["--secrets".to_owned(), secrets.display().to_string()]);
+            words
+        };
+        let everybody = CONSUMERS.map(|(name, _, _)| name);
+        let ingest = words(Role::Ingest, "--source", &["register"]);
+        let deliver = words(Role::Deliver, "--consumer", &everybody);
+        for (role, name, words) in [
+            (Role::Operator, "operator", vec!["operator".to_owned()]),
+            (Role::Ingest, "ingest-1", ingest.clone()),
+            (Role::Ingest, "ingest-2", ingest),
+            (Role::Deliver, "deliver-1", deliver.clone()),
+            (Role::Deliver, "deliver-2", deliver.clone()),
+            (Role::Deliver, "deliver-3", deliver),
+        ] {
+            let process = Process::start(&mut self.world, &self.server, role, name, words).await;
+            self.processes.push(process);
+        }
+    }
+
+    /// Lets time go by.
+    pub async fn pause(&self, millis: u64) {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// One turn: lives go on, something goes wrong.
+    pub async fn turn(&mut self, chance: &mut Chance) {
+        let count = 5 + chance.below(60) as usize;
+        self.lives.go_on(&self.world, chance, count);
+        if chance.below(4) == 0 {
+            self.lives.change_the_list(&self.world, &self.processes[0].folder, chance, 3).await;
+        }
+        self.pause(chance.below(600)).await;
+        let kind = fault::draw(chance);
+        self.until_busy(chance).await;
+        let from = now();
+        self.strike(kind, chance).await;
+        self.struck.push((from, now(), kind));
+        *self.counts.entry(kind).or_default() += 1;
+        self.world.register.load();
+        self.pause(chance.below(1_200)).await;
+        let all = self.processes.iter_mut();
+        let ended: Vec<&str> = all.filter_map(|one| one.has_ended().then_some(one.role.name())).collect();
+        assert!(ended.is_empty(), "ended by itself after {kind:?}: {ended:?}\n{}", self.world.log());
+    }
+
+    /// Waits a while for some deliveries, so that what is struck is most often in the midst of its work.
+    async fn until_busy(&self, chance: &mut Chance) {
+        self.world.register.load();
+        let accepted = || self.watch.receivers.iter().map(|one| one.consumer.report().accepted).sum::<u64>();
+        let (enough, began) = (accepted() + 1 + chance.below(40), Instant::now());
+        while accepted() < enough && began.elapsed() < Duration::from_secs(2) {
+            self.pause(2).await;
+        }
+        self.pause(chance.below(120)).await;
+    }
+
+    /// Draws one of the processes of a role.
+    fn one_of(&self, role: Role, chance: &mut Chance) -> usize {
+        let places: Vec<usize> = (0..self.processes.len()).filter(|at| self.processes[*at].role == role).collect();
+        places[chance.below(places.len() as u64) as usize]
+    }
+
+    fn worker(&self, chance: &mut Chance) -> usize {
+        let role = if chance.below(3) == 0 { Role::Ingest } else { Role::Deliver };
+        self.one_of(role, chance)
+    }
+
+    async fn strike(&mut self, kind: Kind, chance: &mut Chance) {
+        match kind {
+            Kind::KillDeliver => self.kill(Role::Deliver, chance).await,
+            Kind::KillIngest => self.kill(Role::Ingest, chance).await,
+            Kind::KillOperator => self.kill(Role::Operator, chance).await,
+            Kind::Terminate => {
+                let at = self.worker(chance);
+                self.processes[at].stop().await;
+                self.processes[at].again(&mut self.world);
+            }
+            Kind::StandStill => {
+                let at = self.worker(chance);
+                self.processes[at].signal("STOP").await;
+                self.go_on_for(LONG, chance).await;
+                self.processes[at].signal("CONT").await;
+            }
+            Kind::ServerCrash => self.crash(chance).await,
+            Kind::ServerAway => {
+                self.server.crash();
+                self.pause(2_000 + chance.below(LONG)).await;
+                self.server.begin();
+            }
+            Kind::WireCut => self.wire(State::Cut, 3_000, chance).await,
+            Kind::WireSilent => self.wire(State::Silent, LONG, chance).await,
+            Kind::WireSlow => self.wire(State::Slow, 4_000, chance).await,
+            Kind::Migrate => self.migrate().await,
+            Kind::Both => {
+                let at = self.worker(chance);
+                self.processes[at].signal("STOP").await;
+                self.crash(chance).await;
+                self.go_on_for(LONG, chance).await;
+                self.processes[at].signal("CONT").await;
+            }
+            outside => self.strike_outside(outside, chance).await,
+        }
+    }
+
+    /// Faults of those with whom the processes speak.
+    async fn strike_outside(&mut self, kind: Kind, chance: &mut Chance) {
+        match kind {
+            Kind::Register => {
+                let times = 1 + chance.below(5) as u32;
+                self.world.register.faults().set_times(faults::of_register(chance), times);
+            }
+            Kind::RegisterCut => Self::cut(&self.register, chance).await,
+            Kind::Import => self.lives.import_oddly(&self.world, chance).await,
+            Kind::Receiver => {
+                let place = UGLY[chance.below(UGLY.len() as u64) as usize];
+                self.watch.receivers[place].consumer.behave(faults::of_receiver(chance));
+            }
+            Kind::Storm => {
+                let storm = Behaviour::StatusWithRetryAfter { status: 503, retry_after: RetryAfter::Seconds(1) };
+                self.watch.receivers.iter().for_each(|one| one.consumer.behave(storm.clone()));
+                self.go_on_for(3_000, chance).await;
+                self.watch.receivers.iter().for_each(|one| one.consumer.behave(Behaviour::Accept));
+            }
+            Kind::ReceiverCut => {
+                let place = chance.below(CONSUMERS.len() as u64) as usize;
+                Self::cut(&self.watch.receivers[place].gate, chance).await;
+            }
+            _ => Self::cut(&self.cluster, chance).await,
+        }
+    }
+
+    async fn kill(&mut self, role: Role, chance: &mut Chance) {
+        let at = self.one_of(role, chance);
+        self.processes[at].kill().await;
+        self.pause(chance.below(1_500)).await;
+        self.processes[at].again(&mut self.world);
+    }
+
+    async fn crash(&mut self, chance: &mut Chance) {
+        self.server.crash();
+        self.pause(chance.below(1_000)).await;
+        self.server.begin();
+    }
+
+    async fn wire(&mut self, state: State, most: u64, chance: &mut Chance) {
+        let at = self.worker(chance);
+        self.processes[at].wire.set(state);
+        let least = if state == State::Silent { most } else { 200 };
+        self.go_on_for(least + chance.below(most), chance).await;
+        self.processes[at].wire.set(State::Whole);
+    }
+
+    /// Lives go on for so many milliseconds.
+    async fn go_on_for(&mut self, millis: u64, chance: &mut Chance) {
+        for _ in 0..millis / 500 {
+            self.lives.go_on(&self.world, chance, 10);
+            self.world.register.load();
+            self.pause(500).await;
+        }
+    }
+
+    /// The first time a newer version's columns are added, then what is there is brought up to date again, with its rights.
+    async fn migrate(&mut self) {
+        if !std::mem::replace(&mut self.migrated, true) {
+            let mut conn = <sqlx::PgConnection as sqlx::Connection>::connect(&self.server.url()).await.unwrap();
+            let expands = format!("SET search_path = cpr; {}", crate::store::EXPANDS);
+            sqlx::Executor::execute(&mut conn, sqlx::AssertSqlSafe(expands)).await.unwrap();
+        }
+        let home = self.world.data().parent().unwrap().to_owned();
+        let url_file = format!("database.url_file={}", home.join("database.url").display());
+        for tries in 1.. {
+            let said = self.world.tool_at(&home.join("tool"), &["migrate", "up", "--set", &url_file], "").await;
+            if said.code == Some(0) {
+                return;
+            }
+            assert!(tries < 3, "{said:?}");
+        }
+    }
+
+    async fn cut(gate: &Gate, chance: &mut Chance) {
+        gate.shut();
+        tokio::time::sleep(Duration::from_millis(chance.below(2_500))).await;
+        gate.open();
+    }
+
+    /// Looks into the database while everything runs.
+    pub async fn look(&mut self) {
+        let epochs = held::i6_watermarks_pass_nothing_unrecorded(&self.store, &self.watch).await;
+        self.epochs.push(epochs);
+    }
+
+    /// Lives without faults. What each process weighs, every second.
+    pub async fn calm(&mut self, chance: &mut Chance, time: Duration) -> Vec<Vec<u64>> {
+        let mut weights = vec![Vec::new(); self.processes.len()];
+        for _ in 0..time.as_secs() {
+            self.lives.go_on(&self.world, chance, 10);
+            self.world.register.load();
+            self.pause(1_000).await;
+            for (process, weights) in self.processes.iter().zip(&mut weights) {
+                weights.push(process.kilobytes());
+            }
+        }
+        weights
+    }
+
+    /// Everything is mended.
+    pub async fn mend(&mut self) {
+        self.world.register.faults().clear();
+        self.world.register.load();
+        for place in UGLY {
+            self.watch.receivers[place].consumer.behave(Behaviour::Accept);
+        }
+    }
+
+    /// Waits until everything is delivered.
+    pub async fn settle(&mut self, patience: Duration) {
+        let began = Instant::now();
+        loop {
+            let left = self.unsettled().await;
+            if left.values().all(|count| *count == 0) {
+                return;
+            }
+            assert!(began.elapsed() < patience, "the site never came to rest: {left:?}");
+            self.pause(500).await;
+        }
+    }
+
+    /// What is still to be done.
+    async fn unsettled(&self) -> BTreeMap<&'static str, i64> {
+        let text = "SELECT (SELECT coalesce(max(import), 0) FROM cursor),
+                           (SELECT count(*) FROM route r LEFT JOIN lane l ON l.consumer = r.consumer AND l.shard = r.shard
+                            WHERE r.seq > coalesce(l.watermark, 0)),
+                           (SELECT count(*) FROM parked WHERE state <> 'GapOnly'), (SELECT count(*) FROM request),
+                           (SELECT count(*) FROM unread), (SELECT count(*) FROM listing WHERE number IS NOT NULL)";
+        let row: (i64, i64, i64, i64, i64, i64) = held::patiently(async || {
+            sql::query_as(text).fetch_one(&mut *self.store.main.read().await?).await.map_err(Into::into)
+        })
+        .await;
+        let imports = (i64::from(self.world.register.last_sequence()) - row.0).abs();
+        let counts = [imports, row.1, row.2, row.3, row.4, row.5];
+        ["imports", "routes", "parked", "requests", "unread", "list"].into_iter().zip(counts).collect()
+    }
+
+    /// Asks all processes to end.
+    pub async fn end(&mut self) {
+        for process in &mut self.processes {
+            process.stop().await;
+        }
+        self.watch.drain();
+    }
+}
+
+/// The store as whoever owns it sees it, on connections of its own.
+pub async fn open(world: &World) -> Store {
+    let home = world.data().parent().unwrap().to_owned();
+    let settings = StoreSettings {
+        path: home.join("watching"),
+        root_key_file: Some(world.root_key()),
+        accept_local_root_key: true,
+        readers: 2,
+    };
+    let database = DatabaseSettings { url_file: Some(home.join("database.url")), ..DatabaseSettings::default() };
+    store::open(&settings, &database, jiff::Timestamp::now()).await.unwrap()
+}
+
+/// A run leaves its logs in the folder that `CPR_SOAK_KEEP` names, however it ended.
+impl Drop for Site {
+    fn drop(&mut self) {
+        let kept = std::env::var_os("CPR_SOAK_KEEP");
+        if let Some((kept, folder)) = kept.zip(self.world.data().parent()) {
+            let _ = std::process::Command::new("cp").arg("-r").arg(folder).arg(kept).status();
+        }
+    }
+}

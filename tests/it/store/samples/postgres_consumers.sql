@@ -1,0 +1,1 @@
+INSERT INTO consumer_login VALUES ('acme_deliver', 1);

@@ -1,0 +1,73 @@
+//! A PostgreSQL server of a test's own, which it may kill, stop, and turn into a standby.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// The server; it ends with its test.
+pub struct Server {
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts one.
+    pub fn start() -> Self {
+        let server = Self { folder: TempDir::new().unwrap() };
+        server.control(&["make"]);
+        server.begin();
+        server
+    }
+
+    /// Its address, as its owner.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port())
+    }
+
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        std::fs::read_to_string(self.folder.path().join("port")).unwrap().trim().parse().unwrap()
+    }
+
+    /// Lets stores in this folder lie on it, and not on the server that all tests share.
+    pub fn hold(&self, folder: &Path) {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("database.url"), self.url()).unwrap();
+    }
+
+    /// Starts it again.
+    pub fn begin(&self) {
+        self.control(&["start", "-c", "max_connections=200", "-c", "max_locks_per_transaction=256"]);
+    }
+
+    /// Kills it without warning, with all its connections.
+    pub fn crash(&self) {
+        self.control(&["crash"]);
+    }
+
+    /// Stops it in order and starts it again as a standby.
+    pub fn demote(&self) {
+        self.control(&["stop", "fast"]);
+        std::fs::write(self.folder.path().join("data/standby.signal"), "").unwrap();
+        self.begin();
+    }
+
+    /// The standby becomes the primary.
+    pub fn promote(&self) {
+        self.control(&["promote"]);
+    }
+
+    fn control(&self, words: &[&str]) {
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres/server");
+        let mut command = Command::new(program);
+        command.arg(words[0]).arg(self.folder.path()).args(&words[1..]).stdin(Stdio::null());
+        assert!(command.status().unwrap().success(), "{words:?}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.control(&["stop"]);
+    }
+}
