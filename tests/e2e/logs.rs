@@ -5,13 +5,29 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
 use kube::{Client, ResourceExt};
+use serde::Deserialize;
 use tokio::process::Command;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::pods;
 use crate::tools::{built, kubectl};
+use crate::violence::Violence;
+
+/// A line of a pod's log.
+#[derive(Deserialize)]
+struct Line {
+    timestamp: Timestamp,
+    level: String,
+}
+
+impl Line {
+    fn parse(text: &str) -> Result<Self> {
+        Ok(serde_json::from_str(text)?)
+    }
+}
 
 /// Follows the logs of all pods into files.
 pub struct Logs {
@@ -27,6 +43,26 @@ impl Logs {
         std::fs::create_dir_all(&folder)?;
         let task = tokio::spawn(follow_all(client, folder.clone()));
         Ok(Self { folder, task })
+    }
+
+    /// Fails where a pod logged an error though nothing was killed, or anything that is no line of a log, or a name of a person.
+    pub fn judge(&self, violence: &Violence) -> Result<String> {
+        let (mut lines, mut warnings) = (0, 0);
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let pod = path.file_name().unwrap_or_default().display().to_string();
+            // The last line may be being written.
+            for line in std::fs::read_to_string(&path)?.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+                let said = Line::parse(line).with_context(|| format!("{pod}: a line of a log, but found {line}"))?;
+                let is_bad = said.level == "ERROR" && !violence.covers(said.timestamp);
+                ensure!(!is_bad, "{pod}: no error while nothing was killed, but found {line}");
+                ensure!(!line.contains("Borger"), "{pod}: nobody's name, but found {line}");
+                (lines, warnings) = (lines + 1, warnings + usize::from(said.level == "WARN"));
+            }
+        }
+        Ok(format!(
+            "{lines} lines of which {warnings} are warnings; no name, and no error but where something was killed"
+        ))
     }
 
     /// Stops; keeps the files, and beside them what the cluster says, or removes them.

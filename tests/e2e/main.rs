@@ -15,6 +15,7 @@ mod site;
 mod steps;
 mod tools;
 mod verdict;
+mod violence;
 
 use site::Site;
 

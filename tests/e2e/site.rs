@@ -3,12 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use jiff::Timestamp;
 use kube::Client;
 use tempfile::TempDir;
 
@@ -19,12 +17,10 @@ use crate::manifests::{self, fill};
 use crate::pods;
 use crate::receiver::{self, Receiver};
 use crate::tools::{PRODUCT, apply, run, until};
+use crate::violence::Violence;
 
 /// The signing secret of the receivers at first.
 pub const SECRET: &str = "whsec_dHJpYWwtc2VjcmV0LW9mLWEtZmljdGl0aW91cy1zeXM=";
-
-/// A time in which processes were killed, so that what was under way may come again.
-pub type Violence = (Timestamp, Timestamp);
 
 /// The site.
 pub struct Site {
@@ -32,13 +28,13 @@ pub struct Site {
     pub database: Database,
     pub load: Load,
     pub receivers: [Receiver; 2],
-    pub violence: Mutex<Vec<Violence>>,
+    pub violence: Violence,
     /// How many deliveries were counted so far.
     counted: AtomicU64,
     pub folder: TempDir,
     address: String,
     node_program: PathBuf,
-    logs: Logs,
+    pub logs: Logs,
 }
 
 impl Site {
@@ -57,7 +53,7 @@ impl Site {
                 Receiver::start("casework", &["0851"], listen, SECRET).await?,
                 Receiver::start("schools", &["0851", "0751"], listen, SECRET).await?,
             ],
-            violence: Mutex::default(),
+            violence: Violence::default(),
             counted: AtomicU64::default(),
             folder,
             address,
@@ -138,11 +134,5 @@ impl Site {
 
     fn accepted(&self) -> u64 {
         self.receivers.iter().map(|receiver| receiver.consumer.report().accepted).sum()
-    }
-
-    /// Notes that from an instant until now processes were killed.
-    pub fn note_violence(&self, since: Timestamp) {
-        let mut violence = self.violence.lock().unwrap_or_else(PoisonError::into_inner);
-        violence.push((since, Timestamp::now()));
     }
 }

@@ -6,25 +6,19 @@ use anyhow::{Context, Result, ensure};
 use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::simulate::consumer::Received;
 use cpr_operator::store::{self, Store};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::Connection;
 
 use crate::committed::{Committed, routes};
 use crate::receiver::{Receiver, name_in};
-use crate::site::{Site, Violence};
+use crate::site::Site;
 use crate::tools::until;
-
-/// How long before its end a process may have accepted answers that it did not come to write.
-const UNWRITTEN: SignedDuration = SignedDuration::from_secs(2);
-
-/// How long after that its requests may still arrive, or those of another that took over before what it wrote was there.
-const BELATED: SignedDuration = SignedDuration::from_secs(6);
+use crate::violence::Violence;
 
 /// Waits until all that was committed has arrived and judges it.
 pub async fn judge(site: &Site) -> Result<String> {
     let store = open(site).await?;
     let rounds = site.load.rounds();
-    let violence = site.violence.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let mut found = vec![format!("{} changes of {} persons", site.load.count(), rounds.len())];
     for receiver in &site.receivers {
         let id = consumer_id(site, receiver.name).await?;
@@ -35,7 +29,7 @@ pub async fn judge(site: &Site) -> Result<String> {
             Ok(committed.len())
         })
         .await?;
-        let again = as_promised(receiver, &violence)?;
+        let again = as_promised(receiver, &site.violence)?;
         numbered_in_order(receiver, &rounds)?;
         found.push(format!("{}: {all} committed, {all} arrived, {again} of them twice", receiver.name));
     }
@@ -87,16 +81,15 @@ fn is_delivery(one: &Received) -> bool {
 
 /// Signed, well-formed, in order of the sequence for each person, and again only what was under way when something was killed.
 /// Gives how many came again.
-fn as_promised(receiver: &Receiver, violence: &[Violence]) -> Result<u64> {
+fn as_promised(receiver: &Receiver, violence: &Violence) -> Result<u64> {
     let report = receiver.consumer.report();
     let bad = [report.forged, report.malformed, report.out_of_order];
     ensure!(bad == [0; 3], "{}: nothing forged, malformed or out of order, but found {report:?}", receiver.name);
     let mut first = HashMap::new();
     for one in receiver.consumer.received().iter().filter(|one| is_delivery(one)) {
         let at = *first.entry(one.id.clone()).or_insert(one.at);
-        let was_under_way = violence.iter().any(|(since, until)| *since - UNWRITTEN <= at && at <= *until + BELATED);
         ensure!(
-            !one.duplicate || was_under_way,
+            !one.duplicate || violence.covers(at),
             "{}: {} came at {at} and again at {}, though nothing was killed then: {violence:?}",
             receiver.name,
             one.id,

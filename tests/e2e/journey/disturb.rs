@@ -24,7 +24,7 @@ pub async fn kill_processes(site: &Site) -> Result<String> {
         Ok(())
     })
     .await?;
-    site.note_violence(since);
+    site.violence.note(since);
     let after = pods::until_ready(&site.client, "", PODS).await?;
     ensure!(before == after, "the same pods, but found {after:?} after {before:?}");
     let found = site.arrives().await?;
@@ -63,7 +63,7 @@ async fn kill(site: &Site, selector: &str, count: usize) -> Result<String> {
     let before = pods::until_ready(&site.client, selector, count).await?;
     let since = Timestamp::now();
     kubectl(&["delete", "pods", "-n", "cpr-system", "--selector", selector, "--grace-period", "0", "--force"]).await?;
-    site.note_violence(since);
+    site.violence.note(since);
     let after = pods::until_ready(&site.client, selector, count).await?;
     ensure!(!after.keys().any(|name| before.contains_key(name)), "other pods, but found {after:?}");
     Ok(format!("{count} replaced, {}", site.goes_on().await?))
@@ -86,7 +86,7 @@ pub async fn crash_database(site: &Site) -> Result<String> {
     let before = pods::uids(&site.client, "").await?;
     let since = Timestamp::now();
     site.database.crash().await?;
-    site.note_violence(since);
+    site.violence.note(since);
     let found = site.goes_on().await?;
     let after = pods::until_ready(&site.client, "", PODS).await?;
     ensure!(before == after, "the same pods, but found {after:?} after {before:?}");

@@ -39,6 +39,7 @@ pub async fn run(site: &mut Site) -> Result<()> {
     step("PostgreSQL crashes", disturb::crash_database(site)).await?;
     site.load.end().await?;
     step("verdict", verdict::judge(site)).await?;
+    step("what pods logged", async { site.logs.judge(&site.violence) }).await?;
     step("a subscription is deleted", finish::delete_subscription(site)).await?;
     step("uninstallation", finish::uninstall(site)).await?;
     step("resources are deleted", finish::delete_resources()).await
