@@ -134,7 +134,10 @@ impl Error {
     /// longer the primary.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Sql(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_)) => true,
+            // A connection that ends while it is made is told as an answer that cannot be understood.
+            Self::Sql(
+                sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_),
+            ) => true,
             Self::Sql(sqlx::Error::Configuration(source)) => source.is::<Unfit>(),
             Self::Sql(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| if code.len() == SQLSTATE { will_pass(&code) } else { is_busy(&code) })

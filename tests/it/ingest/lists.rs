@@ -13,6 +13,7 @@ use super::crash::break_off;
 use super::world::{AWAY, HOME, LONG_AGO, World, realm};
 
 const NOTHING: [&str; 0] = [];
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A world with one public consumer whose subscription `clients` has a list and nothing else, and whose source is being read.
 async fn listing() -> World {
@@ -122,6 +123,22 @@ async fn who_is_put_back_before_being_taken_off_stays() {
     world.work().await;
     assert_eq!(world.told().await, NOTHING);
     assert_eq!(world.counts("clients").await.listed, 1);
+}
+
+#[tokio::test]
+async fn who_takes_a_number_off_and_may_not_delete_keys_leaves_the_key_for_a_day() {
+    let mut world = listing().await;
+    let person = stranger(&mut world, AWAY).await;
+    let keys = world.key_rows("person_key").await;
+    let record = of(world.list("clients", &person).await);
+    let operator = world.as_role("operator").await;
+    let own = std::mem::replace(&mut world.store, operator);
+    assert_eq!(world.unlist("clients", &person).await, Removal::Removed(record));
+    world.store = own;
+    assert_eq!(world.rows("listing").await, 0);
+    world.clock.advance(DAY * 2);
+    world.sweep().await;
+    assert_eq!(world.key_rows("person_key").await, keys);
 }
 
 #[tokio::test]

@@ -15,13 +15,15 @@ use cpr_operator::ingest::janitor::{Janitor, Removed};
 use cpr_operator::ingest::supervisor::{self, Context};
 use cpr_operator::ingest::task::{Basis, Round, Task};
 use cpr_operator::runtime::clock::Clock;
+use cpr_operator::settings::database::DatabaseSettings;
 use cpr_operator::simulate::datafordeler::{Names, Options, Register};
 use cpr_operator::store::subscription::EndReason;
-use cpr_operator::store::{self, ConsumerId, SourceId, Store, SubscriptionId};
+use cpr_operator::store::{self, ConsumerId, Database, SourceId, Store, SubscriptionId};
 use jiff::civil::{Date, date};
 use tempfile::TempDir;
 
 use crate::store::site;
+use crate::support::logins;
 
 use forms::{basis, consumer_form, context, source_form, subscription_form};
 pub use forms::{groups, living_in, realm};
@@ -153,6 +155,14 @@ impl World {
             context.lists.clone(),
             None,
         )
+    }
+
+    /// The store as a process of this role has it; on files there are no others, and it is this one.
+    pub async fn as_role(&self, role: &str) -> Store {
+        let Database::Postgres(_) = self.store.main else { return self.store.clone() };
+        let url_file = Some(logins::address(self.folder(), role).await);
+        let settings = DatabaseSettings { url_file, ..DatabaseSettings::default() };
+        store::open(&site::settings(self.folder()), &settings, self.clock.now()).await.unwrap()
     }
 
     /// Where the databases lie.
