@@ -13,6 +13,7 @@ use sqlx::{Arguments, Decode, FromRow, Postgres, Sqlite, Type};
 
 use super::database::{self, Backend, Conn};
 use super::rows::{Column, hexes};
+use super::watch::counted;
 use super::{Error, dialect};
 use crate::domain::pairwise::RecordId;
 
@@ -155,7 +156,7 @@ impl<T: DeserializeOwned + for<'r> FromRow<'r, PgRow> + Send + Unpin> QueryGathe
         match conn.backend() {
             Backend::Sqlite(conn) => {
                 let (text, arguments) = self.gathered.for_sqlite()?;
-                let rows: String = sqlx::query_scalar_with(text, arguments).fetch_one(conn).await?;
+                let rows: String = counted(sqlx::query_scalar_with(text, arguments).fetch_one(conn).await)?;
                 Column(self.table, "rows").json(&rows)
             }
             Backend::Postgres(conn) => {
@@ -192,12 +193,13 @@ impl Query {
         Ok(match conn.backend() {
             Backend::Sqlite(conn) => {
                 let (text, arguments) = self.for_sqlite()?;
-                sqlx::query_with(text, arguments).execute(conn).await?.rows_affected()
+                counted(sqlx::query_with(text, arguments).execute(conn).await)?.rows_affected()
             }
             Backend::Postgres(conn) => {
                 let persistent = conn.persistent;
                 let (text, arguments) = self.for_postgres()?;
-                sqlx::query_with(text, arguments).persistent(persistent).execute(conn.conn).await?.rows_affected()
+                let query = sqlx::query_with(text, arguments).persistent(persistent);
+                counted(query.execute(conn.conn).await)?.rows_affected()
             }
         })
     }
@@ -206,7 +208,7 @@ impl Query {
         match conn.backend() {
             Backend::Sqlite(conn) => {
                 let (text, arguments) = self.for_sqlite()?;
-                sqlx::query_as_with(text, arguments).fetch_all(conn).await
+                counted(sqlx::query_as_with(text, arguments).fetch_all(conn).await)
             }
             Backend::Postgres(conn) => self.postgres_rows(conn).await,
         }
@@ -217,7 +219,7 @@ impl Query {
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let (text, arguments) = self.for_postgres()?;
-        sqlx::query_as_with(text, arguments).persistent(conn.persistent).fetch_all(conn.conn).await
+        counted(sqlx::query_as_with(text, arguments).persistent(conn.persistent).fetch_all(conn.conn).await)
     }
 
     fn for_sqlite(self) -> Result<(&'static str, SqliteArguments)> {
