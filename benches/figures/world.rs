@@ -225,6 +225,7 @@ impl World {
             store: self.store.clone(),
             clock: self.clock.clone(),
             signing: self.signing.clone(),
+            access: Default::default(),
             bells: self.bells.clone(),
             settings: self.settings.delivery.clone(),
             network: self.settings.network.clone(),
@@ -303,6 +304,8 @@ fn consumer(name: &str, url: url::Url) -> Consumer {
             rate_per_second: None,
             retry: Retry { initial: Duration::from_secs(5), max: hours(1), give_up_after: hours(72) },
             allowed_networks: Vec::new(),
+            oauth2: None,
+            client_certificate: false,
         },
         suspended: false,
     }

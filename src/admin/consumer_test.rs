@@ -10,26 +10,30 @@ use super::who::{Caller, Right};
 use super::wire::Tested;
 use super::{Context, Problem};
 use crate::audit::{Entry, Outcome, Resource};
-use crate::delivery::send::post;
+use crate::delivery::metrics::Metrics;
+use crate::delivery::sender::{Sender, Unusable};
 use crate::delivery::sign::sign;
 use crate::delivery::verify::{self, Verdict, challenge};
-use crate::net;
-use crate::net::guard::Guard;
 
 /// Sends the challenge.
 pub async fn run(State(context): State<Context>, caller: Caller, Of(key): Of) -> Result<Json<Tested>, Problem> {
     let asker = context.admit(&caller, &Right::update("consumersystems/test", &key)).await?;
     let row = context.consumer(&key).await?;
-    let Some(delivery) = row.compiled.as_ref().map(|form| form.delivery.clone()) else {
+    let Some(compiled) = &row.compiled else {
         return Err(Problem::Impossible(format!("ConsumerSystem {key} is not valid: see kubectl describe")));
     };
     let Some(keys) = context.signing.get(&key) else {
         let message = format!("ConsumerSystem {key} has no signing secret: see its condition SecretsResolved");
         return Err(Problem::Impossible(message));
     };
-    let guard = Guard::new(context.settings.network.allowed_networks.clone(), delivery.allowed_networks.clone());
-    let client = net::client::Client::new(guard, delivery.ca_bundle.as_deref(), &net::Settings::default())
-        .map_err(|error| Problem::Impossible(format!("{error}: check delivery.caBundleRef")))?;
+    let (delivery, access) = (&compiled.delivery, context.access.get(&key));
+    let platform = &context.settings.network.allowed_networks;
+    let sender = Sender::new(compiled, access.as_ref(), platform, &Metrics::default()).map_err(|unusable| {
+        Problem::Impossible(match unusable {
+            Unusable::Net(error) => format!("{error}: check delivery.caBundleRef"),
+            Unusable::NoAccess => unusable.to_string(),
+        })
+    })?;
     let now = context.now();
     let challenge = challenge(&key, now);
     let request = sign(&delivery.url, &challenge.id, challenge.body, &keys.secrets, now)
@@ -42,13 +46,13 @@ pub async fn run(State(context): State<Context>, caller: Caller, Of(key): Of) ->
     context.record(entry).await?;
 
     let began = Instant::now();
-    let answer = post(&client, request, delivery.timeout).await;
+    let answer = sender.post(request, delivery.timeout).await;
     let millis = began.elapsed().as_millis() as u64;
     let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
     let answer = answer.map(|answer| (answer.status, answer.body));
     let (verdict, message) = explain(verify::judge(answer, &challenge.text, delivery.verification));
     tracing::info!(consumer = %key, verdict, status, millis, "a consumer was tested");
-    let verified = row.verified.as_deref() == Some(verify::fingerprint(&delivery).as_str());
+    let verified = row.verified.as_deref() == Some(verify::fingerprint(delivery).as_str());
     Ok(Json(Tested { verdict, message, status, millis, signatures: keys.secrets.len(), verified }))
 }
 

@@ -22,14 +22,14 @@ pub mod wire;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use prometheus_client::registry::Registry;
 
 use crate::audit::{self, Asker, Entry, Outcome};
-use crate::delivery::credentials::SigningBook;
+use crate::delivery::credentials::{AccessBook, SigningBook};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::ResourceKey;
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
+use crate::runtime::probes::Measured;
 use crate::settings::Settings;
 use crate::store::consumer::ConsumerRow;
 use crate::store::{self, ConsumerId, Store};
@@ -45,12 +45,14 @@ pub struct Context {
     pub clock: Clock,
     /// Signing secrets in use.
     pub signing: SigningBook,
+    /// What lets us in at the consumers.
+    pub access: AccessBook,
     /// Whom we wake.
     pub bells: Bells,
     /// All settings.
     pub settings: Arc<Settings>,
     /// What is measured.
-    pub metrics: Arc<Registry>,
+    pub metrics: Measured,
     /// Version and commit of the program.
     pub version: &'static str,
     /// Who asks the cluster what a caller may do.

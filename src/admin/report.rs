@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use prometheus_client::encoding::text::encode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -121,9 +120,8 @@ fn redact(value: &mut Value) {
 }
 
 fn metrics(context: &Context) -> Vec<String> {
-    let mut text = String::new();
-    match encode(&mut text, &context.metrics) {
-        Ok(()) => text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect(),
+    match context.metrics.text() {
+        Ok(text) => text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect(),
         Err(_) => Vec::new(),
     }
 }

@@ -26,6 +26,8 @@ pub enum ConditionType {
     FeedHealthy,
     /// Source: the register's approval ends soon. Abnormal when True.
     AccessExpiring,
+    /// Consumer: the certificate that is shown to the receiver ends soon. Abnormal when True.
+    CertificateExpiring,
     /// Consumer: the address has proved itself.
     EndpointVerified,
     /// Consumer: deliveries flow.
@@ -64,15 +66,23 @@ pub const OF_SOURCE: &[ConditionType] = &[
 ];
 
 /// Conditions that each consumer has, beside `Reconciling` and `Stalled`.
-pub const OF_CONSUMER: &[ConditionType] =
-    &[Ready, SecretsResolved, WorkersAvailable, EndpointVerified, Delivering, BacklogExpiring, DeadLettersPresent];
+pub const OF_CONSUMER: &[ConditionType] = &[
+    Ready,
+    SecretsResolved,
+    WorkersAvailable,
+    CertificateExpiring,
+    EndpointVerified,
+    Delivering,
+    BacklogExpiring,
+    DeadLettersPresent,
+];
 
 /// Conditions that each subscription has, beside `Reconciling` and `Stalled`.
 pub const OF_SUBSCRIPTION: &[ConditionType] =
     &[Ready, ReferencesResolved, TypesOffered, InitialLoadComplete, ReviewDue, Expired];
 
 /// Every condition, in order.
-const ALL: [ConditionType; 20] = [
+const ALL: [ConditionType; 21] = [
     Ready,
     ReferencesResolved,
     SecretsResolved,
@@ -83,6 +93,7 @@ const ALL: [ConditionType; 20] = [
     PersonIdLookup,
     FeedHealthy,
     AccessExpiring,
+    CertificateExpiring,
     EndpointVerified,
     Delivering,
     BacklogExpiring,
@@ -110,7 +121,14 @@ impl ConditionType {
     pub fn is_abnormal_when_true(self) -> bool {
         matches!(
             self,
-            AccessExpiring | BacklogExpiring | DeadLettersPresent | ReviewDue | Expired | Reconciling | Stalled
+            AccessExpiring
+                | CertificateExpiring
+                | BacklogExpiring
+                | DeadLettersPresent
+                | ReviewDue
+                | Expired
+                | Reconciling
+                | Stalled
         )
     }
 

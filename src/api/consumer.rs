@@ -54,6 +54,9 @@ use crate::domain::resource::{Environment, ProtectedPersons, Sector};
     validation = Rule::new("self.environment != 'Production' || self.delivery.url.startsWith('https://')")
         .message("with environment Production, delivery.url must start with https://")
         .field_path(".delivery.url"),
+    validation = Rule::new("self.environment != 'Production' || !has(self.delivery.oauth2) || self.delivery.oauth2.tokenUrl.startsWith('https://')")
+        .message("with environment Production, delivery.oauth2.tokenUrl must start with https://")
+        .field_path(".delivery.oauth2.tokenUrl"),
     validation = Rule::new("self.environment == 'Test' || self.delivery.verification != 'Status'")
         .message("verification Status is for environment Test only: let the receiver return the challenge and use Echo")
         .field_path(".delivery.verification"),

@@ -10,6 +10,11 @@ use super::text::{GoDuration, HttpUrl, PrivateRange};
 
 /// Where and how a consumer's events go.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("!has(self.clientCertificateRef) || self.url.startsWith('https://')")
+        .message("a client certificate is shown over TLS only: let delivery.url start with https://, or remove clientCertificateRef")
+        .field_path(".clientCertificateRef"),
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
     /// Address that receives signed POST requests, such as `https://casework.example.org/cpr/events`. `https`; `http` only with
@@ -25,11 +30,20 @@ pub struct Delivery {
     #[serde(default)]
     pub verification: Verification,
 
-    /// Certificates in PEM form to trust beside the system's, such as those of an internal authority.
+    /// Certificates in PEM form to trust beside the system's, such as those of an internal authority. Also for the token endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<ConfigMapKeyRef>,
 
-    /// Time for connecting, sending and the answer together, `100ms` to `60s`.
+    /// Secret labelled `cpr-operator.dev/use: client-certificate`, such as one of type `kubernetes.io/tls`: `tls.crt` holds the
+    /// certificate that is shown to the receiver, its own first and then its chain, and `tls.key` the key of the first, both in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_ref: Option<SecretRef>,
+
+    /// A bearer token goes along with each request, had by OAuth 2.0 client credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth2: Option<OAuth2>,
+
+    /// Time for connecting, sending and the answer together, `100ms` to `60s`. A token is had before, in 10 s at most.
     #[serde(default = "Delivery::default_timeout")]
     #[x_kube(validation = duration_between("100ms", "60s"))]
     pub timeout: GoDuration,
@@ -48,7 +62,7 @@ pub struct Delivery {
     #[serde(default)]
     pub retry: Retry,
 
-    /// Private ranges that the address may resolve to, such as `10.20.0.0/16`, within what the platform's settings allow. Empty:
+    /// Private ranges that the address, and that of the token endpoint, may resolve to, such as `10.20.0.0/16`, within what the platform's settings allow. Empty:
     /// public addresses only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -64,6 +78,29 @@ impl Delivery {
     fn default_max_in_flight() -> i32 {
         32
     }
+}
+
+/// Where and for what a token is had (RFC 6749, section 4.4).
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct OAuth2 {
+    /// Token endpoint, such as `https://login.example.org/oauth2/token`. `https`; `http` only with environment `Test`. The client's
+    /// id and secret are sent by HTTP Basic.
+    pub token_url: HttpUrl,
+
+    /// Secret labelled `cpr-operator.dev/use: oauth` with the keys `clientId` and `clientSecret`.
+    pub client_credentials_ref: SecretRef,
+
+    /// Scopes to ask for, with a space between. Absent: what the endpoint gives by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    #[x_kube(validation = Rule::new("self.matches('^[!#-[\\\\]-~]+( [!#-[\\\\]-~]+)*$')").message("must be scopes with one space between, such as: events.write"))]
+    pub scope: Option<String>,
+
+    /// For whom the token is meant, where the endpoint wants to know: sent as `audience`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub audience: Option<String>,
 }
 
 /// How an address proves that it is the receiver.

@@ -21,6 +21,12 @@ pub const USE_SOURCE: &str = "source";
 /// Value of [`USE_LABEL`]: secrets that sign a consumer's deliveries.
 pub const USE_SIGNING: &str = "signing";
 
+/// Value of [`USE_LABEL`]: the client for whom a consumer's token endpoint gives tokens.
+pub const USE_OAUTH: &str = "oauth";
+
+/// Value of [`USE_LABEL`]: the certificate that is shown to a consumer's receiver.
+pub const USE_CLIENT_CERTIFICATE: &str = "client-certificate";
+
 /// Value of [`USE_LABEL`]: the list of persons of a subscription.
 pub const USE_PERSONS: &str = "persons";
 

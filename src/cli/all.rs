@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::process::{Places, Process};
+use super::process::{Process, admin_socket};
 use super::settings::{self, SettingsArgs};
 
 /// Where settings come from.
@@ -18,9 +18,9 @@ pub async fn run(args: AllArgs) -> anyhow::Result<()> {
     // Their work is done here.
     settings.workers = settings.workers.without();
     let mut process = Process::begin(settings, "all").await?;
-    let places = Places::take(&process).await?;
+    let admin = admin_socket(&process)?;
     process.ingest(None);
     process.deliver(None);
     process.reconcile();
-    process.run(places).await
+    process.run(admin).await
 }

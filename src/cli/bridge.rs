@@ -1,11 +1,13 @@
 //! Bells between processes: what rings here is called out, and what is called elsewhere rings here.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::FutureExt;
 use futures::future::select_all;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::runtime::bell::Bells;
 use crate::settings::database::DatabaseSettings;
@@ -32,12 +34,14 @@ pub(super) fn run(
         (None, false) => settings.url_file.as_ref(),
         (None, true) => None,
     };
-    let listen = file.map(|file| std::fs::read_to_string(file).with_context(|| file.display().to_string()));
-    let listen = listen.transpose()?.map(|url| url.trim().to_owned());
+    let listen = file.cloned();
+    if let Some(file) = &listen {
+        address(file).with_context(|| file.display().to_string())?;
+    }
     Ok(async move {
         let hear = async {
             match listen {
-                Some(url) => hear(&url, &bells).await,
+                Some(file) => hear(&file, &bells).await,
                 None => look(&store, &bells).await,
             }
         };
@@ -65,10 +69,10 @@ async fn tell(store: &Store, bells: &Bells) {
 }
 
 /// Rings here what was called elsewhere; everything, where calls may have been missed.
-async fn hear(url: &str, bells: &Bells) {
+async fn hear(file: &Path, bells: &Bells) {
     let mut wait = Duration::from_millis(100);
     loop {
-        match Listener::start(url).await {
+        match start(file).await {
             Ok(mut listener) => {
                 wait = Duration::from_millis(100);
                 ring_all(bells);
@@ -80,6 +84,15 @@ async fn hear(url: &str, bells: &Bells) {
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
+}
+
+/// Listens at the address that the file holds now.
+async fn start(file: &Path) -> anyhow::Result<Listener> {
+    Ok(Listener::start(&address(file)?).await?)
+}
+
+fn address(file: &Path) -> std::io::Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(std::fs::read_to_string(file)?.trim().to_owned()))
 }
 
 /// Rings until the connection is lost; why it was.

@@ -12,16 +12,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{COMMIT, VERSION, bridge, secrets};
-use crate::delivery::credentials::SigningBook;
+use crate::delivery::credentials::{AccessBook, SigningBook};
 use crate::domain::resource::ResourceKey;
 use crate::ingest::credentials::CredentialBook;
 use crate::operator::connect::{self, ClusterConfig};
 use crate::runtime::bell::Bells;
 use crate::runtime::clock::Clock;
-use crate::runtime::probes::{self, Health};
+use crate::runtime::probes::{self, Health, Measured};
 use crate::runtime::{shutdown, telemetry};
 use crate::settings::Settings;
 use crate::store::presence::Presence;
+use crate::store::trouble::Trouble;
 use crate::store::{self, Store};
 use crate::{admin, delivery, ingest, operator};
 
@@ -29,8 +30,9 @@ use crate::{admin, delivery, ingest, operator};
 /// slow register must not end the process.
 const STUCK: Duration = Duration::from_secs(600);
 
-/// How soon a database that could not be used is tried again.
-const AGAIN: Duration = Duration::from_secs(2);
+/// How soon a database that could not be used is tried again at first, and at most.
+const AGAIN: Duration = Duration::from_secs(1);
+const AT_MOST: Duration = Duration::from_secs(30);
 
 /// Everything that the roles of a process share.
 pub(super) struct Process {
@@ -39,8 +41,9 @@ pub(super) struct Process {
     clock: Clock,
     bells: Bells,
     signing: SigningBook,
+    access: AccessBook,
     credentials: CredentialBook,
-    registry: Registry,
+    measured: Measured,
     health: Health,
     presence: Presence,
     stop: CancellationToken,
@@ -52,37 +55,39 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Opens the store and says that the process is there.
+    /// Serves probes and metrics, opens the store as soon as it can be, and says that the process is there.
     pub(super) async fn begin(settings: Settings, role: &'static str) -> anyhow::Result<Self> {
         telemetry::start(&settings.log).map_err(anyhow::Error::msg)?;
         let stop = shutdown::on_signal()?;
-        let clock = Clock::system();
-        let store = open(&settings, &clock, &stop).await?;
+        let (clock, leave) = (Clock::system(), CancellationToken::new());
+        let (health, measured) = (Health::default(), Measured::default());
+        let watched = store::watch::Metrics::default();
+        measured.add(|registry| watched.register(registry));
+        measured.add(tell_build);
+        let probes = serve(&settings, &health, &measured, &leave).await?;
+        let opening = Opening { settings: &settings, role, clock: &clock, health: &health, metrics: &watched };
+        let (store, presence) = opening.until_open(&stop).await?;
         tracing::info!(version = VERSION, role, store = %store.id, path = %settings.store.path.display(), "starting");
-        let presence = Presence::begin(&store.main, role).await?;
+        let watching = store::watch::run(store.clone(), settings.database.clone(), watched, leave.clone());
+        let watching = tokio::spawn(watching);
         let mut process = Self {
             settings,
             store,
             clock,
             bells: Bells::default(),
             signing: SigningBook::default(),
+            access: AccessBook::default(),
             credentials: CredentialBook::default(),
-            registry: Registry::default(),
-            health: Health::default(),
+            measured,
+            health,
             presence,
             stop,
-            leave: CancellationToken::new(),
+            leave,
             roles: Vec::new(),
-            beside: Vec::new(),
+            beside: vec![probes, watching],
         };
-        process.tell_build();
         process.join_others().await?;
         Ok(process)
-    }
-
-    fn tell_build(&mut self) {
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("commit", COMMIT)]);
-        self.registry.register("cpr_operator_build", "The program that runs", build);
     }
 
     /// Where others share the database: tells them that this process lives, and hears their bells.
@@ -99,14 +104,18 @@ impl Process {
 
     /// Takes secrets from files in a folder.
     pub(super) fn read_secrets(&mut self, folder: std::path::PathBuf) {
-        let books = secrets::Books { signing: self.signing.clone(), credentials: self.credentials.clone() };
+        let books = secrets::Books {
+            signing: self.signing.clone(),
+            access: self.access.clone(),
+            credentials: self.credentials.clone(),
+        };
         self.beside.push(tokio::spawn(secrets::watch(folder, books, self.bells.clone(), self.leave.clone())));
     }
 
     /// Reads these sources; none: all.
     pub(super) fn ingest(&mut self, only: Option<Vec<ResourceKey>>) {
         let metrics = ingest::metrics::Metrics::default();
-        metrics.register(&mut self.registry);
+        self.measured.add(|registry| metrics.register(registry));
         let context = ingest::supervisor::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
@@ -128,11 +137,12 @@ impl Process {
     /// Delivers to these consumers; none: all.
     pub(super) fn deliver(&mut self, only: Option<Vec<ResourceKey>>) {
         let metrics = delivery::metrics::Metrics::default();
-        metrics.register(&mut self.registry);
+        self.measured.add(|registry| metrics.register(registry));
         let context = delivery::supervisor::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
             signing: self.signing.clone(),
+            access: self.access.clone(),
             bells: self.bells.clone(),
             settings: self.settings.delivery.clone(),
             network: self.settings.network.clone(),
@@ -152,11 +162,12 @@ impl Process {
             return;
         }
         let metrics = operator::metrics::Metrics::default();
-        metrics.register(&mut self.registry);
+        self.measured.add(|registry| metrics.register(registry));
         let context = operator::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
             signing: self.signing.clone(),
+            access: self.access.clone(),
             credentials: self.credentials.clone(),
             bells: self.bells.clone(),
             settings: self.settings.operator.clone(),
@@ -180,15 +191,16 @@ impl Process {
         }));
     }
 
-    fn administer(&mut self, listener: UnixListener, metrics: Arc<Registry>) {
+    fn administer(&mut self, listener: UnixListener) {
         let client: Arc<OnceCell<kube::Client>> = Arc::default();
         let context = admin::Context {
             store: self.store.clone(),
             clock: self.clock.clone(),
             signing: self.signing.clone(),
+            access: self.access.clone(),
             bells: self.bells.clone(),
             settings: Arc::new(self.settings.clone()),
-            metrics,
+            metrics: self.measured.clone(),
             version: VERSION,
             cluster: Arc::new(move || Box::pin(connected(client.clone()))),
         };
@@ -200,15 +212,11 @@ impl Process {
         });
     }
 
-    /// Serves probes, metrics and the admin socket until told to stop; what is in flight is finished and written before it
-    /// ends.
-    pub(super) async fn run(mut self, places: Places) -> anyhow::Result<()> {
-        let registry = Arc::new(std::mem::take(&mut self.registry));
-        self.administer(places.admin, registry.clone());
-        tracing::info!(address = %places.http.local_addr()?, "probes and metrics");
+    /// Serves the admin socket until told to stop; what is in flight is finished and written before it ends.
+    pub(super) async fn run(mut self, admin: UnixListener) -> anyhow::Result<()> {
+        self.administer(admin);
         self.health.set_ready();
-        let serving = probes::serve(places.http, self.health.clone(), registry, self.stop.clone());
-        serving.await.context("serving probes and metrics")?;
+        self.stop.cancelled().await;
         for role in self.roles {
             role.await.context("a role of the process ended by a fault of its own")?;
         }
@@ -222,37 +230,71 @@ impl Process {
     }
 }
 
-/// Opens the store; waits for a server that is away or whose schema is not up to date yet.
-async fn open(settings: &Settings, clock: &Clock, stop: &CancellationToken) -> Result<Store, store::Error> {
-    loop {
-        match store::open(&settings.store, &settings.database, clock.now()).await {
-            Err(error) if error.is_passing() || matches!(error, store::Error::NotMigrated { .. }) => {
-                tracing::warn!(%error, "the database cannot be used yet; trying again");
-                tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => {}
-                    () = stop.cancelled() => return Err(error),
+fn tell_build(registry: &mut Registry) {
+    let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("commit", COMMIT)]);
+    registry.register("cpr_operator_build", "The program that runs", build);
+}
+
+/// Serves probes and metrics until `leave`. One whose address is taken must not have done anything.
+async fn serve(
+    settings: &Settings,
+    health: &Health,
+    measured: &Measured,
+    leave: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let listen = settings.http.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("http.listen {listen}"))?;
+    tracing::info!(address = %listener.local_addr()?, "probes and metrics");
+    let serving = probes::serve(listener, health.clone(), measured.clone(), leave.clone());
+    Ok(tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "probes and metrics are served no more");
+        }
+    }))
+}
+
+/// What it takes to open the store.
+struct Opening<'a> {
+    settings: &'a Settings,
+    role: &'static str,
+    clock: &'a Clock,
+    health: &'a Health,
+    metrics: &'a store::watch::Metrics,
+}
+
+impl Opening<'_> {
+    /// Opens the store; waits for a server that is away or whose schema is not up to date yet, longer each time.
+    async fn until_open(&self, stop: &CancellationToken) -> Result<(Store, Presence), store::Error> {
+        let mut wait = AGAIN;
+        loop {
+            match self.open().await {
+                Err(error) if error.is_passing() || matches!(error, store::Error::NotMigrated { .. }) => {
+                    let trouble = Trouble::from(&error);
+                    self.metrics.failed(trouble);
+                    self.health.set_waiting(trouble);
+                    tracing::warn!(%error, kind = trouble.name(), again_in = ?wait, "the database cannot be used yet");
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = stop.cancelled() => return Err(error),
+                    }
+                    wait = (wait * 2).min(AT_MOST);
                 }
+                opened => return opened,
             }
-            opened => return opened,
         }
     }
-}
 
-/// Where a process is spoken to. Taken before any role begins: one whose address is taken must not have done anything.
-pub(super) struct Places {
-    http: TcpListener,
-    admin: UnixListener,
-}
-
-impl Places {
-    pub(super) async fn take(process: &Process) -> anyhow::Result<Self> {
-        let settings = &process.settings;
-        let listen = settings.http.listen;
-        let http = TcpListener::bind(listen).await.with_context(|| format!("http.listen {listen}"))?;
-        let socket = settings.admin.socket(&settings.store.path);
-        let admin = admin::server::bind(&socket).with_context(|| format!("admin.socket {}", socket.display()))?;
-        Ok(Self { http, admin })
+    async fn open(&self) -> Result<(Store, Presence), store::Error> {
+        let store = store::open(&self.settings.store, &self.settings.database, self.clock.now()).await?;
+        let presence = Presence::begin(&store.main, self.role).await?;
+        Ok((store, presence))
     }
+}
+
+/// The admin socket, beside a store that is open: so that no other process can be there.
+pub(super) fn admin_socket(process: &Process) -> anyhow::Result<UnixListener> {
+    let socket = process.settings.admin.socket(&process.settings.store.path);
+    admin::server::bind(&socket).with_context(|| format!("admin.socket {}", socket.display()))
 }
 
 /// The client by which the admin socket asks the cluster who a caller is; made when it is first needed.

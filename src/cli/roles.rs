@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::process::{Places, Process};
+use super::process::{Process, admin_socket};
 use super::settings::{self, SettingsArgs};
 use crate::domain::resource::ResourceKey;
 use crate::settings::Settings;
@@ -59,27 +59,27 @@ fn key(text: &str) -> Result<ResourceKey, String> {
 /// Reconciles custom resources until told to stop.
 pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     let mut process = Process::begin(shared(&args.settings)?, "operator").await?;
-    let places = Places::take(&process).await?;
+    let admin = admin_socket(&process)?;
     process.reconcile();
-    process.run(places).await
+    process.run(admin).await
 }
 
 /// Reads sources until told to stop.
 pub async fn ingest(args: IngestArgs) -> anyhow::Result<()> {
     let mut process = Process::begin(shared(&args.worker.settings)?, "ingest").await?;
-    let places = Places::take(&process).await?;
+    let admin = admin_socket(&process)?;
     process.read_secrets(args.worker.secrets);
     process.ingest(Some(args.sources));
-    process.run(places).await
+    process.run(admin).await
 }
 
 /// Delivers to consumers until told to stop.
 pub async fn deliver(args: DeliverArgs) -> anyhow::Result<()> {
     let mut process = Process::begin(shared(&args.worker.settings)?, "deliver").await?;
-    let places = Places::take(&process).await?;
+    let admin = admin_socket(&process)?;
     process.read_secrets(args.worker.secrets);
     process.deliver(Some(args.consumers));
-    process.run(places).await
+    process.run(admin).await
 }
 
 /// The settings of a process that is one of several.

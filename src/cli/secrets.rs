@@ -9,11 +9,12 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::delivery::credentials::{SigningBook, SigningKeys};
+use crate::delivery::credentials::{Access, AccessBook, OAuthClient, SigningBook, SigningKeys};
 use crate::domain::resource::ResourceKey;
 use crate::domain::signing::SigningSecret;
 use crate::ingest::credentials::{CredentialBook, SourceCredentials};
-use crate::operator::workers::hand::{Credentials, File};
+use crate::net::identity::Identity;
+use crate::operator::workers::hand::{Consumer, Credentials, File};
 use crate::runtime::bell::Bells;
 
 /// How often the files are looked at.
@@ -22,6 +23,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Where secrets go.
 pub(super) struct Books {
     pub(super) signing: SigningBook,
+    pub(super) access: AccessBook,
     pub(super) credentials: CredentialBook,
 }
 
@@ -59,6 +61,7 @@ fn take_in(
     for gone in seen.keys().filter(|key| !files.contains_key(key)).cloned().collect::<Vec<_>>() {
         seen.remove(&gone);
         books.signing.set(&gone, None);
+        books.access.set(&gone, None);
         books.credentials.set(&gone, None);
     }
     for (key, content) in files {
@@ -83,6 +86,8 @@ fn hand_over(key: &ResourceKey, content: &[u8], fingerprint: &str, books: &Books
         File::Consumer(consumer) => {
             let secrets = consumer.signing.iter().map(|text| SigningSecret::parse(text.expose_secret()));
             let secrets = secrets.collect::<Result<Vec<_>, _>>().map_err(|_| "a signing secret is malformed")?;
+            let access = access(&consumer, &fingerprint)?;
+            books.access.set(key, Some(access));
             books.signing.set(key, (!secrets.is_empty()).then_some(SigningKeys { secrets, fingerprint }));
         }
         File::Source(Credentials { client_id, client_secret, schema_api_key }) => {
@@ -91,4 +96,18 @@ fn hand_over(key: &ResourceKey, content: &[u8], fingerprint: &str, books: &Books
         }
     }
     Ok(())
+}
+
+/// What lets us in at the consumer's hosts.
+fn access(consumer: &Consumer, fingerprint: &str) -> Result<Access, &'static str> {
+    let identity = consumer.client_certificate.as_ref().map(|given| {
+        Identity::parse(given.certificates.as_bytes(), given.key.expose_secret().as_bytes())
+            .map_err(|_| "the client certificate cannot be used")
+    });
+    let oauth = consumer.oauth.as_ref();
+    Ok(Access {
+        oauth: oauth.map(|client| OAuthClient { id: client.id.clone(), secret: client.secret.clone() }),
+        identity: identity.transpose()?,
+        fingerprint: fingerprint.to_owned(),
+    })
 }

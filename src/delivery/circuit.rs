@@ -107,6 +107,13 @@ impl Circuit {
         }
     }
 
+    /// Something changed that may let deliveries through: the next probe need not wait.
+    pub fn hurry(&mut self, now: Timestamp) {
+        if let State::Open { until } = &mut self.state {
+            *until = (*until).min(now);
+        }
+    }
+
     /// The clock was set back by so much: what is left of a wait stays.
     pub fn set_back(&mut self, by: Duration) {
         if let State::Open { until } = &mut self.state {

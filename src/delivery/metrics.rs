@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -36,6 +37,8 @@ pub struct Metrics {
     in_flight: Family<Consumer, Gauge>,
     attempts: Family<Ended, Counter>,
     duration: Family<Consumer, Histogram>,
+    tokens: Family<Ended, Counter>,
+    certificate: Family<Consumer, Gauge>,
 }
 
 impl Default for Metrics {
@@ -49,6 +52,8 @@ impl Default for Metrics {
             circuit_open: Family::default(),
             in_flight: Family::default(),
             attempts: Family::default(),
+            tokens: Family::default(),
+            certificate: Family::default(),
             duration: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.002, 2.0, 14))),
         }
     }
@@ -106,6 +111,9 @@ impl Metrics {
         registry.register("circuit_open", "1 while the consumer takes nothing", self.circuit_open.clone());
         registry.register("in_flight", "Requests under way", self.in_flight.clone());
         registry.register("attempts", "Attempts by how they ended", self.attempts.clone());
+        registry.register("tokens", "Requests to the consumer's token endpoint by how they ended", self.tokens.clone());
+        let (until, certificate) = ("When the certificate that is shown ends, in Unix time", self.certificate.clone());
+        registry.register_with_unit("client_certificate_expires_timestamp", until, Unit::Seconds, certificate);
         registry.register_with_unit("duration", "Time to the answer", Unit::Seconds, self.duration.clone());
     }
 
@@ -114,6 +122,23 @@ impl Metrics {
         let name = consumer.to_string();
         self.attempts.get_or_create(&Ended { consumer: name.clone(), outcome: outcome.into() }).inc();
         self.duration.get_or_create(&Consumer { consumer: name }).observe(took.as_secs_f64());
+    }
+
+    /// The consumer's token endpoint was asked, which ended as `outcome`, a short name.
+    pub fn asked_for_token(&self, consumer: &ResourceKey, outcome: &str) {
+        self.tokens.get_or_create(&Ended { consumer: consumer.to_string(), outcome: outcome.into() }).inc();
+    }
+
+    /// Until when the certificate is valid that is shown to the consumer; none where there is none.
+    pub fn set_certificate(&self, consumer: &ResourceKey, until: Option<Timestamp>) {
+        match until {
+            Some(until) => {
+                self.certificate.get_or_create(&label(consumer)).set(until.as_second());
+            }
+            None => {
+                self.certificate.remove(&label(consumer));
+            }
+        }
     }
 
     /// An event was given up.
@@ -144,6 +169,7 @@ impl Metrics {
         self.parked.remove(&label);
         self.circuit_open.remove(&label);
         self.in_flight.remove(&label);
+        self.certificate.remove(&label);
     }
 }
 

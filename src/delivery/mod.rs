@@ -17,6 +17,7 @@
 //! next event says so; a consumer that takes nothing opens its [`circuit`] and costs nobody's budget; a fault of ours is
 //! held against no receiver. People learn of it by the consumer's status ([`state`]) and by [`metrics`].
 
+pub mod authorise;
 pub mod book;
 pub mod build;
 pub mod chance;
@@ -35,6 +36,7 @@ pub mod retry;
 pub mod rotation;
 pub mod schema;
 pub mod send;
+pub mod sender;
 pub mod sharing;
 pub mod sign;
 pub mod state;

@@ -4,6 +4,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 
 use super::retry::retry_after;
+use super::sender::{Error, Why};
 use crate::net;
 use crate::net::error::{Stage, TlsClass};
 
@@ -60,15 +61,18 @@ pub enum Fault {
 }
 
 /// What the answer, or its absence, means.
-pub fn decide(reply: &Result<Reply, net::error::Error>, now: Timestamp) -> Outcome {
+pub fn decide(reply: &Result<Reply, Error>, now: Timestamp) -> Outcome {
     match reply {
         Ok(reply) if reply.status.is_success() => Outcome::Accepted,
         Ok(reply) if reply.status == StatusCode::GONE => Outcome::Gone,
         Ok(reply) => Outcome::Failed(refused(reply, now)),
         Err(error) => Outcome::Failed(Failure {
-            class: class_of(error).to_owned(),
+            class: match error.why {
+                Why::Net(error) => class_of(&error).to_owned(),
+                Why::Token(denied) => denied.class(),
+            },
             fault: Fault::Consumer,
-            pressure: matches!(error, net::error::Error::Timeout { .. }),
+            pressure: matches!(error.why, Why::Net(net::error::Error::Timeout { .. })),
             wish: None,
         }),
     }
@@ -100,6 +104,7 @@ pub fn class_of(error: &net::error::Error) -> &'static str {
         Tls { class: TlsClass::NotTrusted, .. } => "TlsNotTrusted",
         Tls { class: TlsClass::Expired, .. } => "TlsExpired",
         Tls { class: TlsClass::WrongName, .. } => "TlsWrongName",
+        Tls { class: TlsClass::ClientCertificate, .. } => "TlsClientCertificate",
         Tls { class: TlsClass::Other, .. } => "TlsFailed",
         Timeout { stage: Stage::Connect, .. } => "TimedOutConnecting",
         Timeout { stage: Stage::Answer, .. } => "TimedOutWaiting",
@@ -113,7 +118,7 @@ pub fn class_of(error: &net::error::Error) -> &'static str {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::net::error::Error;
+    use crate::net::error::Error as NetError;
 
     fn reply(status: u16, retry_after: Option<&str>) -> Result<Reply, Error> {
         let status = StatusCode::from_u16(status).unwrap();
@@ -158,13 +163,13 @@ mod tests {
     #[test]
     fn errors_of_the_connection_speak_for_the_consumer_and_time_outs_press() {
         for (error, class, pressure) in [
-            (Error::Resolve, "Unresolved", false),
-            (Error::Connect, "NotConnected", false),
-            (Error::Cut { sent: true }, "Cut", false),
-            (Error::Timeout { stage: Stage::Answer, sent: true }, "TimedOutWaiting", true),
-            (Error::Tls { class: TlsClass::Expired, sent: false }, "TlsExpired", false),
+            (NetError::Resolve, "Unresolved", false),
+            (NetError::Connect, "NotConnected", false),
+            (NetError::Cut { sent: true }, "Cut", false),
+            (NetError::Timeout { stage: Stage::Answer, sent: true }, "TimedOutWaiting", true),
+            (NetError::Tls { class: TlsClass::Expired, sent: false }, "TlsExpired", false),
         ] {
-            let failure = failure(decide(&Err(error), Timestamp::UNIX_EPOCH));
+            let failure = failure(decide(&Err(error.into()), Timestamp::UNIX_EPOCH));
             assert_eq!((failure.class.as_str(), failure.fault, failure.pressure), (class, Fault::Consumer, pressure));
         }
     }

@@ -1,4 +1,4 @@
-//! Sending: one request over the consumer's own connections, one deadline, an answer of bounded size.
+//! Sending: one request over the consumer's own connections, a deadline, an answer of bounded size.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,7 @@ use jiff::Timestamp;
 
 use super::build::Delivery;
 use super::outcome::Reply;
-use crate::net;
-use crate::net::client::{Answer, Client};
-
-/// How much of an answer is read; beyond that the connection is dropped.
-const MAX_ANSWER: usize = 64 * 1024;
+use super::sender::{Error, Sender};
 
 /// A delivery that was sent, or could not be.
 #[derive(Debug)]
@@ -29,19 +25,19 @@ pub struct Attempt {
     /// How long it took.
     pub took: Duration,
     /// The answer.
-    pub reply: Result<Reply, net::error::Error>,
+    pub reply: Result<Reply, Error>,
 }
 
 impl Attempt {
     /// Whether bytes of the body may have left: then it is a disclosure, whatever the answer.
     pub fn left(&self) -> bool {
-        self.reply.as_ref().err().is_none_or(net::error::Error::sent)
+        self.reply.as_ref().err().is_none_or(|error| error.sent)
     }
 }
 
-/// Sends a delivery and waits for its answer, no longer than `timeout`.
+/// Sends a delivery and waits for its answer, no longer than `timeout` for each time that it is sent.
 pub async fn send(
-    client: Client,
+    sender: Sender,
     delivery: Delivery,
     number: u32,
     request: Request<Bytes>,
@@ -49,14 +45,9 @@ pub async fn send(
     began_at: Timestamp,
 ) -> Attempt {
     let began = Instant::now();
-    let reply = post(&client, request, timeout).await.map(|answer| Reply {
+    let reply = sender.post(request, timeout).await.map(|answer| Reply {
         status: answer.status,
         retry_after: answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned),
     });
     Attempt { delivery, number, began_at, began, took: began.elapsed(), reply }
-}
-
-/// One request and its answer.
-pub async fn post(client: &Client, request: Request<Bytes>, timeout: Duration) -> Result<Answer, net::error::Error> {
-    client.send(request, timeout, MAX_ANSWER).await
 }

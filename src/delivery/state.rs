@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::authorise::is_of_token;
 use super::retry::between;
+use super::sender::Unusable;
+use super::verify::{NO_TOKEN, no_token};
 use crate::store::consumer::SendingState;
 
 /// A lag beyond this is a backlog, if it lasts; below half of it the backlog is gone, if that lasts.
@@ -21,6 +24,8 @@ pub enum Obstacle {
     Suspended,
     /// There are no signing secrets.
     NoSecret,
+    /// There is no client or certificate by which the receiver lets us in.
+    NoAccess,
     /// The receiver answered 410.
     Gone,
     /// The address has not proved itself.
@@ -67,12 +72,19 @@ pub fn sending(obstacle: Option<&Obstacle>, is_behind: bool, now: Timestamp) -> 
             "WaitingForSecret",
             "there is no signing secret: give delivery.signingSecretRef a Secret with whsec_ keys".to_owned(),
         ),
+        Some(Obstacle::NoAccess) => ("WaitingForSecret", Unusable::NoAccess.to_string()),
         Some(Obstacle::Gone) => {
             ("EndpointGone", "the receiver answered 410: events are kept until the resource's spec changes".to_owned())
         }
         Some(Obstacle::Unverified) => {
             ("WaitingForVerification", "events are kept until the address has proved itself".to_owned())
         }
+        Some(Obstacle::CircuitOpen(class)) if is_of_token(class) => (
+            NO_TOKEN,
+            no_token(&format!(
+                "the token endpoint gives no token (last error {class}), and events are kept until it does"
+            )),
+        ),
         Some(Obstacle::CircuitOpen(class)) => (
             "CircuitOpen",
             format!("the receiver does not take events (last error {class}): they are kept, one at a time is tried"),
@@ -130,6 +142,8 @@ mod tests {
             (Some(Obstacle::Gone), false, "EndpointGone"),
             (Some(Obstacle::Unverified), false, "WaitingForVerification"),
             (Some(Obstacle::CircuitOpen("Http500".into())), true, "CircuitOpen"),
+            (Some(Obstacle::CircuitOpen("TokenRefused".into())), true, "NoToken"),
+            (Some(Obstacle::NoAccess), true, "WaitingForSecret"),
             (Some(Obstacle::Asked(at(60))), false, "Delivering"),
             (Some(Obstacle::Asked(at(4000))), false, "CircuitOpen"),
         ] {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::book::{Book, Shelf};
 use super::chance::Chance;
 use super::circuit::Limits;
-use super::credentials::SigningBook;
+use super::credentials::{AccessBook, SigningBook};
 use super::flush::{Flusher, Inbox};
 use super::metrics::Metrics;
 use super::sharing::{self, Plan};
@@ -51,6 +51,8 @@ pub struct Context {
     pub clock: Clock,
     /// Signing secrets of the consumers.
     pub signing: SigningBook,
+    /// What lets us in at the consumers.
+    pub access: AccessBook,
     /// Bells of the process.
     pub bells: Bells,
     /// How deliveries are sent.

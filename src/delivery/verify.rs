@@ -12,11 +12,12 @@ use super::chance::Chance;
 use super::outcome::class_of;
 use super::payload::{CloudEvent, Data, DeliveryId};
 use super::retry::{earlier, later};
+use super::sender::{Error, Why};
 use crate::domain::compiled::{Delivery, Verification};
 use crate::domain::event_type::EventType;
 use crate::domain::pairwise::{EventId, crockford};
 use crate::domain::resource::ResourceKey;
-use crate::net::error::{Error, TlsClass};
+use crate::net::error::{Error as NetError, TlsClass};
 use crate::store::consumer::EndpointState;
 
 /// A challenge to send.
@@ -83,17 +84,29 @@ pub fn judge(answer: Result<(StatusCode, Bytes), Error>, text: &str, by: Verific
 }
 
 fn unreached(error: &Error) -> Verdict {
+    let error = match &error.why {
+        Why::Net(error) => error,
+        Why::Token(denied) => return Verdict::NotProved(NO_TOKEN, no_token(&denied.to_string())),
+    };
     let (reason, advice) = match error {
-        Error::Refused { .. } => (
+        NetError::Refused { .. } => (
             "AddressRefused",
             "name its network in delivery.allowedNetworks, and have the platform allow it, or use a public address",
         ),
-        Error::Tls { class, .. } => ("TlsFailed", tls_advice(*class)),
-        Error::CaBundle => ("TlsFailed", "check delivery.caBundleRef"),
-        Error::Timeout { .. } => ("TimedOut", "check that the receiver runs and answers within delivery.timeout"),
+        NetError::Tls { class, .. } => ("TlsFailed", tls_advice(*class)),
+        NetError::CaBundle => ("TlsFailed", "check delivery.caBundleRef"),
+        NetError::Timeout { .. } => ("TimedOut", "check that the receiver runs and answers within delivery.timeout"),
         _ => ("Unreachable", "check delivery.url and that the receiver runs"),
     };
     Verdict::NotProved(reason, format!("{error} ({}): {advice}", class_of(error)))
+}
+
+/// Reason where there is no token that lets us in.
+pub const NO_TOKEN: &str = "NoToken";
+
+/// What to do about it.
+pub fn no_token(why: &str) -> String {
+    format!("{why}: check delivery.oauth2, the client in its Secret and the token endpoint")
 }
 
 fn tls_advice(class: TlsClass) -> &'static str {
@@ -103,6 +116,9 @@ fn tls_advice(class: TlsClass) -> &'static str {
         }
         TlsClass::Expired => "renew the receiver's certificate, or set the clocks right",
         TlsClass::WrongName => "use a host in delivery.url that the certificate names, or another certificate",
+        TlsClass::ClientCertificate => {
+            "name a certificate in delivery.clientCertificateRef that the receiver accepts, or have it trust its issuer"
+        }
         TlsClass::Other => "check that the receiver speaks TLS 1.2 or later at this address",
     }
 }
@@ -210,7 +226,7 @@ mod tests {
     use crate::net::error::Stage;
     use crate::net::guard::Range;
 
-    fn answer(status: u16, body: &'static str) -> Result<(StatusCode, Bytes), Error> {
+    fn answer(status: u16, body: &'static str) -> Result<(StatusCode, Bytes), NetError> {
         Ok((StatusCode::from_u16(status).unwrap(), Bytes::from_static(body.as_bytes())))
     }
 
@@ -234,15 +250,15 @@ mod tests {
             (answer(302, r#"{"challenge":"abc"}"#), "Refused"),
             (answer(401, r#"{"challenge":"abc"}"#), "Refused"),
             (answer(410, ""), "Gone"),
-            (Err(Error::Refused { range: Range::Loopback }), "AddressRefused"),
-            (Err(Error::Tls { class: TlsClass::Expired, sent: false }), "TlsFailed"),
-            (Err(Error::Timeout { stage: Stage::Answer, sent: true }), "TimedOut"),
-            (Err(Error::Resolve), "Unreachable"),
+            (Err(NetError::Refused { range: Range::Loopback }), "AddressRefused"),
+            (Err(NetError::Tls { class: TlsClass::Expired, sent: false }), "TlsFailed"),
+            (Err(NetError::Timeout { stage: Stage::Answer, sent: true }), "TimedOut"),
+            (Err(NetError::Resolve), "Unreachable"),
         ] {
-            assert_eq!(reason(judge(answer, "abc", Verification::Echo)), expected);
+            assert_eq!(reason(judge(answer.map_err(Error::from), "abc", Verification::Echo)), expected);
         }
-        assert_eq!(reason(judge(answer(204, ""), "abc", Verification::Status)), "Proved");
-        assert_eq!(reason(judge(answer(500, ""), "abc", Verification::Status)), "Refused");
+        assert_eq!(reason(judge(answer(204, "").map_err(Error::from), "abc", Verification::Status)), "Proved");
+        assert_eq!(reason(judge(answer(500, "").map_err(Error::from), "abc", Verification::Status)), "Refused");
     }
 
     #[test]

@@ -107,8 +107,25 @@ pub struct Delivery {
     pub rate_per_second: Option<u32>,
     /// When a failed delivery is tried again.
     pub retry: Retry,
-    /// Private ranges that the address may lie in, already cut to what the platform allows.
+    /// Private ranges that its addresses may lie in, already cut to what the platform allows.
     pub allowed_networks: Vec<IpNet>,
+    /// Where a token is had that goes along.
+    #[serde(default)]
+    pub oauth2: Option<OAuth2>,
+    /// Whether a certificate of ours is shown.
+    #[serde(default)]
+    pub client_certificate: bool,
+}
+
+/// Where and for what a token is had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OAuth2 {
+    /// The token endpoint.
+    pub token_url: Url,
+    /// What is asked for.
+    pub scope: Option<String>,
+    /// For whom, where the endpoint wants to know.
+    pub audience: Option<String>,
 }
 
 /// How a consumer's address proves itself.

@@ -21,6 +21,7 @@ use super::Settings;
 use super::connect::{self, Connector, Resolver};
 use super::error::{Error, Stage};
 use super::guard::Guard;
+use super::identity::Identity;
 use super::stream::Past;
 use super::tls;
 
@@ -55,7 +56,18 @@ impl fmt::Debug for Answer {
 impl Client {
     /// A client that reaches what `guard` opens and trusts the system's authorities and those in `ca_pem`.
     pub fn new(guard: Guard, ca_pem: Option<&str>, settings: &Settings) -> Result<Self, Error> {
-        Self::resolving(connect::system_resolver(), guard, ca_pem, settings)
+        Self::presenting(None, guard, ca_pem, settings)
+    }
+
+    /// The same, which shows `identity` to hosts that ask for a certificate.
+    pub fn presenting(
+        identity: Option<&Identity>,
+        guard: Guard,
+        ca_pem: Option<&str>,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let config = tls::config(ca_pem, identity)?;
+        Ok(Self::over(Connector::new(guard, connect::system_resolver(), config, settings.connect_timeout), settings))
     }
 
     /// The same, with names resolved by `resolver`.
@@ -65,13 +77,17 @@ impl Client {
         ca_pem: Option<&str>,
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let connector = Connector::new(guard, resolver, tls::config(ca_pem)?, settings.connect_timeout);
+        let connector = Connector::new(guard, resolver, tls::config(ca_pem, None)?, settings.connect_timeout);
+        Ok(Self::over(connector, settings))
+    }
+
+    fn over(connector: Connector, settings: &Settings) -> Self {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout)
             .pool_max_idle_per_host(settings.idle_per_host)
             .build(connector);
-        Ok(Self { http })
+        Self { http }
     }
 
     /// Sends a request with an absolute URL. `timeout` spans connection, head and body. At most `max_body` bytes of the

@@ -71,6 +71,8 @@ pub enum TlsClass {
     Expired,
     /// The certificate is another host's.
     WrongName,
+    /// The other side does not take our certificate, or asks for one.
+    ClientCertificate,
     /// Anything else, such as no TLS at all.
     Other,
 }
@@ -81,6 +83,7 @@ impl fmt::Display for TlsClass {
             Self::NotTrusted => "the certificate's issuer is not trusted",
             Self::Expired => "the certificate is not valid at this time",
             Self::WrongName => "the certificate is for another host name",
+            Self::ClientCertificate => "the other side does not accept our certificate, or that there is none",
             Self::Other => "no handshake",
         })
     }

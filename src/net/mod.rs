@@ -8,12 +8,14 @@ pub mod client;
 pub mod connect;
 pub mod error;
 pub mod guard;
+pub mod identity;
 pub mod probe;
 mod range;
 mod stream;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
+pub mod token;
 
 use std::time::Duration;
 

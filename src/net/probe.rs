@@ -7,11 +7,11 @@ use hyper_rustls::MaybeHttpsStream;
 use jiff::Timestamp;
 use tower::Service;
 use url::Url;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::connect::{Connector, system_resolver};
 use super::error::Error;
 use super::guard::Guard;
+use super::identity;
 use super::tls;
 
 /// An address that took a connection.
@@ -27,18 +27,13 @@ pub struct Reached {
 pub async fn probe(guard: Guard, ca_pem: Option<&str>, url: &Url, limit: Duration) -> Result<Reached, Error> {
     let uri: Uri = url.as_str().parse().map_err(|_| Error::Resolve)?;
     let began = Instant::now();
-    let stream = Connector::new(guard, system_resolver(), tls::config(ca_pem)?, limit).call(uri).await?;
+    let stream = Connector::new(guard, system_resolver(), tls::config(ca_pem, None)?, limit).call(uri).await?;
     let certificate_until = match &stream {
         MaybeHttpsStream::Http(_) => None,
         MaybeHttpsStream::Https(stream) => {
             let (_, session) = stream.inner().get_ref();
-            session.peer_certificates().and_then(|chain| expiry(chain.first()?.as_ref()))
+            session.peer_certificates().and_then(|chain| Some(identity::validity(chain.first()?)?.1))
         }
     };
     Ok(Reached { took: began.elapsed(), certificate_until })
-}
-
-fn expiry(der: &[u8]) -> Option<Timestamp> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }

@@ -241,6 +241,34 @@ pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
+impl Authority {
+    /// Its own certificate.
+    pub(crate) fn certificate(&self) -> rustls::pki_types::CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
+    /// A certificate for `name`, and its key.
+    pub(crate) fn issue(
+        &self,
+        name: &str,
+    ) -> (Vec<rustls::pki_types::CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let (certificate, key) = self.signed(name);
+        (vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+    }
+
+    /// A certificate that is shown to others.
+    pub(crate) fn identity(&self, name: &str) -> super::identity::Identity {
+        let (certificate, key) = self.signed(name);
+        super::identity::Identity::parse(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap()
+    }
+
+    fn signed(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+}
+
 /// An authority with a certificate of its own.
 pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -347,7 +375,7 @@ fn a_ca_bundle_without_certificate_is_refused_and_equal_bundles_share_one_config
         assert_eq!(made.err(), Some(Error::CaBundle), "{bad}");
     }
     let pem = authority().pem;
-    let first = super::tls::config(Some(&pem)).unwrap();
-    assert!(Arc::ptr_eq(&first, &super::tls::config(Some(&pem)).unwrap()));
-    assert!(!Arc::ptr_eq(&first, &super::tls::config(None).unwrap()));
+    let first = super::tls::config(Some(&pem), None).unwrap();
+    assert!(Arc::ptr_eq(&first, &super::tls::config(Some(&pem), None).unwrap()));
+    assert!(!Arc::ptr_eq(&first, &super::tls::config(None, None).unwrap()));
 }

@@ -7,15 +7,19 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
 use super::error::{Error, TlsClass};
+use super::identity::Identity;
 
 type Digest = [u8; 32];
 
-/// Configurations in use, by the digest of their CA bundle. Reading the system's authorities takes milliseconds and a
+/// Of the CA bundle, and of the certificate that we show.
+type Key = (Option<Digest>, Option<Digest>);
+
+/// Configurations in use. Reading the system's authorities takes milliseconds and a
 /// megabyte, which thousands of clients should not each spend.
-static IN_USE: LazyLock<Mutex<HashMap<Option<Digest>, Weak<ClientConfig>>>> = LazyLock::new(Mutex::default);
+static IN_USE: LazyLock<Mutex<HashMap<Key, Weak<ClientConfig>>>> = LazyLock::new(Mutex::default);
 
 static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
@@ -23,20 +27,20 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     roots
 });
 
-/// The configuration that trusts the system's authorities and those of `ca_pem`.
-pub fn config(ca_pem: Option<&str>) -> Result<Arc<ClientConfig>, Error> {
-    let key = ca_pem.map(digest);
+/// The configuration that trusts the system's authorities and those of `ca_pem`, and shows `identity` where it is asked for.
+pub fn config(ca_pem: Option<&str>, identity: Option<&Identity>) -> Result<Arc<ClientConfig>, Error> {
+    let key = (ca_pem.map(digest), identity.map(Identity::digest));
     let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(config) = in_use.get(&key).and_then(Weak::upgrade) {
         return Ok(config);
     }
-    let config = Arc::new(build(ca_pem)?);
+    let config = Arc::new(build(ca_pem, identity)?);
     in_use.retain(|_, config| config.strong_count() > 0);
     in_use.insert(key, Arc::downgrade(&config));
     Ok(config)
 }
 
-fn build(ca_pem: Option<&str>) -> Result<ClientConfig, Error> {
+fn build(ca_pem: Option<&str>, identity: Option<&Identity>) -> Result<ClientConfig, Error> {
     let mut roots = SYSTEM_ROOTS.clone();
     if let Some(pem) = ca_pem {
         let certificates: Vec<CertificateDer<'static>> =
@@ -46,11 +50,14 @@ fn build(ca_pem: Option<&str>) -> Result<ClientConfig, Error> {
         }
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider supports the default protocol versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        Some(identity) => config.with_client_cert_resolver(identity.resolver()),
+        None => config.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -75,7 +82,11 @@ pub fn class_of(error: &(dyn StdError + 'static)) -> Option<TlsClass> {
 }
 
 fn class(error: &rustls::Error) -> TlsClass {
-    let rustls::Error::InvalidCertificate(certificate) = error else { return TlsClass::Other };
+    let certificate = match error {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        rustls::Error::AlertReceived(alert) if is_about_us(*alert) => return TlsClass::ClientCertificate,
+        _ => return TlsClass::Other,
+    };
     match certificate {
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
@@ -84,4 +95,23 @@ fn class(error: &rustls::Error) -> TlsClass {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsClass::WrongName,
         _ => TlsClass::NotTrusted,
     }
+}
+
+/// Whether an alert of the other side speaks of our certificate. One that was signed by another key than its issuer's is a
+/// `DecryptError`.
+fn is_about_us(alert: AlertDescription) -> bool {
+    use AlertDescription as A;
+    matches!(
+        alert,
+        A::CertificateRequired
+            | A::NoCertificate
+            | A::BadCertificate
+            | A::UnsupportedCertificate
+            | A::CertificateRevoked
+            | A::CertificateExpired
+            | A::CertificateUnknown
+            | A::UnknownCA
+            | A::AccessDenied
+            | A::DecryptError
+    )
 }

@@ -142,6 +142,13 @@ impl Fleet {
         SignedDuration::try_from(self.context().settings.status_interval).unwrap_or(SignedDuration::MAX)
     }
 
+    /// Has every resource looked at.
+    pub fn wake_all(&self) {
+        self.sources.wake_all();
+        self.consumers.wake_all();
+        self.subscriptions.wake_all();
+    }
+
     /// Has the subscriptions looked at whose source or consumer is `key`, since that changed, wherever they are; and those that
     /// cannot be read, for nobody knows what they name.
     pub fn wake_subscriptions(&self, of: Reference, key: &ResourceKey) {

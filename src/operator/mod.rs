@@ -49,7 +49,7 @@ use crate::api::consumer::ConsumerSystem;
 use crate::api::names::ADOPT_STORE;
 use crate::api::source::CprSource;
 use crate::api::subscription::CprSubscription;
-use crate::delivery::credentials::SigningBook;
+use crate::delivery::credentials::{AccessBook, SigningBook};
 use crate::domain::resource::ResourceKey;
 use crate::ingest::credentials::CredentialBook;
 use crate::runtime::bell::Bells;
@@ -77,7 +77,7 @@ use watch::Uses;
 const STORE_ANNOTATION: &str = "cpr-operator.dev/store";
 
 /// Labels of the Secrets that are watched.
-const USED_SECRETS: &str = "cpr-operator.dev/use in (source,signing,persons)";
+const USED_SECRETS: &str = "cpr-operator.dev/use in (source,signing,oauth,client-certificate,persons)";
 
 /// Label of the ConfigMaps that are watched.
 const USED_CONFIG_MAPS: &str = "cpr-operator.dev/use";
@@ -91,6 +91,8 @@ pub struct Context {
     pub clock: Clock,
     /// Where delivery finds its signing secrets.
     pub signing: SigningBook,
+    /// Where it finds what lets us in at the consumers.
+    pub access: AccessBook,
     /// Where ingest finds its register credentials.
     pub credentials: CredentialBook,
     /// Bells of the other stages.

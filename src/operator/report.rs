@@ -20,6 +20,7 @@ use crate::api::conditions::{self, ConditionType};
 use crate::api::names::{FIELD_MANAGER, RECONCILE_AT};
 use crate::api::workers::WorkersStatus;
 use crate::domain::resource::ResourceKey;
+use crate::store::trouble::Trouble;
 
 pub use crate::api::conditions::Status as Holds;
 
@@ -134,6 +135,9 @@ pub fn asked_at(meta: &ObjectMeta) -> Option<String> {
 
 /// Reason of what cannot be read.
 const NOT_UNDERSTOOD: &str = "NotUnderstood";
+
+/// Reason while the store cannot be used.
+const STORE_UNAVAILABLE: &str = "StoreUnavailable";
 
 /// How often something is looked for that is missing.
 const LOOK_FOR_MISSING: SignedDuration = SignedDuration::from_secs(15);
@@ -297,8 +301,8 @@ pub async fn write<K: Kind>(
 
 fn is_taken_up(last: &[Condition], new: &[Condition]) -> bool {
     let of = |conditions| conditions::get(conditions, ConditionType::Ready);
-    let was_unreadable = of(last).is_none_or(|ready| ready.reason == NOT_UNDERSTOOD);
-    was_unreadable || of(last).map(|r| r.observed_generation) != of(new).map(|r| r.observed_generation)
+    let was_unread = of(last).is_none_or(|ready| [NOT_UNDERSTOOD, STORE_UNAVAILABLE].contains(&ready.reason.as_str()));
+    was_unread || of(last).map(|r| r.observed_generation) != of(new).map(|r| r.observed_generation)
 }
 
 /// Writes the whole status; false where the object is gone or another took its name.
@@ -346,6 +350,23 @@ pub async fn write_unreadable<K: Kind>(fleet: &Fleet, key: &ResourceKey, meta: &
     let done = write::<K>(fleet, key, &found.metadata, &last, new).await?;
     // Written anew it can be read, and with it the object: which is looked at again as after any failure.
     if is_lost { Err(Error::Lost) } else { Ok(done) }
+}
+
+/// Says of an object that the store, from which all else would be said, cannot be used.
+pub async fn write_store_trouble<K: Kind>(
+    fleet: &Fleet,
+    key: &ResourceKey,
+    object: &K,
+    trouble: Trouble,
+) -> Result<Done, Error> {
+    let last = K::view(fleet).desk.last(key, object.meta(), object.status());
+    let mut conditions = last.conditions().to_vec();
+    let (generation, now) = (object.meta().generation.unwrap_or_default(), fleet.now());
+    conditions::set_missing(&mut conditions, K::CONDITIONS, generation, now);
+    let message = format!("{trouble}. What else is said here is as it was before; for the platform team");
+    let refusal = Refusal::by_others(STORE_UNAVAILABLE, message);
+    let (conditions, waiting) = Draft::begin(&conditions, generation, now).finish(Some(&refusal), false);
+    write::<K>(fleet, key, object.meta(), &last, last.clone().with(conditions, waiting, object.meta())).await
 }
 
 fn not_understood() -> Refusal {

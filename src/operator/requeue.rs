@@ -12,6 +12,7 @@ use crate::audit;
 use crate::domain::resource::ResourceKey;
 use crate::ingest;
 use crate::store;
+use crate::store::trouble::Trouble;
 
 /// The longest wait after an error.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -40,6 +41,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong with the store, where that is why.
+    pub fn store_trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Store(error) | Self::Record(audit::Error::Store(error)) | Self::List(ingest::Error::Store(error)) => {
+                Some(Trouble::from(error)).filter(|trouble| trouble.is_outage())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether only another spec can help, so that trying again is in vain.
     fn is_terminal(&self) -> bool {
         matches!(self, Self::Report(report::Error::Refused(_)))

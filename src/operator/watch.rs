@@ -23,6 +23,10 @@ use super::requeue::{self, Error};
 use crate::api::subscription::CprSubscription;
 use crate::domain::resource::ResourceKey;
 use crate::runtime::causes;
+use crate::store::trouble::Trouble;
+
+/// A store that takes longer to say what was found does not answer.
+const LOOK_AT_MOST: Duration = Duration::from_secs(30);
 
 /// Runs the controller of one kind until `stop`; reconciles under way are finished first.
 pub async fn control<K: Kind>(
@@ -124,9 +128,20 @@ async fn reconcile<K: Kind>(object: Arc<DeserializeGuard<K>>, fleet: Arc<Fleet>)
     let took = began.elapsed();
     fleet.context().metrics.count(K::CONTROLLER, ending(&outcome), took);
     say(K::CONTROLLER, &key, object.meta().generation.unwrap_or_default(), &outcome, took);
+    if let (Err(error), Ok(object)) = (&outcome, &object.0) {
+        tell_of_store(object, error, &fleet, &key).await;
+    }
     outcome?;
     view.attempts.forget(&key);
     Ok(Action::requeue(requeue::spread(fleet.context().settings.resync, requeue::chance())))
+}
+
+/// Says in the status that the store cannot be used, where that is why: for this it is not needed.
+async fn tell_of_store<K: Kind>(object: &K, error: &Error, fleet: &Fleet, key: &ResourceKey) {
+    let Some(trouble) = error.store_trouble() else { return };
+    if let Err(error) = report::write_store_trouble(fleet, key, object, trouble).await {
+        tracing::warn!(resource = %key, error = causes::text(&error), "its status could not be written");
+    }
 }
 
 /// What the work gives; a panic in it is an error like any other, and ends nothing else.
@@ -255,9 +270,13 @@ fn wake_lists(fleet: &Fleet) {
 
 /// Has resources looked at whose stage found something new, or whose time has come: when the bell rings, else each second.
 pub async fn poll(fleet: Arc<Fleet>, mut findings: Findings, stop: CancellationToken) {
+    let mut was_away = false;
     while !stop.is_cancelled() {
-        if let Err(error) = findings.look(&fleet).await {
-            tracing::warn!(%error, "what the stages found could not be read");
+        let is_away = look(&mut findings, &fleet).await.is_some();
+        if is_away != was_away {
+            // All say so, and take it back when the store is there again.
+            fleet.wake_all();
+            was_away = is_away;
         }
         let now = fleet.now();
         fleet.sources.ring(now);
@@ -266,6 +285,22 @@ pub async fn poll(fleet: Arc<Fleet>, mut findings: Findings, stop: CancellationT
         tokio::select! {
             () = stop.cancelled() => {}
             _ = fleet.context().bells.status.wait(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+/// Looks for what was found; what is wrong with the store, if it cannot be used.
+async fn look(findings: &mut Findings, fleet: &Fleet) -> Option<Trouble> {
+    let looked = tokio::time::timeout(LOOK_AT_MOST, findings.look(fleet)).await;
+    match looked {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "what the stages found could not be read");
+            Some(Trouble::from(&error)).filter(|trouble| trouble.is_outage())
+        }
+        Err(_) => {
+            tracing::warn!("the store does not answer");
+            Some(Trouble::Away)
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Probes and metrics over HTTP: `/livez`, `/readyz`, `/metrics`. None of them depends on anybody else's health.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,8 +20,16 @@ pub struct Health(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    ready: AtomicBool,
+    standing: Mutex<Standing>,
     loops: Mutex<Vec<Loop>>,
+}
+
+#[derive(Default)]
+enum Standing {
+    #[default]
+    Starting,
+    Waiting(String),
+    Ready,
 }
 
 struct Loop {
@@ -41,7 +48,16 @@ pub struct Pulse {
 impl Health {
     /// Start-up is done: databases open, schema up to date, tasks running.
     pub fn set_ready(&self) {
-        self.0.ready.store(true, Ordering::Release);
+        *self.standing() = Standing::Ready;
+    }
+
+    /// Start-up waits for something, said in words that hold no secret.
+    pub fn set_waiting(&self, what_for: impl ToString) {
+        *self.standing() = Standing::Waiting(what_for.to_string());
+    }
+
+    fn standing(&self) -> std::sync::MutexGuard<'_, Standing> {
+        self.0.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches a loop that goes round at least this often.
@@ -69,22 +85,40 @@ impl Pulse {
     }
 }
 
+/// What is measured; roles add theirs while it is served already. Clones share it.
+#[derive(Clone, Default)]
+pub struct Measured(Arc<RwLock<Registry>>);
+
+impl Measured {
+    /// Adds metrics.
+    pub fn add(&self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// All metrics in the OpenMetrics form.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.0.read().unwrap_or_else(PoisonError::into_inner))?;
+        Ok(text)
+    }
+}
+
 /// Serves them until `stop`.
 pub async fn serve(
     listener: TcpListener,
     health: Health,
-    registry: Arc<Registry>,
+    measured: Measured,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    axum::serve(listener, routes(health, registry)).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, routes(health, measured)).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-fn routes(health: Health, registry: Arc<Registry>) -> Router {
+fn routes(health: Health, measured: Measured) -> Router {
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state(health)
-        .merge(Router::new().route("/metrics", get(metrics)).with_state(registry))
+        .merge(Router::new().route("/metrics", get(metrics)).with_state(measured))
 }
 
 async fn livez(State(health): State<Health>) -> impl IntoResponse {
@@ -96,16 +130,16 @@ async fn livez(State(health): State<Health>) -> impl IntoResponse {
 }
 
 async fn readyz(State(health): State<Health>) -> impl IntoResponse {
-    match health.0.ready.load(Ordering::Acquire) {
-        true => (StatusCode::OK, "ok\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    match &*health.standing() {
+        Standing::Ready => (StatusCode::OK, "ok\n".to_owned()),
+        Standing::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned()),
+        Standing::Waiting(what_for) => (StatusCode::SERVICE_UNAVAILABLE, format!("waiting: {what_for}\n")),
     }
 }
 
-async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
-    let mut text = String::new();
-    match encode(&mut text, &registry) {
-        Ok(()) => (
+async fn metrics(State(measured): State<Measured>) -> impl IntoResponse {
+    match measured.text() {
+        Ok(text) => (
             StatusCode::OK,
             [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
             text,
@@ -123,10 +157,10 @@ mod tests {
     use super::*;
 
     async fn ask(health: &Health, path: &str) -> (StatusCode, String) {
-        let mut registry = Registry::default();
-        registry.register("asked", "Questions", Counter::<u64>::default());
+        let measured = Measured::default();
+        measured.add(|registry| registry.register("asked", "Questions", Counter::<u64>::default()));
         let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
-        let answer = routes(health.clone(), Arc::new(registry)).oneshot(request).await.unwrap();
+        let answer = routes(health.clone(), measured).oneshot(request).await.unwrap();
         let status = answer.status();
         let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -136,6 +170,12 @@ mod tests {
     async fn it_is_ready_once_start_up_is_done() {
         let health = Health::default();
         assert_eq!(ask(&health, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask(&health, "/livez").await.0, StatusCode::OK);
+        health.set_waiting("the database");
+        assert_eq!(
+            ask(&health, "/readyz").await,
+            (StatusCode::SERVICE_UNAVAILABLE, "waiting: the database\n".to_owned())
+        );
         assert_eq!(ask(&health, "/livez").await.0, StatusCode::OK);
         health.set_ready();
         assert_eq!(ask(&health, "/readyz").await.0, StatusCode::OK);

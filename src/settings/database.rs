@@ -19,6 +19,8 @@ pub struct DatabaseSettings {
     pub listen_url_file: Option<PathBuf>,
     /// Whether a pooler in transaction mode stands before the server.
     pub pooler: bool,
+    /// Whether a server that is not on this machine may go without proving itself by its certificate.
+    pub accept_unverified_server: bool,
     /// Connections for writing, per database.
     pub writers: u32,
     /// Connections for reading, per database.
@@ -42,6 +44,7 @@ impl Default for DatabaseSettings {
             keys_url_file: None,
             listen_url_file: None,
             pooler: false,
+            accept_unverified_server: false,
             writers: 4,
             readers: 4,
             statement_timeout: Duration::from_secs(30),

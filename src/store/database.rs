@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{PgConnection, SqliteConnection};
 
+use super::watch::{counted, counted_here};
 use super::{ConsumerId, Error, postgres, sqlite};
 
 /// A database that is open. Clones share it.
@@ -75,10 +76,11 @@ impl Database {
 
     /// As [`Database::begin`], for these consumers.
     pub async fn begin_for(&self, consumers: &[ConsumerId]) -> Result<Tx, Error> {
-        Ok(Tx(Conn(match self {
-            Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
-            Self::Postgres(database) => database.begin(consumers).await?,
-        })))
+        let held = match self {
+            Self::Sqlite(database) => database.begin().await.map(Held::SqliteTx),
+            Self::Postgres(database) => database.begin(consumers).await,
+        };
+        Ok(Tx(Conn(counted_here(held)?)))
     }
 
     /// Begins to write beside others who do the same. What it writes nobody else may write meanwhile, or it decides by locks
@@ -89,10 +91,11 @@ impl Database {
 
     /// As [`Database::begin_beside`], for these consumers.
     pub async fn begin_beside_for(&self, consumers: &[ConsumerId]) -> Result<Tx, Error> {
-        Ok(Tx(Conn(match self {
-            Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
-            Self::Postgres(database) => database.begin_beside(consumers).await?,
-        })))
+        let held = match self {
+            Self::Sqlite(database) => database.begin().await.map(Held::SqliteTx),
+            Self::Postgres(database) => database.begin_beside(consumers).await,
+        };
+        Ok(Tx(Conn(counted_here(held)?)))
     }
 
     /// Begins to write what no other transaction looks at but for a moment: waits for nobody.
@@ -102,10 +105,11 @@ impl Database {
 
     /// As [`Database::begin_apart`], for these consumers.
     pub async fn begin_apart_for(&self, consumers: &[ConsumerId]) -> Result<Tx, Error> {
-        Ok(Tx(Conn(match self {
-            Self::Sqlite(database) => Held::SqliteTx(database.begin().await?),
-            Self::Postgres(database) => database.begin_apart(consumers).await?,
-        })))
+        let held = match self {
+            Self::Sqlite(database) => database.begin().await.map(Held::SqliteTx),
+            Self::Postgres(database) => database.begin_apart(consumers).await,
+        };
+        Ok(Tx(Conn(counted_here(held)?)))
     }
 
     /// A connection for reading.
@@ -115,10 +119,11 @@ impl Database {
 
     /// As [`Database::read`], for these consumers: with PostgreSQL a login that is not there for all sees the rows of no others.
     pub async fn read_for(&self, consumers: &[ConsumerId]) -> Result<Read, Error> {
-        Ok(Read(Conn(match self {
-            Self::Sqlite(database) => Held::Sqlite(database.read().await?),
-            Self::Postgres(database) => database.read(consumers).await?,
-        })))
+        let held = match self {
+            Self::Sqlite(database) => database.read().await.map(Held::Sqlite),
+            Self::Postgres(database) => database.read(consumers).await,
+        };
+        Ok(Read(Conn(counted_here(held)?)))
     }
 
     /// Takes deleted content out of the log of changes, where that is ours to do. Whether it was possible.
@@ -142,8 +147,8 @@ impl Tx {
     /// Makes all that was written durable.
     pub async fn commit(self) -> Result<(), Error> {
         match self.0.0 {
-            Held::SqliteTx(tx) => Ok(tx.commit().await?),
-            Held::Postgres { tx, .. } => Ok(tx.commit().await?),
+            Held::SqliteTx(tx) => Ok(counted(tx.commit().await)?),
+            Held::Postgres { tx, .. } => Ok(counted(tx.commit().await)?),
             Held::Sqlite(_) => Ok(()),
         }
     }

@@ -2,6 +2,8 @@
 
 use sqlx::migrate::MigrateError;
 
+use super::trouble::Trouble;
+
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -61,6 +63,11 @@ pub enum Error {
         "processes run on these databases: stop them all first (a process that was killed counts for 6 seconds more)"
     )]
     InUse,
+    /// Nobody would notice if another than the server answered.
+    #[error(
+        "the address of the database does not have the server's certificate verified: add sslmode=verify-full and sslrootcert=FILE to it, or set database.accept_unverified_server where the network is trusted"
+    )]
+    Unverified,
     /// No server is named.
     #[error("database.url_file is not set: name the file with the server's address")]
     NoServer,
@@ -130,20 +137,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anybody doing anything: the database was busy, away, full, or no
-    /// longer the primary.
+    /// Whether the same call may succeed later without another form of it: the database was busy, away, full, no longer the
+    /// primary, or did not know the login, whose password may just be changed.
     pub fn is_passing(&self) -> bool {
-        match self {
-            // A connection that ends while it is made is told as an answer that cannot be understood.
-            Self::Sql(
-                sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_),
-            ) => true,
-            Self::Sql(sqlx::Error::Configuration(source)) => source.is::<Unfit>(),
-            Self::Sql(sqlx::Error::Database(error)) => {
-                error.code().is_some_and(|code| if code.len() == SQLSTATE { will_pass(&code) } else { is_busy(&code) })
-            }
-            _ => false,
-        }
+        matches!(self, Self::Sql(_)) && Trouble::from(self) != Trouble::Other
     }
 
     /// The same, where it came of bringing a schema up to date.
@@ -173,23 +170,6 @@ pub(super) enum Unfit {
 
 /// What PostgreSQL says where rights are missing.
 const NO_RIGHTS: &str = "42501";
-
-/// The length of PostgreSQL's codes; SQLite's are shorter.
-const SQLSTATE: usize = 5;
-
-/// Whether a SQLSTATE of PostgreSQL is one that goes away: of the connection, of resources such as a full disk, of locks and
-/// time limits, of a server that is shut down, starts, or has become a standby, of a statement that a migration made outdated.
-fn will_pass(code: &str) -> bool {
-    const CLASSES: [&str; 4] = ["08", "53", "57", "58"];
-    const STATES: [&str; 6] = ["0A000", "25006", "25P03", "40001", "40P01", "55P03"];
-    CLASSES.iter().any(|class| code.starts_with(class)) || STATES.contains(&code)
-}
-
-/// Whether an extended SQLite result code is one of SQLITE_BUSY.
-fn is_busy(code: &str) -> bool {
-    const SQLITE_BUSY: u32 = 5;
-    primary(code) == Some(SQLITE_BUSY)
-}
 
 /// The primary code of an extended SQLite result code.
 fn primary(code: &str) -> Option<u32> {

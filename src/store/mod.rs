@@ -56,7 +56,9 @@ pub mod sqlite;
 pub mod subject;
 pub mod subscription;
 pub mod told;
+pub mod trouble;
 pub mod unread;
+pub mod watch;
 pub mod worker;
 
 use std::sync::Arc;

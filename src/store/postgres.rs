@@ -1,10 +1,11 @@
 //! PostgreSQL: pools of connections to the primary, a gate that keeps writers apart where one writer was meant, time limits.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, Transaction};
 
 use super::database::Held;
@@ -90,7 +91,7 @@ impl Begin {
 impl Database {
     /// Connects, and brings the schema up to date where it is not, which takes its owner.
     pub async fn open(url: &str, content: &Content, settings: &DatabaseSettings) -> Result<Self, Error> {
-        let options = options(url)?;
+        let options = verified(options(url)?, settings)?;
         let (found, needed) = (version(&options, content).await?, schema::newest(content.migrations));
         if found < needed && settings.pooler {
             // Preparing what brings it up to date would stay on a connection that others get.
@@ -105,6 +106,14 @@ impl Database {
             begin: Begin::new(content, settings),
             persistent: !settings.pooler,
         })
+    }
+
+    /// From now on new connections are made to this address; those that are there stay until they end by themselves.
+    pub fn readdress(&self, url: &str, settings: &DatabaseSettings) -> Result<(), Error> {
+        let options = verified(options(url)?, settings)?;
+        self.writers.set_connect_options(options.clone());
+        self.readers.set_connect_options(options);
+        Ok(())
     }
 
     /// Begins to write alone.
@@ -150,6 +159,21 @@ fn options(url: &str) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url)?;
     // Poolers refuse a connection that asks for what they do not keep track of; we read no floating-point numbers.
     Ok(options.application_name("cpr-operator").extra_float_digits(None))
+}
+
+/// The address, if whoever answers there has to prove that it is the server: on the machine itself nobody else can.
+fn verified(options: PgConnectOptions, settings: &DatabaseSettings) -> Result<PgConnectOptions, Error> {
+    let is_here = options.get_socket().is_some() || is_loopback(options.get_host());
+    let is_proved = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    match is_here || is_proved || settings.accept_unverified_server {
+        true => Ok(options),
+        false => Err(Error::Unverified),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.starts_with('/') || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn pool(size: u32) -> PgPoolOptions {
@@ -229,4 +253,31 @@ async fn migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Er
     }
     tx.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_has_to_prove_itself() {
+        for (url, expected) in [
+            ("postgres://a@127.0.0.1/cpr", true),
+            ("postgres://a@localhost/cpr", true),
+            ("postgres://a@[::1]/cpr", true),
+            ("postgres://a@db.example.org/cpr", false),
+            ("postgres://a@db.example.org/cpr?sslmode=require", false),
+            ("postgres://a@10.1.2.3/cpr?sslmode=disable", false),
+            ("postgres://a@db.example.org/cpr?sslmode=verify-ca", true),
+            ("postgres://a@db.example.org/cpr?sslmode=verify-full", true),
+        ] {
+            let strict = DatabaseSettings::default();
+            let taken =
+                |settings: &DatabaseSettings| options(url).and_then(|options| verified(options, settings)).is_ok();
+            assert_eq!(taken(&strict), expected, "{url}");
+            assert!(taken(&DatabaseSettings { accept_unverified_server: true, ..strict }), "{url}");
+        }
+        let message = Error::Unverified.to_string();
+        assert!(message.contains("sslmode=verify-full") && message.contains("database.accept_unverified_server"));
+    }
 }

@@ -13,6 +13,7 @@ use sqlx::{Arguments, Connection, Decode, FromRow, PgConnection, Postgres, Sqlit
 
 use super::database::{self, Backend, Conn};
 use super::rows::{Column, hexes};
+use super::watch::counted;
 use super::{Error, dialect};
 use crate::domain::pairwise::RecordId;
 
@@ -155,7 +156,7 @@ impl<T: DeserializeOwned + for<'r> FromRow<'r, PgRow> + Send + Unpin> QueryGathe
         match conn.backend() {
             Backend::Sqlite(conn) => {
                 let (text, arguments) = self.gathered.for_sqlite()?;
-                let rows: String = sqlx::query_scalar_with(text, arguments).fetch_one(conn).await?;
+                let rows: String = counted(sqlx::query_scalar_with(text, arguments).fetch_one(conn).await)?;
                 Column(self.table, "rows").json(&rows)
             }
             Backend::Postgres(conn) => {
@@ -192,13 +193,14 @@ impl Query {
         Ok(match conn.backend() {
             Backend::Sqlite(conn) => {
                 let (text, arguments) = self.for_sqlite()?;
-                sqlx::query_with(text, arguments).execute(conn).await?.rows_affected()
+                counted(sqlx::query_with(text, arguments).execute(conn).await)?.rows_affected()
             }
             Backend::Postgres(conn) => {
                 let persistent = conn.persistent;
                 let (text, arguments) = self.for_postgres()?;
-                let done = sqlx::query_with(text, arguments).persistent(persistent).execute(&mut *conn.conn).await;
-                forget_outdated(conn.conn, done).await?.rows_affected()
+                let query = sqlx::query_with(text, arguments).persistent(persistent);
+                let done = query.execute(&mut *conn.conn).await;
+                forget_outdated(conn.conn, counted(done)).await?.rows_affected()
             }
         })
     }
@@ -207,7 +209,7 @@ impl Query {
         match conn.backend() {
             Backend::Sqlite(conn) => {
                 let (text, arguments) = self.for_sqlite()?;
-                sqlx::query_as_with(text, arguments).fetch_all(conn).await
+                counted(sqlx::query_as_with(text, arguments).fetch_all(conn).await)
             }
             Backend::Postgres(conn) => self.postgres_rows(conn).await,
         }
@@ -218,8 +220,9 @@ impl Query {
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let (text, arguments) = self.for_postgres()?;
-        let found = sqlx::query_as_with(text, arguments).persistent(conn.persistent).fetch_all(&mut *conn.conn).await;
-        forget_outdated(conn.conn, found).await
+        let query = sqlx::query_as_with(text, arguments).persistent(conn.persistent);
+        let found = query.fetch_all(&mut *conn.conn).await;
+        forget_outdated(conn.conn, counted(found)).await
     }
 
     fn for_sqlite(self) -> Result<(&'static str, SqliteArguments)> {

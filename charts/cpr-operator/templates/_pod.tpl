@@ -75,8 +75,6 @@ topologySpreadConstraints:
     {{- end }}
   ports:
     - { name: metrics, containerPort: {{ .Values.http.port }} }
-  # Databases are opened and brought up to date before any probe is answered.
-  startupProbe: { httpGet: { path: /readyz, port: metrics }, periodSeconds: 5, failureThreshold: 360 }
   livenessProbe: { httpGet: { path: /livez, port: metrics }, periodSeconds: 20, timeoutSeconds: 5 }
   readinessProbe: { httpGet: { path: /readyz, port: metrics }, timeoutSeconds: 5 }
   securityContext:

@@ -1,6 +1,7 @@
 //! The journey of an event out of the store: a real store, real requests, a receiver that remembers, a clock set by hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod clock;
 #[path = "../../../tests/it/support/database.rs"]
 mod database;

@@ -138,6 +138,7 @@ impl World {
             store: store.clone(),
             clock: clock.clone(),
             signing: SigningBook::default(),
+            access: Default::default(),
             bells: Bells::default(),
             settings,
             network: NetworkSettings { allowed_networks: vec!["127.0.0.0/8".parse().unwrap()] },
@@ -509,6 +510,8 @@ pub fn consumer(name: &str, url: url::Url) -> Consumer {
             rate_per_second: None,
             retry: Retry { initial: 5 * SEC, max: 3600 * SEC, give_up_after: 600 * SEC },
             allowed_networks: Vec::new(),
+            oauth2: None,
+            client_certificate: false,
         },
         suspended: false,
     }

@@ -7,11 +7,10 @@ use url::Url;
 
 use super::Worker;
 use crate::delivery::circuit::Permit;
+use crate::delivery::sender::{Sender, Unusable};
 use crate::delivery::state::Obstacle;
 use crate::delivery::verify::{Endpoint, Verdict, fingerprint};
-use crate::domain::compiled::{Delivery, Verification};
-use crate::net::client::Client;
-use crate::net::guard::Guard;
+use crate::domain::compiled::{Consumer, Delivery, Verification};
 use crate::store;
 
 /// The way to the consumer.
@@ -19,9 +18,18 @@ pub(super) struct Link {
     pub(super) url: Url,
     pub(super) timeout: Duration,
     pub(super) verification: Verification,
-    pub(super) client: Option<Client>,
+    pub(super) sender: Result<Sender, Unusable>,
     pub(super) endpoint: Endpoint,
     made_for: Delivery,
+    /// Fingerprint of what lets us in there.
+    access: String,
+}
+
+impl Link {
+    /// Whether it waits for a Secret that lets us in.
+    pub(super) fn lacks_access(&self) -> bool {
+        matches!(self.sender, Err(Unusable::NoAccess))
+    }
 }
 
 /// What may be sent now.
@@ -72,26 +80,28 @@ impl Worker {
             self.proof_needed = true;
         }
         self.row = row;
-        let Some(delivery) = self.row.compiled.as_ref().map(|compiled| &compiled.delivery) else {
+        let Some(compiled) = &self.row.compiled else {
             self.link = None;
             return;
         };
         match &mut self.link {
-            Some(link) if link.made_for == *delivery => {
+            Some(link) if link.made_for == compiled.delivery => {
                 if is_changed {
                     link.endpoint.hurry(now);
                 }
             }
-            _ => self.link = Some(self.connect(delivery, now)),
+            _ => self.link = Some(self.connect(compiled, now)),
         }
     }
 
-    fn connect(&self, delivery: &Delivery, now: Timestamp) -> Link {
-        let context = &self.shared.context;
-        let guard = Guard::new(context.network.allowed_networks.clone(), delivery.allowed_networks.clone());
-        let kept = crate::net::Settings { idle_per_host: delivery.max_in_flight as usize, ..Default::default() };
-        let client = Client::new(guard, delivery.ca_bundle.as_deref(), &kept);
-        let proved = self.row.verified.as_deref().filter(|_| !self.proof_needed && client.is_ok());
+    fn connect(&self, compiled: &Consumer, now: Timestamp) -> Link {
+        let (context, delivery) = (&self.shared.context, &compiled.delivery);
+        let access = context.access.get(&self.row.key);
+        let sender = Sender::new(compiled, access.as_ref(), &context.network.allowed_networks, &context.metrics);
+        let until = sender.as_ref().ok().and_then(|sender| sender.certificate_until);
+        context.metrics.set_certificate(&self.row.key, until);
+        let is_usable = !matches!(sender, Err(Unusable::Net(_)));
+        let proved = self.row.verified.as_deref().filter(|_| !self.proof_needed && is_usable);
         let before = self.link.as_ref().map(|link| &link.endpoint);
         let print = fingerprint(delivery);
         let mut endpoint = match before {
@@ -99,7 +109,7 @@ impl Worker {
             _ => Endpoint::new(print, proved, now),
         };
         endpoint.hurry(now);
-        if let Err(error) = &client {
+        if let Err(Unusable::Net(error)) = &sender {
             let unusable = Verdict::NotProved("TlsFailed", format!("{error}: check delivery.caBundleRef"));
             endpoint.answered(&unusable, context.settings.verify_interval, now, &context.chance);
         }
@@ -107,9 +117,10 @@ impl Worker {
             url: delivery.url.clone(),
             timeout: delivery.timeout,
             verification: delivery.verification,
-            client: client.ok(),
+            sender,
             endpoint,
             made_for: delivery.clone(),
+            access: access.map(|access| access.fingerprint).unwrap_or_default(),
         }
     }
 
@@ -119,6 +130,18 @@ impl Worker {
         self.signers.expire(context.settings.rotation_overlap, now);
         if let Some(link) = self.link.as_mut().filter(|_| changed) {
             link.endpoint.hurry(now);
+        }
+        self.take_access(now);
+    }
+
+    /// Goes another way from now on where what lets us in was changed; what is under way ends on the old one.
+    fn take_access(&mut self, now: Timestamp) {
+        let (Some(link), Some(compiled)) = (&self.link, &self.row.compiled) else { return };
+        let access = self.shared.context.access.get(&self.row.key).map(|access| access.fingerprint);
+        if link.access != access.unwrap_or_default() {
+            self.link = Some(self.connect(compiled, now));
+            self.queues.release(false, now);
+            self.circuit.hurry(now);
         }
     }
 
@@ -135,7 +158,10 @@ impl Worker {
         if self.signers.is_empty() {
             return Some(Obstacle::NoSecret);
         }
-        if !link.endpoint.is_verified() || link.client.is_none() {
+        if link.lacks_access() {
+            return Some(Obstacle::NoAccess);
+        }
+        if !link.endpoint.is_verified() || link.sender.is_err() {
             return Some(Obstacle::Unverified);
         }
         if let Some(until) = self.not_before.filter(|until| now < *until) {

@@ -14,7 +14,7 @@ use crate::delivery::outcome::Fault;
 use crate::delivery::queue::Turn;
 use crate::delivery::read::{self, Basis, Opened};
 use crate::delivery::retry::later;
-use crate::delivery::send::{post, send};
+use crate::delivery::send::send;
 use crate::delivery::sign::sign;
 use crate::delivery::verify::{self, challenge};
 use crate::store;
@@ -190,7 +190,7 @@ impl Worker {
 
     fn send(&mut self, delivery: Delivery, now: Timestamp) -> bool {
         let Some(link) = &self.link else { return false };
-        let Some(client) = link.client.clone() else { return false };
+        let Ok(sender) = link.sender.clone() else { return false };
         let secrets = self.signers.secrets();
         let Some(request) = sign(&link.url, &delivery.id, delivery.body.clone(), &secrets, now) else { return false };
         if !self.circuit.is_closed() {
@@ -202,7 +202,7 @@ impl Worker {
         let (number, timeout) = (self.attempts_of(&delivery.turn) + 1, link.timeout);
         self.sending += 1;
         self.in_flight
-            .spawn(async move { Done::Attempt(Box::new(send(client, delivery, number, request, timeout, now).await)) });
+            .spawn(async move { Done::Attempt(Box::new(send(sender, delivery, number, request, timeout, now).await)) });
         true
     }
 
@@ -219,7 +219,7 @@ impl Worker {
         }
         let changing = self.signers.is_changing();
         let Some(link) = self.link.as_mut().filter(|link| link.endpoint.wants(changing, now)) else { return false };
-        let Some(client) = link.client.clone() else { return false };
+        let Ok(sender) = link.sender.clone() else { return false };
         // Where the address is proved, what is asked is whether the receiver knows the new secrets: they sign alone.
         let proves_secrets = changing && link.endpoint.is_verified();
         let secrets = if proves_secrets { self.signers.present() } else { self.signers.secrets() };
@@ -230,7 +230,7 @@ impl Worker {
         let of = link.endpoint.fingerprint.clone();
         let signed_by = proves_secrets.then(|| self.signers.fingerprint().to_owned());
         self.in_flight.spawn(async move {
-            let answer = post(&client, request, timeout).await.map(|answer| (answer.status, answer.body));
+            let answer = sender.post(request, timeout).await.map(|answer| (answer.status, answer.body));
             Done::Challenge { of, signed_by, verdict: verify::judge(answer, &challenge.text, by) }
         });
         true

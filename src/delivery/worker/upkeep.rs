@@ -147,16 +147,19 @@ impl Worker {
         }
         // One of the consumer's workers speaks for all.
         let is_speaker = self.row.ended_at.is_none() && self.lanes.holds(0);
+        let strained = self.is_strained(is_behind);
         let Some(link) = self.link.as_ref().filter(|_| is_speaker) else { return };
         let state = ConsumerState {
             endpoint: Some(link.endpoint.found().clone()),
             sending: Some(sending(self.obstacle(now).as_ref(), is_behind, now)),
-            strained: self.is_strained(is_behind),
+            strained,
             dead_letters: self.dead_letters,
             backlog_expiring: self.oldest.is_some_and(|at| between(at, now) >= self.shared.context.undelivered / 2),
         };
         // After a start it takes a moment until secrets are handed over: what was shown before holds until then.
-        let is_waited_for = self.signers.is_empty() && !self.shared.context.signing.is_known(&self.row.key);
+        let (context, key) = (&self.shared.context, &self.row.key);
+        let is_waited_for = (self.signers.is_empty() && !context.signing.is_known(key))
+            || (link.lacks_access() && !context.access.is_known(key));
         if self.shown.is_some() && is_waited_for {
             return;
         }
@@ -194,7 +197,7 @@ impl Worker {
             Gate::Probe => None,
         };
         let can_ask = self.gone.is_none() && !self.signers.is_empty();
-        let link = self.link.as_ref().filter(|link| can_ask && link.client.is_some());
+        let link = self.link.as_ref().filter(|link| can_ask && link.sender.is_ok());
         let proof = link.and_then(|link| link.endpoint.next_at(self.signers.is_changing()));
         // A proof that is overdue waits for something else than time.
         [sending, proof.filter(|at| *at > now)].into_iter().flatten().min()

@@ -1,5 +1,7 @@
 //! Makes the store and the signing secrets in memory as a consumer wants them.
 
+use jiff::Timestamp;
+
 use super::build::Wanted;
 use super::dereference::Found;
 use crate::api::consumer::ConsumerSystem;
@@ -24,6 +26,8 @@ pub struct Applied {
     pub refusal: Option<Refusal>,
     /// Whether its Secrets and ConfigMaps could be used.
     pub secrets: Result<(), Refusal>,
+    /// Until when the certificate that is shown is valid, where one was read.
+    pub certificate_until: Option<Timestamp>,
     /// What delivery last found there.
     pub state: ConsumerState,
     /// What waits for it.
@@ -53,7 +57,9 @@ pub async fn apply(
         Ok(wanted) => wanted.complaint,
         Err(refusal) => Some(refusal),
     };
-    observe(consumer, found, Applied { refusal, secrets, ..Applied::unobserved() }, fleet).await
+    let identity = found.access.as_ref().ok().and_then(|access| access.identity.as_ref());
+    let certificate_until = identity.map(|identity| identity.not_after);
+    observe(consumer, found, Applied { refusal, secrets, certificate_until, ..Applied::unobserved() }, fleet).await
 }
 
 impl Applied {
@@ -62,6 +68,7 @@ impl Applied {
         Self {
             refusal: None,
             secrets: Ok(()),
+            certificate_until: None,
             state: ConsumerState::default(),
             backlog: Backlog::default(),
             subscriptions: 0,
@@ -70,14 +77,17 @@ impl Applied {
     }
 }
 
-/// Hands the secrets to delivery. A Secret that is gone or no longer meant for signing takes them away; one that is spoilt
+/// Hands the secrets to delivery. A Secret that is gone or no longer meant for its place takes them away; one that is spoilt
 /// leaves the last good set.
 fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
     let context = fleet.context();
-    if secrets::hand_over(&context.signing, &found.key, &found.signing, |given| &given.fingerprint) {
+    let signs = secrets::hand_over(&context.signing, &found.key, &found.signing, |given| &given.fingerprint);
+    let lets_in = secrets::hand_over(&context.access, &found.key, &found.access, |given| &given.fingerprint);
+    if signs || lets_in {
         context.bells.delivery.ring();
     }
     found.signing.as_ref().map(drop).map_err(Clone::clone)?;
+    found.access.as_ref().map(drop).map_err(Clone::clone)?;
     found.ca_bundle.as_ref().map(drop).map_err(Clone::clone)
 }
 
@@ -140,6 +150,7 @@ pub async fn end(fleet: &Fleet, key: &ResourceKey) -> Result<(), Error> {
         record::removed(&mut tx, &context.store, ("ConsumerSystem", key), (row.uid, row.generation), now).await?;
         tx.commit().await?;
         context.signing.set(key, None);
+        context.access.set(key, None);
         fleet.process.wishes.forget(Role::Deliver, key);
         context.bells.delivery.ring();
         fleet.wake_subscriptions(Reference::Consumer, key);

@@ -59,5 +59,7 @@ fn build_delivery(checked: Checked) -> Delivery {
         rate_per_second: checked.rate_per_second,
         retry: checked.retry,
         allowed_networks: checked.networks.networks,
+        oauth2: checked.oauth2,
+        client_certificate: checked.client_certificate,
     }
 }

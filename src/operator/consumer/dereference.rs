@@ -1,10 +1,11 @@
-//! Reads what a consumer refers to: the secrets that sign its deliveries, its certificates.
+//! Reads what a consumer refers to: the secrets of its deliveries, the certificates to trust.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::access::{self, Read};
 use crate::api::consumer::{ConsumerSystem, ConsumerSystemSpec};
 use crate::api::names::USE_SIGNING;
-use crate::delivery::credentials::SigningKeys;
+use crate::delivery::credentials::{Access, SigningKeys};
 use crate::domain::resource::ResourceKey;
 use crate::domain::signing::SigningSecret;
 use crate::operator::fleet::{Fleet, key_of};
@@ -12,7 +13,7 @@ use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets::{self, Data, Fingerprints};
 use crate::operator::watch::Uses;
-use crate::operator::workers::hand::{self, File, Signing};
+use crate::operator::workers::hand::{self, Consumer, File};
 use crate::operator::workers::wish::Secrets;
 
 /// The most keys that may sign at the same time.
@@ -24,7 +25,9 @@ pub struct Found {
     pub key: ResourceKey,
     /// What its deliveries are signed with.
     pub signing: Result<SigningKeys, Refusal>,
-    /// The same for its workers.
+    /// What lets us in at its hosts.
+    pub access: Result<Access, Refusal>,
+    /// All of it for its workers.
     pub handed: Secrets,
     /// Certificates to trust beside the system's.
     pub ca_bundle: Result<Option<String>, Refusal>,
@@ -37,25 +40,49 @@ pub async fn dereference(consumer: &ConsumerSystem, fleet: &Fleet) -> Result<Fou
     let name = delivery.signing_secret_ref.name.as_str();
     let data = secrets::read_secret(&fleet.client, &key.namespace, name, USE_SIGNING).await?;
     let read = data.and_then(|data| signing_keys(name, &data, &fleet.process.fingerprints));
-    let (signing, handed) = match read {
-        Ok((keys, file)) => {
-            let handed = hand::handed(Ok((File::Consumer(file), &keys.fingerprint)));
-            (Ok(keys), handed)
-        }
-        Err(refusal) => {
-            let handed = hand::handed(Err(&refusal));
-            (Err(refusal), handed)
-        }
-    };
+    let access = access::read(delivery, &key.namespace, fleet).await?;
+    let (signing, access, handed) = for_workers(read, access, &fleet.process.fingerprints);
     let ca_bundle = match &delivery.ca_bundle_ref {
         Some(from) => secrets::read_ca_bundle(&fleet.client, &key.namespace, from).await?.map(Some),
         None => Ok(None),
     };
-    Ok(Found { key, signing, handed, ca_bundle })
+    Ok(Found { key, signing, access, handed, ca_bundle })
+}
+
+/// What was read, and the file that workers are handed of it. Without secrets that sign there is none; where anything is spoilt the
+/// last one stays as a whole; what lets us in and is gone is left out.
+fn for_workers(
+    signing: Result<(SigningKeys, Vec<SecretString>), Refusal>,
+    access: Result<Read, Refusal>,
+    fingerprints: &Fingerprints,
+) -> (Result<SigningKeys, Refusal>, Result<Access, Refusal>, Secrets) {
+    let (keys, texts) = match signing {
+        Ok(read) => read,
+        Err(refusal) => {
+            let handed = hand::handed(Err(&refusal));
+            return (Err(refusal), access.map(|read| read.access), handed);
+        }
+    };
+    let (access, oauth, client_certificate) = match access {
+        Ok(Read { access, oauth, certificate }) => (Ok(access), oauth, certificate),
+        Err(refusal) if secrets::withdraws(&refusal) => (Err(refusal), None, None),
+        Err(refusal) => {
+            let handed = hand::handed(Err(&refusal));
+            return (Ok(keys), Err(refusal), handed);
+        }
+    };
+    let let_in = access.as_ref().map_or("", |access| &access.fingerprint);
+    let fingerprint = fingerprints.of([keys.fingerprint.as_bytes(), let_in.as_bytes()]);
+    let file = File::Consumer(Consumer { signing: texts, oauth, client_certificate });
+    (Ok(keys), access, hand::handed(Ok((file, &fingerprint))))
 }
 
 /// The secrets of all keys, in the order of the keys. One that is malformed refuses all, so that the last good set stays.
-fn signing_keys(name: &str, data: &Data, fingerprints: &Fingerprints) -> Result<(SigningKeys, Signing), Refusal> {
+fn signing_keys(
+    name: &str,
+    data: &Data,
+    fingerprints: &Fingerprints,
+) -> Result<(SigningKeys, Vec<SecretString>), Refusal> {
     if data.is_empty() {
         let message = format!("Secret {name} has no keys: add one that holds whsec_ and the base64 of 24 to 64 bytes");
         return Err(Refusal::by_others("KeyMissing", message));
@@ -75,13 +102,18 @@ fn signing_keys(name: &str, data: &Data, fingerprints: &Fingerprints) -> Result<
         texts.push(text);
     }
     let fingerprint = fingerprints.of(texts.iter().map(|t| t.expose_secret().as_bytes()));
-    Ok((SigningKeys { secrets: parsed, fingerprint }, Signing { signing: texts }))
+    Ok((SigningKeys { secrets: parsed, fingerprint }, texts))
 }
 
 /// Names of the Secrets or ConfigMaps that a consumer refers to.
 pub fn names(spec: &ConsumerSystemSpec, uses: Uses) -> Vec<&str> {
     match uses {
-        Uses::Secret => vec![spec.delivery.signing_secret_ref.name.as_str()],
+        Uses::Secret => {
+            let delivery = &spec.delivery;
+            let oauth = delivery.oauth2.iter().map(|oauth| &oauth.client_credentials_ref);
+            let named = [&delivery.signing_secret_ref].into_iter().chain(oauth).chain(&delivery.client_certificate_ref);
+            named.map(|secret| secret.name.as_str()).collect()
+        }
         Uses::ConfigMap => spec.delivery.ca_bundle_ref.iter().map(|r| r.name.as_str()).collect(),
     }
 }

@@ -1,5 +1,6 @@
 //! `ConsumerSystem` to a row that delivery reads, to the secrets that sign, and to the rights that subscriptions draw from.
 
+pub mod access;
 pub mod apply;
 pub mod build;
 pub mod dereference;

@@ -12,6 +12,9 @@ use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
 use crate::store::consumer::{Backlog, ConsumerState, EndpointState, SendingState};
 
+/// Days before a certificate's end from which on it is warned of, the longest first.
+const WARNINGS: [i64; 2] = [30, 7];
+
 /// How often it is looked whether what is left for a consumer without subscriptions was sent.
 const LOOK_FOR_END: SignedDuration = SignedDuration::from_secs(30);
 
@@ -24,6 +27,7 @@ pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet)
     let done = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
     let counted = fleet.now().checked_add(fleet.status_interval()).ok();
     let done = done.again_by(counted).again_soon(&applied.secrets, fleet.now());
+    let done = done.again_by(certificate_changes(applied.certificate_until, fleet.now()));
     // Nobody tells when the last delivery is over, and its worker with it.
     let is_ending = applied.subscriptions == 0 && applied.backlog.pending > 0;
     Ok(done.again_by(is_ending.then(|| fleet.now() + LOOK_FOR_END)))
@@ -36,6 +40,7 @@ fn compute(
     now: Timestamp,
 ) -> ConsumerSystemStatus {
     let mut draft = Draft::begin(&last.conditions, consumer.metadata.generation.unwrap_or_default(), now);
+    set_certificate(&mut draft, consumer, applied.certificate_until, now);
     let fine = "its Secrets and ConfigMaps hold what they should";
     draft.set_by(ConditionType::SecretsResolved, applied.secrets.as_ref(), "Resolved", fine);
     let workers = draft.set_workers(&applied.workers, last.workers.as_ref());
@@ -50,6 +55,34 @@ fn compute(
         ..ConsumerSystemStatus::default()
     };
     report::Status::with(status, conditions, waiting, &consumer.metadata)
+}
+
+/// Warns of the end of the certificate that is shown to the receiver.
+fn set_certificate(draft: &mut Draft, consumer: &ConsumerSystem, until: Option<Timestamp>, now: Timestamp) {
+    let type_ = ConditionType::CertificateExpiring;
+    let Some(until) = until else {
+        return match consumer.spec.delivery.client_certificate_ref {
+            None => draft.set(type_, false, "NoCertificate", "no certificate is shown to the receiver"),
+            Some(_) => draft.set(type_, Holds::Unknown, "NotRead", "the certificate was not read: see SecretsResolved"),
+        };
+    };
+    match WARNINGS.iter().rev().find(|days| warned(until, **days) <= now) {
+        Some(days) => {
+            let message = format!("the certificate that is shown to the receiver ends at {until}: renew it");
+            draft.set(type_, true, &format!("EndsWithin{days}Days"), &message);
+        }
+        None => draft.set(type_, false, "NotSoon", &format!("the certificate that is shown ends at {until}")),
+    }
+}
+
+fn warned(until: Timestamp, days: i64) -> Timestamp {
+    until.checked_sub(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MIN)
+}
+
+/// When what is said of the certificate changes by time alone.
+fn certificate_changes(until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let until = until?;
+    WARNINGS.iter().map(|days| warned(until, *days)).chain([until]).filter(|at| *at > now).min()
 }
 
 fn set_endpoint(draft: &mut Draft, endpoint: Option<&EndpointState>) {
@@ -101,7 +134,8 @@ fn set_warnings(draft: &mut Draft, state: &ConsumerState) {
 
 fn delivery(backlog: &Backlog, state: &ConsumerState) -> DeliveryStatus {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let is_open = state.sending.as_ref().is_some_and(|s| matches!(s.reason.as_str(), "CircuitOpen" | "EndpointGone"));
+    let is_open =
+        state.sending.as_ref().is_some_and(|s| matches!(s.reason.as_str(), "CircuitOpen" | "NoToken" | "EndpointGone"));
     DeliveryStatus {
         pending: number(backlog.pending),
         parked: number(backlog.parked),
@@ -127,6 +161,7 @@ mod tests {
         Applied {
             refusal: None,
             secrets: Ok(()),
+            certificate_until: None,
             state: ConsumerState {
                 endpoint: Some(EndpointState { verified: true, reason: "Verified".into(), message: String::new() }),
                 sending: Some(SendingState { reason: "Delivering".into(), message: String::new() }),
@@ -181,6 +216,26 @@ mod tests {
             assert_eq!(shown(&status, type_), expected);
             assert_eq!(shown(&status, Ready), ready);
         }
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_warned_of_twice() {
+        let shown_at = |days: i64| {
+            let until = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
+            let applied = Applied { certificate_until: Some(until), ..working() };
+            let status = status_of(&applied);
+            assert_eq!(shown(&status, ConditionType::Ready), "True Succeeded");
+            let again = certificate_changes(Some(until), Timestamp::UNIX_EPOCH).map(|at| at.as_second() / 86_400);
+            (shown(&status, ConditionType::CertificateExpiring), again)
+        };
+        assert_eq!(shown_at(40), ("False NotSoon".to_owned(), Some(10)));
+        assert_eq!(shown_at(30), ("True EndsWithin30Days".to_owned(), Some(23)));
+        assert_eq!(shown_at(7), ("True EndsWithin7Days".to_owned(), Some(7)));
+        let none = status_of(&working());
+        assert_eq!(shown(&none, ConditionType::CertificateExpiring), "False NoCertificate");
+        let unread = consumer(&[("/delivery/clientCertificateRef", json!({ "name": "a" }))]);
+        let unread = compute(&unread, &working(), &ConsumerSystemStatus::default(), Timestamp::UNIX_EPOCH);
+        assert_eq!(shown(&unread, ConditionType::CertificateExpiring), "Unknown NotRead");
     }
 
     #[test]

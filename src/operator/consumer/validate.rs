@@ -8,9 +8,9 @@ use url::Url;
 use super::dereference::Found;
 use super::rights::{self, Rights};
 use crate::api::consumer::ConsumerSystem;
-use crate::api::delivery::{Delivery, Verification};
-use crate::api::text::GoDuration;
-use crate::domain::compiled::Retry;
+use crate::api::delivery::{self, Delivery, Verification};
+use crate::api::text::{GoDuration, HttpUrl};
+use crate::domain::compiled::{OAuth2, Retry};
 use crate::domain::resource::{Environment, ResourceKey};
 use crate::operator::network::{self, Cut};
 use crate::operator::refusal::Refusal;
@@ -45,6 +45,10 @@ pub struct Checked {
     pub retry: Retry,
     /// Private ranges that may be reached.
     pub networks: Cut,
+    /// Where a token is had that goes along.
+    pub oauth2: Option<OAuth2>,
+    /// Whether a certificate of ours is shown.
+    pub client_certificate: bool,
     /// Whether sending is suspended.
     pub suspended: bool,
 }
@@ -62,7 +66,7 @@ pub fn validate(consumer: &ConsumerSystem, found: &Found, platform: &[IpNet]) ->
         organisation: spec.owner.organisation.clone(),
         cvr: spec.owner.cvr.as_str().to_owned(),
         rights,
-        url: url(delivery, spec.environment)?,
+        url: url(&delivery.url, "delivery.url", spec.environment)?,
         verification: delivery.verification,
         ca_bundle: found.ca_bundle.clone()?,
         timeout: at_least(&delivery.timeout, Duration::from_millis(100), "delivery.timeout")?,
@@ -70,6 +74,8 @@ pub fn validate(consumer: &ConsumerSystem, found: &Found, platform: &[IpNet]) ->
         rate_per_second: delivery.rate_per_second.map(|rate| count(rate, "delivery.ratePerSecond")).transpose()?,
         retry: retry(delivery)?,
         networks: network::cut(&delivery.allowed_networks, platform)?,
+        oauth2: delivery.oauth2.as_ref().map(|oauth| oauth2(oauth, spec.environment)).transpose()?,
+        client_certificate: client_certificate(delivery)?,
         suspended: spec.suspend,
     })
 }
@@ -78,13 +84,29 @@ fn invalid(message: impl Into<String>) -> Refusal {
     Refusal::by_author("InvalidSpec", message)
 }
 
-fn url(delivery: &Delivery, environment: Environment) -> Result<Url, Refusal> {
-    let form = "delivery.url must be an address such as https://receiver.example.org/events, without user info, query and fragment: correct it";
-    let url = address(delivery.url.as_str()).ok_or_else(|| invalid(form))?;
+fn url(text: &HttpUrl, field: &str, environment: Environment) -> Result<Url, Refusal> {
+    let form = "must be an address such as https://receiver.example.org/events, without user info, query and fragment";
+    let url = address(text.as_str()).ok_or_else(|| invalid(format!("{field} {form}: correct it")))?;
     if environment == Environment::Production && url.scheme() != "https" {
-        return Err(invalid("with environment Production, delivery.url must start with https://"));
+        return Err(invalid(format!("with environment Production, {field} must start with https://")));
     }
     Ok(url)
+}
+
+fn oauth2(oauth: &delivery::OAuth2, environment: Environment) -> Result<OAuth2, Refusal> {
+    Ok(OAuth2 {
+        token_url: url(&oauth.token_url, "delivery.oauth2.tokenUrl", environment)?,
+        scope: oauth.scope.clone(),
+        audience: oauth.audience.clone(),
+    })
+}
+
+fn client_certificate(delivery: &Delivery) -> Result<bool, Refusal> {
+    let is_shown = delivery.client_certificate_ref.is_some();
+    if is_shown && !delivery.url.as_str().starts_with("https://") {
+        return Err(invalid("with delivery.clientCertificateRef, delivery.url must start with https://"));
+    }
+    Ok(is_shown)
 }
 
 fn at_least(text: &GoDuration, least: Duration, field: &str) -> Result<Duration, Refusal> {
@@ -118,6 +140,7 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::delivery::credentials::Access;
     use crate::domain::field_group::FieldGroup;
     use crate::operator::workers::wish::Secrets;
 
@@ -144,7 +167,8 @@ pub(crate) mod tests {
 
     fn found() -> Found {
         let signing = Err(Refusal::by_others("SecretNotFound", ""));
-        Found { key: ResourceKey::new("aalborg", "sample"), signing, handed: Secrets::Withdrawn, ca_bundle: Ok(None) }
+        let (access, handed) = (Ok(Access::default()), Secrets::Withdrawn);
+        Found { key: ResourceKey::new("aalborg", "sample"), signing, access, handed, ca_bundle: Ok(None) }
     }
 
     #[test]
@@ -156,9 +180,12 @@ pub(crate) mod tests {
             { "id": "a", "legalBases": ["GDPR-6-1-e"], "description": "d" },
         ]);
         let private = ("/sector", json!("Private"));
+        let oauth = json!({ "tokenUrl": "http://a:b@login.example.org/", "clientCredentialsRef": { "name": "a" } });
         for (replaced, message) in [
             (vec![("/environment", json!("Production"))], "https://"),
             (vec![("/delivery/url", json!("http://a:b@127.0.0.1/"))], "delivery.url"),
+            (vec![("/delivery/oauth2", oauth)], "delivery.oauth2.tokenUrl"),
+            (vec![("/delivery/clientCertificateRef", json!({ "name": "a" }))], "clientCertificateRef"),
             (vec![("/delivery/timeout", json!("0s"))], "delivery.timeout"),
             (vec![("/delivery/maxInFlight", json!(0))], "delivery.maxInFlight"),
             (vec![("/delivery/retry", json!({ "initial": "10s", "max": "1s" }))], "delivery.retry.max"),

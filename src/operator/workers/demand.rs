@@ -60,6 +60,8 @@ pub fn of_consumer(
         return Wish::Refused(refusal);
     }
     let is_proved = row.verified.as_ref() == Some(&verify::fingerprint(&compiled.delivery));
+    let token = compiled.delivery.oauth2.as_ref().map(|oauth| &oauth.token_url);
+    let addresses: Vec<&Url> = [&compiled.delivery.url].into_iter().chain(token).collect();
     let is_shared = spec.workers.as_ref().is_some_and(|workers| workers.mode == WorkerMode::Shared);
     Wish::Workers(Box::new(Demand {
         shape: shape::of_consumer(spec.workers.as_ref(), platform),
@@ -67,7 +69,7 @@ pub fn of_consumer(
         has_work: work.subscriptions > 0 || work.pending > 0 || !is_proved,
         need: work.need,
         secrets,
-        reach: reach(&[&compiled.delivery.url], &compiled.delivery.allowed_networks),
+        reach: reach(&addresses, &compiled.delivery.allowed_networks),
     }))
 }
 

@@ -14,23 +14,52 @@ pub const NO_SIGNING: &str = r#"{"signing":[]}"#;
 /// The longest name of a file and of a key in a Secret.
 const LONGEST: usize = 253;
 
-/// What a file holds: of a consumer its signing secrets, of a source what its register knows it by.
+/// What a file holds: of a consumer its secrets, of a source what its register knows it by.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum File {
     /// Of a consumer.
-    Consumer(Signing),
+    Consumer(Consumer),
     /// Of a source.
     Source(Credentials),
 }
 
-/// The secrets that sign a consumer's deliveries.
+/// The secrets of a consumer's deliveries.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Signing {
-    /// Each with its `whsec_`.
+pub struct Consumer {
+    /// Those that sign, each with its `whsec_`.
     #[serde(serialize_with = "exposed_each")]
     pub signing: Vec<SecretString>,
+    /// The client for whom the token endpoint gives tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuth>,
+    /// What is shown to the receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// A client of a token endpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OAuth {
+    /// Its id.
+    #[serde(serialize_with = "exposed")]
+    pub id: SecretString,
+    /// Its secret.
+    #[serde(serialize_with = "exposed")]
+    pub secret: SecretString,
+}
+
+/// A certificate with its key, both in PEM.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// The chain, our own first.
+    pub certificates: String,
+    /// The key of the first.
+    #[serde(serialize_with = "exposed")]
+    pub key: SecretString,
 }
 
 /// What a register knows us by.
@@ -105,10 +134,17 @@ mod tests {
     #[test]
     fn a_file_is_read_as_it_was_written() {
         let signing = vec!["whsec_a".into(), "whsec_b".into()];
-        let text = content(File::Consumer(Signing { signing }));
+        let plain = |signing| Consumer { signing, oauth: None, client_certificate: None };
+        let text = content(File::Consumer(plain(signing)));
         assert_eq!(text, r#"{"signing":["whsec_a","whsec_b"]}"#);
         let File::Consumer(read) = serde_json::from_str(&text).unwrap() else { panic!("a consumer's") };
         assert_eq!(read.signing.len(), 2);
+        let oauth = Some(OAuth { id: "a".into(), secret: "b".into() });
+        let client_certificate = Some(ClientCertificate { certificates: "c".into(), key: "d".into() });
+        let text = content(File::Consumer(Consumer { oauth, client_certificate, ..plain(Vec::new()) }));
+        let File::Consumer(read) = serde_json::from_str(&text).unwrap() else { panic!("a consumer's") };
+        assert_eq!(read.oauth.unwrap().secret.expose_secret(), "b");
+        assert_eq!(read.client_certificate.unwrap().key.expose_secret(), "d");
         let client = |schema_api_key| Credentials { client_id: "a".into(), client_secret: "b".into(), schema_api_key };
         assert_eq!(content(File::Source(client(None))), r#"{"clientId":"a","clientSecret":"b"}"#);
         let text = content(File::Source(client(Some("c".into()))));

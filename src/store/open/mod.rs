@@ -36,6 +36,8 @@ pub(super) async fn files(store: &StoreSettings, now: Timestamp) -> Result<Store
     folder::open(store, now).await
 }
 
+pub(super) use server::readdress;
+
 /// Both databases of a server, the key store first.
 pub(super) async fn databases(database: &DatabaseSettings) -> Result<(Database, Database), Error> {
     server::databases(database).await

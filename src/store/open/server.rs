@@ -50,6 +50,24 @@ pub(super) async fn databases(database: &DatabaseSettings) -> Result<(Database, 
     Ok((Database::Postgres(keys), Database::Postgres(main)))
 }
 
+/// Where new connections go from now on, for addresses that have changed in their files since `last`.
+pub(in crate::store) fn readdress(
+    main: &postgres::Database,
+    keys: &postgres::Database,
+    settings: &DatabaseSettings,
+    last: &mut Option<[Zeroizing<String>; 2]>,
+) -> Result<(), Error> {
+    let url = settings.url_file.as_deref().ok_or(Error::NoServer)?;
+    let present = [address(url)?, address(settings.keys_url_file.as_deref().unwrap_or(url))?];
+    if last.as_ref().is_some_and(|last| *last != present) {
+        main.readdress(&present[0], settings)?;
+        keys.readdress(&present[1], settings)?;
+        tracing::info!("the address of the database has changed: new connections are made by it");
+    }
+    *last = Some(present);
+    Ok(())
+}
+
 /// The address in a file.
 fn address(file: &Path) -> Result<Zeroizing<String>, Error> {
     let text = std::fs::read_to_string(file).map_err(files::failed(file))?;

@@ -10,13 +10,14 @@ use url::Url;
 use crate::domain::compiled::Source;
 use crate::net;
 use crate::net::client::Answer;
+use crate::net::token::{Bearer, Tokens};
 
 use super::answer::{self, Given, Refusal};
 use super::counters::Counters;
 use super::error::Error;
 use super::limits::{Circuit, Rate, chance};
 use super::query::Query;
-use super::token::{self, Bearer, Tokens};
+use super::token;
 use super::{Credentials, Settings};
 
 /// One of the register's services.
@@ -54,7 +55,7 @@ pub struct Transport {
     persons: Url,
     token: Url,
     credentials: Credentials,
-    tokens: Tokens,
+    tokens: Tokens<Error>,
     rate: Rate,
     /// The state of the register as it was met lately.
     pub circuit: Circuit,

@@ -1,5 +1,6 @@
 //! The journeys through the real program, a real API server, a register and a receiver.
 
+mod away;
 mod bad_input;
 mod canary;
 mod namespace;

@@ -78,6 +78,7 @@ impl Steered {
             store,
             clock,
             signing: SigningBook::default(),
+            access: Default::default(),
             credentials: CredentialBook::default(),
             bells: Bells::default(),
             settings: settings(namespace.name()),

@@ -113,7 +113,6 @@ async fn what_has_no_effect_yet_is_refused() {
         (CONSUMER, "spec: { municipalities: ['0851'] }", "spec.municipalities"),
         (CONSUMER, "spec: { workers: { image: other } }", "spec.workers.image"),
         (SOURCE, "spec: { workers: { min: 1 } }", "spec.workers.min"),
-        (CONSUMER, "spec: { delivery: { oauth2: {} } }", "spec.delivery.oauth2"),
         (CONSUMER, "spec: { lookup: {} }", "spec.lookup"),
         (SUBSCRIPTION, "spec: { consumerRef: { namespace: other } }", "spec.consumerRef.namespace"),
         (

@@ -144,6 +144,8 @@ pub fn consumer_form(name: &str) -> Consumer {
                 give_up_after: Duration::from_secs(72 * 3600),
             },
             allowed_networks: Vec::new(),
+            oauth2: None,
+            client_certificate: false,
         },
         suspended: false,
     }

@@ -35,8 +35,6 @@ pub fn build(worker: &Worker, shape: &Shape, settings: &WorkerSettings) -> Conta
             container_port: METRICS_PORT.into(),
             ..ContainerPort::default()
         }]),
-        // Databases are opened before any probe is answered.
-        startup_probe: Some(Probe { failure_threshold: Some(60), ..probe("/readyz", 5) }),
         liveness_probe: Some(probe("/livez", 20)),
         readiness_probe: Some(probe("/readyz", 10)),
         resources: Some(resources(&shape.amounts)),
