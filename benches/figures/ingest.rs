@@ -14,6 +14,7 @@ use cpr_operator::ingest::commit::commit;
 use cpr_operator::ingest::source::Source;
 use cpr_operator::store::ConsumerId;
 
+use super::site::Site;
 use super::table::{Goal, Row};
 use super::world::{self, World, citizen};
 use super::{cpu, median, runtime};
@@ -31,8 +32,8 @@ const HERE: u16 = 851;
 /// Events a second, and what one costs with few subscriptions and with many.
 pub fn measure() -> anyhow::Result<Vec<Row>> {
     runtime()?.block_on(async {
-        let folder = tempfile::tempdir()?;
-        let world = World::open(folder.path()).await?;
+        let site = Site::new().await?;
+        let world = World::open(&site).await?;
         let consumer = world.consumer("one", "http://127.0.0.1:9/".parse()?).await?;
         for n in 0..FEW {
             world.subscribe((consumer, "one"), &format!("few-{n}"), living_in(HERE)?).await?;

@@ -11,6 +11,7 @@ use cpr_operator::runtime::probes::Health;
 use tokio_util::sync::CancellationToken;
 
 use super::recorder::Recorder;
+use super::site::Site;
 use super::table::{Goal, Row};
 use super::world::{World, citizen};
 use super::{ingest, runtime};
@@ -25,8 +26,8 @@ const BETWEEN: u64 = 2_000;
 pub fn measure() -> anyhow::Result<Vec<Row>> {
     let recorder = Recorder::start()?;
     runtime()?.block_on(async {
-        let folder = tempfile::tempdir()?;
-        let world = World::open(folder.path()).await?;
+        let site = Site::new().await?;
+        let world = World::open(&site).await?;
         let consumer = world.consumer("one", recorder.url("instant")?).await?;
         world.subscribe((consumer, "one"), "everyone", Selector::everyone()).await?;
         world.people(PERSONS, &[consumer]).await?;

@@ -12,6 +12,7 @@ mod neighbours;
 mod program;
 mod receiver;
 mod recorder;
+mod site;
 mod steps;
 mod subscriptions;
 mod table;

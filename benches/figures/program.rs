@@ -1,6 +1,6 @@
 //! The program as a process of its own on a cluster: started, asked, measured, ended.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::process::{Child, Command};
 
 use super::cpu;
+use super::site::Site;
 
 /// How long anything is waited for; a bound for giving up.
 pub const PATIENCE: Duration = Duration::from_secs(600);
@@ -33,18 +34,19 @@ pub struct Memory {
 }
 
 impl Program {
-    /// Starts it on databases below `folder` and waits until it is ready.
-    pub async fn start(folder: &Path, settings: &[String]) -> anyhow::Result<Self> {
-        let log = folder.join(format!("log-{}", uuid::Uuid::new_v4().simple()));
+    /// Starts it on the store at this place and waits until it is ready.
+    pub async fn start(site: &Site, settings: &[String]) -> anyhow::Result<Self> {
+        let log = site.path().join(format!("log-{}", uuid::Uuid::new_v4().simple()));
         let mut command = Command::new(program());
         command.arg("all").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         command.stderr(std::fs::File::create(&log)?);
         let own = [
-            format!("store.path={}", folder.join("data").display()),
+            format!("store.path={}", site.store().display()),
             "http.listen=127.0.0.1:0".to_owned(),
             "log.format=json".to_owned(),
         ];
-        own.iter().chain(settings).for_each(|pair| {
+        let database = site.url_file().map(|file| format!("database.url_file={}", file.display()));
+        own.iter().chain(&database).chain(settings).for_each(|pair| {
             command.args(["--set", pair]);
         });
         let began = Instant::now();

@@ -1,6 +1,5 @@
 //! Ten thousand subscriptions: applied while the operator runs, beside as many bare status patches; then rest, restart, end.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,9 +16,9 @@ use kube::core::GroupVersionKind;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::program::{PATIENCE, Program, until};
+use super::site::Site;
 use super::table::{Goal, Row};
 
 /// Subscriptions, where the variable of this name says nothing else.
@@ -51,8 +50,8 @@ async fn figures() -> anyhow::Result<Vec<Row>> {
     }
     let wanted = std::env::var("SUBSCRIPTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(SUBSCRIPTIONS);
     let each = wanted.div_ceil(ROUNDS);
-    let (ground, folder) = (Ground::new().await?, TempDir::new()?);
-    let program = Program::start(folder.path(), &settings(&ground)).await?;
+    let (ground, site) = (Ground::new().await?, Site::new().await?);
+    let program = Program::start(&site, &settings(&ground)).await?;
     ground.base(CONSUMERS).await?;
     ground.apply(Kind::Subscription, "sample", subscription(0, CONSUMERS)).await?;
     ground.until_ready(&program, 1).await?;
@@ -64,7 +63,7 @@ async fn figures() -> anyhow::Result<Vec<Row>> {
     rows.push(Row::new("subscriptions: resident memory", memory.resident, "MB", Goal::AtMost(150.0)));
     rows.push(Row::new("subscriptions: most resident", memory.highest, "MB", Goal::AtMost(150.0)));
     rows.extend(rest(&ground, &program).await?);
-    rows.extend(restart(&ground, program, folder.path(), each * ROUNDS + 1).await?);
+    rows.extend(restart(&ground, program, &site, each * ROUNDS + 1).await?);
     Ok(rows)
 }
 
@@ -113,9 +112,9 @@ async fn rest(ground: &Ground, program: &Program) -> anyhow::Result<Vec<Row>> {
 }
 
 /// A restart with all in place, and the end of all.
-async fn restart(ground: &Ground, program: Program, folder: &Path, count: usize) -> anyhow::Result<Vec<Row>> {
+async fn restart(ground: &Ground, program: Program, site: &Site, count: usize) -> anyhow::Result<Vec<Row>> {
     program.stop().await?;
-    let program = Program::start(folder, &settings(ground)).await?;
+    let program = Program::start(site, &settings(ground)).await?;
     let began = Instant::now();
     let name = "controller_runtime_reconcile_total";
     until("looked at", async || {
@@ -131,17 +130,14 @@ async fn restart(ground: &Ground, program: Program, folder: &Path, count: usize)
 
     let began = Instant::now();
     ground.delete(&ground.namespace).await?;
-    let database = format!("sqlite://{}?mode=ro", folder.join("data/main.db").display());
-    let pool = sqlx::SqlitePool::connect(&database).await?;
     until("ended", async || {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let live = "SELECT count(*) FROM subscription WHERE ended_at IS NULL OR deleted_at IS NULL";
-        let left: i64 = sqlx::query_scalar(live).fetch_one(&pool).await.ok()?;
+        let left = site.count(live).await.ok()?;
         (left == 0).then_some(())
     })
     .await?;
     let ended = began.elapsed().as_secs_f64();
-    pool.close().await;
     let after = program.memory()?;
     program.stop().await?;
     ground.end().await?;

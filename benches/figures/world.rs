@@ -1,6 +1,5 @@
-//! A store in a temporary folder with fictitious persons, consumers, subscriptions and events that wait.
+//! A store with fictitious persons, consumers, subscriptions and events that wait.
 
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -31,8 +30,9 @@ use cpr_operator::store::keys::{Ensured, Identity, Realm};
 use cpr_operator::store::person::PersonRow;
 use cpr_operator::store::presence::Presence;
 use cpr_operator::store::{self, ConsumerId, SourceId, Store, SubscriptionId};
-use figment::providers::{Format, Toml};
 use jiff::civil::{Date, date};
+
+use super::site::Site;
 
 /// Requests at the same time, as a consumer has by default.
 pub const AT_ONCE: u32 = 32;
@@ -55,15 +55,6 @@ const GRANTED: GroupSet = GroupSet::of(&[
 const FIELDS: GroupSet =
     GroupSet::of(&[FieldGroup::Number, FieldGroup::Name, FieldGroup::Address, FieldGroup::Municipality]);
 
-/// Settings as they are by default, but for what a machine without a network needs.
-pub fn settings(folder: &Path) -> anyhow::Result<Settings> {
-    let defaults = include_str!("../../config/default.toml");
-    let mut settings: Settings = figment::Figment::from(Toml::string(defaults)).extract()?;
-    settings.store.path = folder.to_owned();
-    settings.network.allowed_networks = vec!["127.0.0.0/8".parse()?];
-    Ok(settings)
-}
-
 /// A store and who stands in it.
 pub struct World {
     pub store: Store,
@@ -75,9 +66,9 @@ pub struct World {
 }
 
 impl World {
-    /// Opens the store in this folder, made if absent, with one source.
-    pub async fn open(folder: &Path) -> anyhow::Result<Self> {
-        let settings = settings(folder)?;
+    /// Opens the store at this place, made if absent, with one source.
+    pub async fn open(site: &Site) -> anyhow::Result<Self> {
+        let settings = site.settings()?;
         let clock = Clock::system();
         let store = store::open(&settings.store, &settings.database, clock.now()).await?;
         store.keys.ensure_period(clock.now()).await?;
@@ -234,6 +225,12 @@ impl World {
             presence: Presence::alone("bench"),
             only: None,
         }
+    }
+
+    /// The highest number of a delivery to a consumer.
+    pub async fn last_route(&self, consumer: ConsumerId) -> anyhow::Result<i64> {
+        let highest = store::route::highest(&mut *self.store.main.read_for(&[consumer]).await?, consumer).await?;
+        Ok(highest.unwrap_or(0))
     }
 
     /// Up to which number everything is delivered and recorded.
