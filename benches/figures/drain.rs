@@ -58,6 +58,7 @@ fn drained(consumers: u32) -> anyhow::Result<Vec<Drained>> {
     let seeded = runtime()?.block_on(async {
         let site = Site::new().await?;
         seed(&site, &receiver, consumers).await?;
+        site.analyse().await?;
         anyhow::Ok(site)
     })?;
     (0..RUNS).map(|_| run(&seeded, &receiver, consumers)).collect()
@@ -97,11 +98,13 @@ pub async fn seed(site: &Site, receiver: &Receiver, consumers: u32) -> anyhow::R
     Ok(())
 }
 
-fn name(n: u32) -> String {
+/// The name of a consumer.
+pub fn name(n: u32) -> String {
     format!("consumer-{n}")
 }
 
-async fn drain(site: &Site, receiver: &Receiver, consumers: u32) -> anyhow::Result<Duration> {
+/// Delivers what waits. How long it took until all was recorded.
+pub async fn drain(site: &Site, receiver: &Receiver, consumers: u32) -> anyhow::Result<Duration> {
     let world = World::open(site).await?;
     let mut all = Vec::new();
     for n in 0..consumers {

@@ -108,6 +108,34 @@ impl Site {
         Ok(settings)
     }
 
+    /// Brings the planner's statistics up to date, as the server does by itself where rows come more slowly.
+    pub async fn analyse(&self) -> anyhow::Result<()> {
+        let Some(url) = self.url() else { return Ok(()) };
+        let mut conn = PgConnection::connect(&url).await?;
+        sqlx::query("VACUUM ANALYZE").execute(&mut conn).await?;
+        Ok(conn.close().await?)
+    }
+
+    /// Bytes of the write-ahead log until now; none with SQLite, whose log is written over again and again.
+    pub async fn wal(&self) -> anyhow::Result<Option<i64>> {
+        match self.database {
+            Some(_) => Ok(Some(self.count("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint").await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Bytes of all tables with their indexes.
+    pub async fn size(&self) -> anyhow::Result<i64> {
+        match self.database {
+            Some(_) => {
+                let tables = "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
+                    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('cpr', 'cpr_keys') AND c.relkind = 'r'";
+                self.count(tables).await
+            }
+            None => self.count("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").await,
+        }
+    }
+
     /// What a query finds that gives one number, past the store.
     pub async fn count(&self, query: &'static str) -> anyhow::Result<i64> {
         match self.url() {

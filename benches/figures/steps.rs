@@ -28,8 +28,8 @@ use super::{cpu, drain, runtime};
 /// All of a consumer's shards.
 const SHARDS: [i64; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 /// How many are read, built and flushed at a time, as in the product.
-const READ: u32 = 256;
-const BUILT: usize = 32;
+const READ: u32 = 512;
+const BUILT: usize = 256;
 const FLUSHED: usize = 500;
 
 /// Each step's processor time for one delivery.
@@ -38,6 +38,7 @@ pub fn measure() -> anyhow::Result<Vec<Row>> {
     runtime()?.block_on(async {
         let site = Site::new().await?;
         drain::seed(&site, &receiver, 1).await?;
+        site.analyse().await?;
         steps(&site, &receiver).await
     })
 }

@@ -24,7 +24,7 @@ use super::table::{Goal, Row};
 /// Subscriptions, where the variable of this name says nothing else.
 const SUBSCRIPTIONS: usize = 10_000;
 /// Consumers that they are spread over.
-const CONSUMERS: usize = 20;
+const CONSUMERS: usize = 500;
 /// Bare patches and applied subscriptions take turns so often.
 const ROUNDS: usize = 5;
 /// Requests at a time, for both sides; the operator's own default.
@@ -99,14 +99,17 @@ async fn rest(ground: &Ground, program: &Program) -> anyhow::Result<Vec<Row>> {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (before, writes) = (ground.versions().await?, program.api_writes().await?);
     let reconciles = program.metric("controller_runtime_reconcile_total", &[]).await?;
+    let requests = program.metric("rest_client_requests_total", &[]).await?;
     let (cpu, renewals) = tokio::join!(program.cpu_percent(REST), ground.renewals(REST));
     let writes = program.api_writes().await? - writes - renewals?;
+    let requests = program.metric("rest_client_requests_total", &[]).await? - requests;
     let reconciles = program.metric("controller_runtime_reconcile_total", &[]).await? - reconciles;
     let changed = ground.versions().await?.iter().zip(&before).filter(|(a, b)| a != b).count();
     Ok(vec![
         Row::new("subscriptions: at rest for 60 s: processor time", cpu?, "%", Goal::AtMost(2.0)),
         Row::new("subscriptions: at rest: API writes but the Lease's", writes.max(0.0), "", Goal::AtMost(0.0)),
         Row::new("subscriptions: at rest: objects changed", changed as f64, "", Goal::AtMost(0.0)),
+        Row::new("subscriptions: at rest: API requests in a minute", requests, "", Goal::AtMost(60.0)),
         Row::known("subscriptions: at rest: reconciles", reconciles, ""),
     ])
 }
