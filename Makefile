@@ -13,6 +13,8 @@ DEMO_ARGS ?=
 
 # A figure to measure alone, such as FIGURE=drain
 FIGURE ?=
+# On what: postgres or sqlite
+DATABASE ?= postgres
 
 # How many faults a soak has, and which soak: soak::roles is the one on PostgreSQL alone
 FAULTS ?= $(or $(CPR_SOAK_FAULTS),200)
@@ -65,10 +67,10 @@ soak: tools postgres $(CONTROL_PLANE) ## Kills, cuts and faults for about 40 min
 	CPR_SOAK_FAULTS=$(FAULTS) exec $(WITH_CLUSTER) $(CARGO) test --locked --test it $(SOAK) -- --nocapture --test-threads 1
 
 .PHONY: bench
-bench: tools $(CONTROL_PLANE) ## Measure the figures of docs/limits.md here, as a table; FIGURE=drain for one of them
+bench: tools postgres $(CONTROL_PLANE) ## Measure the figures of docs/limits.md, as a table; FIGURE=drain, DATABASE=sqlite
 	@echo "Building the benchmarks: about 15 minutes the first time on 2 cores; measuring takes 15 more."
 	$(CARGO) bench --locked --bench figures --no-run
-	exec $(WITH_CLUSTER) $(CARGO) bench --locked --bench figures -- $(FIGURE)
+	CPR_TEST_DURABLE=on DATABASE=$(DATABASE) exec $(WITH_POSTGRES) $(WITH_CLUSTER) $(CARGO) bench --locked --bench figures -- $(FIGURE)
 
 .PHONY: node-test
 node-test: $(NODE) build/hello build/kubectl ## Try the cluster with nodes: real pods, and that nothing stays behind

@@ -1,11 +1,9 @@
 //! The program with nothing to do: how soon it is ready, what memory it holds, what processor time it takes, what it writes.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
-
-use tempfile::TempDir;
+use std::time::Duration;
 
 use super::program::Program;
+use super::site::Site;
 use super::subscriptions::{Ground, Kind, settings, subscription};
 use super::table::{Goal, Row};
 use super::world::World;
@@ -32,13 +30,13 @@ pub fn measure() -> anyhow::Result<Vec<Row>> {
 
 /// Many consumers to whom nothing happens, without a cluster.
 async fn crowded() -> anyhow::Result<Vec<Row>> {
-    let folder = TempDir::new()?;
-    let world = World::open(&folder.path().join("data")).await?;
+    let site = Site::new().await?;
+    let world = World::open(&site).await?;
     for n in 0..CONSUMERS {
         world.consumer(&format!("consumer-{n}"), "http://127.0.0.1:9/".parse()?).await?;
     }
     world.store.close().await;
-    let program = Program::start(folder.path(), &["operator.enabled=false".to_owned()]).await?;
+    let program = Program::start(&site, &["operator.enabled=false".to_owned()]).await?;
     tokio::time::sleep(ALONE).await;
     let busy = program.cpu_percent(LOOK).await?;
     let memory = program.memory()?.resident;
@@ -50,19 +48,19 @@ async fn crowded() -> anyhow::Result<Vec<Row>> {
 }
 
 async fn on_cluster() -> anyhow::Result<Vec<Row>> {
-    let (ground, folder) = (Ground::new().await?, TempDir::new()?);
+    let (ground, site) = (Ground::new().await?, Site::new().await?);
     let (mut ready, mut rows) = (Vec::new(), Vec::new());
     for run in 1..=RUNS {
-        let program = Program::start(folder.path(), &settings(&ground)).await?;
+        let program = Program::start(&site, &settings(&ground)).await?;
         ready.push(program.ready_after.as_secs_f64());
         if run == RUNS {
             tokio::time::sleep(ALONE).await;
-            rows = look(&program, folder.path(), "without resources").await?;
+            rows = look(&program, &site, "without resources").await?;
             ground.base(1).await?;
             ground.apply(Kind::Subscription, "subscription-0", subscription(0, 1)).await?;
             ground.until_ready(&program, 1).await?;
             tokio::time::sleep(ALONE).await;
-            rows.extend(look(&program, folder.path(), "with three Ready resources").await?);
+            rows.extend(look(&program, &site, "with three Ready resources").await?);
         }
         program.stop().await?;
     }
@@ -72,12 +70,12 @@ async fn on_cluster() -> anyhow::Result<Vec<Row>> {
 }
 
 /// Processor time, memory, and what was written in a while in which nothing happens.
-async fn look(program: &Program, folder: &Path, with: &str) -> anyhow::Result<Vec<Row>> {
+async fn look(program: &Program, site: &Site, with: &str) -> anyhow::Result<Vec<Row>> {
     let name = "cpr_operator_status_writes_total";
-    let (files, statuses) = (files(folder)?, program.metric(name, &[]).await?);
+    let (state, statuses) = (site.state().await?, program.metric(name, &[]).await?);
     let cpu = program.cpu_percent(LOOK).await?;
     let statuses = program.metric(name, &[]).await? - statuses;
-    let is_written = files != self::files(folder)?;
+    let is_written = state != site.state().await?;
     let seconds = LOOK.as_secs();
     Ok(vec![
         Row::new(format!("idle {with}: resident memory"), program.memory()?.resident, "MB", Goal::AtMost(60.0)),
@@ -85,19 +83,4 @@ async fn look(program: &Program, folder: &Path, with: &str) -> anyhow::Result<Ve
         Row::new(format!("idle {with}: statuses written in {seconds} s"), statuses, "", Goal::AtMost(0.0)),
         Row::new(format!("idle {with}: databases written"), f64::from(is_written), "", Goal::AtMost(0.0)),
     ])
-}
-
-/// Size and time of the databases' files and logs.
-fn files(folder: &Path) -> anyhow::Result<Vec<(PathBuf, u64, SystemTime)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder.join("data"))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".db") || name.ends_with("-wal") {
-            let meta = entry.metadata()?;
-            found.push((entry.path(), meta.len(), meta.modified()?));
-        }
-    }
-    found.sort();
-    Ok(found)
 }

@@ -2,7 +2,6 @@
 //! meanwhile, and what memory it needs.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::program::{self, PATIENCE, Program};
 use super::receiver::Receiver;
+use super::site::Site;
 use super::subscriptions::{Ground, Kind, settings, subscription};
 use super::table::{Goal, Row};
 
@@ -33,9 +32,9 @@ async fn figures() -> anyhow::Result<Vec<Row>> {
     if std::env::var_os("KUBECONFIG").is_none() {
         return Ok(vec![]);
     }
-    let (ground, folder, receiver) = (Ground::new().await?, TempDir::new()?, Receiver::start()?);
+    let (ground, site, receiver) = (Ground::new().await?, Site::new().await?, Receiver::start()?);
     let numbers = ground.settle(NUMBERS)?;
-    let program = Program::start(folder.path(), &settings(&ground)).await?;
+    let program = Program::start(&site, &settings(&ground)).await?;
     ground.base(0).await?;
     let mut consumer = super::subscriptions::consumer(receiver.url("instant")?.as_str());
     consumer["delivery"]["verification"] = json!("Status");
@@ -47,7 +46,7 @@ async fn figures() -> anyhow::Result<Vec<Row>> {
 
     let before = program.memory()?.resident;
     let began = Instant::now();
-    let mut import = Import::start(folder.path(), &format!("{}/list", ground.namespace()), numbers)?;
+    let mut import = Import::start(&site, &format!("{}/list", ground.namespace()), numbers)?;
     let watched = watch(&program, &mut import, began).await?;
     let took = began.elapsed().as_secs_f64();
     let delivered = delivered(&program, began).await?;
@@ -111,10 +110,10 @@ struct Import {
 
 impl Import {
     /// Starts it, with these numbers as its input.
-    fn start(folder: &Path, list: &str, numbers: Vec<String>) -> anyhow::Result<Self> {
+    fn start(site: &Site, list: &str, numbers: Vec<String>) -> anyhow::Result<Self> {
         let mut child = Command::new(program::program())
             .args(["persons", "import", "--subscription", list, "--socket"])
-            .arg(folder.join("data/admin.sock"))
+            .arg(site.store().join("admin.sock"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sqlx::{Connection, PgConnection, SqliteConnection};
+
 /// The machine and the versions, in two lines.
 pub fn describe() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -11,10 +13,10 @@ pub fn describe() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default();
     format!(
-        "{cores} cores of {model}, {memory} memory, load {load} at the end\ncpr-operator {}, {}, SQLite {}",
+        "{cores} cores of {model}, {memory} memory, load {load} at the end\ncpr-operator {}, {}, {}",
         env!("CARGO_PKG_VERSION"),
         rustc(),
-        sqlite()
+        database()
     )
 }
 
@@ -29,12 +31,21 @@ fn rustc() -> String {
     said.map_or_else(|_| "rustc unknown".into(), |out| String::from_utf8_lossy(&out.stdout).trim().to_owned())
 }
 
-fn sqlite() -> String {
+/// What was measured on, and what of its settings decides how fast it is.
+fn database() -> String {
     let asked = super::runtime().and_then(|runtime| {
         runtime.block_on(async {
-            let pool = sqlx::SqlitePool::connect("sqlite::memory:").await?;
-            Ok(sqlx::query_scalar::<_, String>("SELECT sqlite_version()").fetch_one(&pool).await?)
+            let Some(server) = super::site::server()? else {
+                let mut conn = SqliteConnection::connect("sqlite::memory:").await?;
+                let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut conn).await?;
+                return Ok(format!("SQLite {version}"));
+            };
+            let settings = "SELECT 'PostgreSQL ' || current_setting('server_version') || ', ' ||
+                string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name) FROM pg_settings WHERE name IN
+                ('fsync', 'full_page_writes', 'synchronous_commit', 'shared_buffers', 'max_wal_size')";
+            let mut conn = PgConnection::connect(&server).await?;
+            Ok(sqlx::query_scalar(settings).fetch_one(&mut conn).await?)
         })
     });
-    asked.unwrap_or_else(|_| "unknown".into())
+    asked.unwrap_or_else(|_| "database unknown".into())
 }

@@ -1,20 +1,27 @@
 //! What the product costs: figures of one run on one machine, as a table. Nothing here passes or fails.
 
+mod backlog;
 mod bare;
 mod cpu;
 mod drain;
+mod held;
 mod idle;
 mod ingest;
 mod latency;
 mod list;
 mod machine;
 mod neighbours;
+mod other;
+mod persons;
 mod program;
 mod receiver;
 mod recorder;
+mod site;
+mod sizes;
 mod steps;
 mod subscriptions;
 mod table;
+mod takeover;
 mod world;
 
 use std::process::ExitCode;
@@ -36,7 +43,13 @@ const FIGURES: &[Figure] = &[
     Figure { name: "steps", measure: steps::measure },
     Figure { name: "latency", measure: latency::measure },
     Figure { name: "ingest", measure: ingest::measure },
+    Figure { name: "persons", measure: persons::measure },
+    Figure { name: "sizes", measure: sizes::measure },
+    Figure { name: "held", measure: held::measure },
+    Figure { name: "takeover", measure: takeover::measure },
+    Figure { name: "backlog", measure: backlog::measure },
     Figure { name: "neighbours", measure: neighbours::measure },
+    Figure { name: "other", measure: other::measure },
     Figure { name: "idle", measure: idle::measure },
     Figure { name: "subscriptions", measure: subscriptions::measure },
     Figure { name: "list", measure: list::measure },

@@ -11,6 +11,7 @@ use cpr_operator::store::{ConsumerId, SubscriptionId};
 use tokio_util::sync::CancellationToken;
 
 use super::recorder::Recorder;
+use super::site::Site;
 use super::table::{Goal, Row};
 use super::world::World;
 use super::{median, runtime};
@@ -56,8 +57,8 @@ struct Fared {
 }
 
 async fn run(with: bool) -> anyhow::Result<Fared> {
-    let (folder, recorder, others) = (tempfile::tempdir()?, Recorder::start()?, Recorder::start()?);
-    let world = World::open(folder.path()).await?;
+    let (site, recorder, others) = (Site::new().await?, Recorder::start()?, Recorder::start()?);
+    let world = World::open(&site).await?;
     let (mut to, mut all): (Vec<(ConsumerId, SubscriptionId)>, Vec<ConsumerId>) = (Vec::new(), Vec::new());
     for n in 0..WELL + 2 {
         let name = format!("consumer-{n}");

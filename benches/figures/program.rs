@@ -1,21 +1,24 @@
-//! The program as a process of its own on a cluster: started, asked, measured, ended.
+//! The program as a process of its own: started, asked, measured, ended.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use cpr_operator::store::open::ROOT_KEY_FILE;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use serde_json::json;
 use tokio::process::{Child, Command};
 
-use super::cpu;
+use super::site::Site;
+use super::{cpu, world};
 
 /// How long anything is waited for; a bound for giving up.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// `cpr-operator all`, running.
+/// `cpr-operator`, running.
 pub struct Program {
     child: Child,
     address: String,
@@ -33,18 +36,39 @@ pub struct Memory {
 }
 
 impl Program {
-    /// Starts it on databases below `folder` and waits until it is ready.
-    pub async fn start(folder: &Path, settings: &[String]) -> anyhow::Result<Self> {
-        let log = folder.join(format!("log-{}", uuid::Uuid::new_v4().simple()));
+    /// Starts `cpr-operator all` on the store at this place and waits until it is ready.
+    pub async fn start(site: &Site, settings: &[String]) -> anyhow::Result<Self> {
+        Self::play(site, &site.store(), &["all"], settings).await
+    }
+
+    /// Starts `cpr-operator deliver` for a consumer of the [`World`](super::world::World) at this place.
+    pub async fn deliver(site: &Site, consumer: &str) -> anyhow::Result<Self> {
+        let own = site.path().join(uuid::Uuid::new_v4().simple().to_string());
+        let secrets = site.path().join("secrets");
+        std::fs::create_dir_all(&secrets)?;
+        let key = world::key(consumer);
+        let file = secrets.join(format!("{}_{}.json", key.namespace, key.name));
+        std::fs::write(file, json!({ "signing": [world::secret()] }).to_string())?;
+        let (secrets, key) = (secrets.display().to_string(), key.to_string());
+        let settings = [
+            format!("store.root_key_file={}", site.store().join(ROOT_KEY_FILE).display()),
+            "network.allowed_networks=[\"127.0.0.0/8\"]".to_owned(),
+        ];
+        Self::play(site, &own, &["deliver", "--consumer", &key, "--secrets", &secrets], &settings).await
+    }
+
+    async fn play(site: &Site, folder: &Path, words: &[&str], settings: &[String]) -> anyhow::Result<Self> {
+        let log = site.path().join(format!("log-{}", uuid::Uuid::new_v4().simple()));
         let mut command = Command::new(program());
-        command.arg("all").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         command.stderr(std::fs::File::create(&log)?);
         let own = [
-            format!("store.path={}", folder.join("data").display()),
+            format!("store.path={}", folder.display()),
             "http.listen=127.0.0.1:0".to_owned(),
             "log.format=json".to_owned(),
         ];
-        own.iter().chain(settings).for_each(|pair| {
+        let database = site.url_file().map(|file| format!("database.url_file={}", file.display()));
+        own.iter().chain(&database).chain(settings).for_each(|pair| {
             command.args(["--set", pair]);
         });
         let began = Instant::now();
@@ -102,6 +126,11 @@ impl Program {
 
     fn pid(&self) -> anyhow::Result<u32> {
         self.child.id().context("the program has ended")
+    }
+
+    /// Ends it as `kill -9` does.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
     }
 
     /// Asks it to end and waits until it has.

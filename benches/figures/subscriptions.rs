@@ -1,6 +1,5 @@
 //! Ten thousand subscriptions: applied while the operator runs, beside as many bare status patches; then rest, restart, end.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,15 +16,15 @@ use kube::core::GroupVersionKind;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::program::{PATIENCE, Program, until};
+use super::site::Site;
 use super::table::{Goal, Row};
 
 /// Subscriptions, where the variable of this name says nothing else.
 const SUBSCRIPTIONS: usize = 10_000;
 /// Consumers that they are spread over.
-const CONSUMERS: usize = 20;
+const CONSUMERS: usize = 500;
 /// Bare patches and applied subscriptions take turns so often.
 const ROUNDS: usize = 5;
 /// Requests at a time, for both sides; the operator's own default.
@@ -51,8 +50,8 @@ async fn figures() -> anyhow::Result<Vec<Row>> {
     }
     let wanted = std::env::var("SUBSCRIPTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(SUBSCRIPTIONS);
     let each = wanted.div_ceil(ROUNDS);
-    let (ground, folder) = (Ground::new().await?, TempDir::new()?);
-    let program = Program::start(folder.path(), &settings(&ground)).await?;
+    let (ground, site) = (Ground::new().await?, Site::new().await?);
+    let program = Program::start(&site, &settings(&ground)).await?;
     ground.base(CONSUMERS).await?;
     ground.apply(Kind::Subscription, "sample", subscription(0, CONSUMERS)).await?;
     ground.until_ready(&program, 1).await?;
@@ -64,7 +63,7 @@ async fn figures() -> anyhow::Result<Vec<Row>> {
     rows.push(Row::new("subscriptions: resident memory", memory.resident, "MB", Goal::AtMost(150.0)));
     rows.push(Row::new("subscriptions: most resident", memory.highest, "MB", Goal::AtMost(150.0)));
     rows.extend(rest(&ground, &program).await?);
-    rows.extend(restart(&ground, program, folder.path(), each * ROUNDS + 1).await?);
+    rows.extend(restart(&ground, program, &site, each * ROUNDS + 1).await?);
     Ok(rows)
 }
 
@@ -100,22 +99,25 @@ async fn rest(ground: &Ground, program: &Program) -> anyhow::Result<Vec<Row>> {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (before, writes) = (ground.versions().await?, program.api_writes().await?);
     let reconciles = program.metric("controller_runtime_reconcile_total", &[]).await?;
+    let requests = program.metric("rest_client_requests_total", &[]).await?;
     let (cpu, renewals) = tokio::join!(program.cpu_percent(REST), ground.renewals(REST));
     let writes = program.api_writes().await? - writes - renewals?;
+    let requests = program.metric("rest_client_requests_total", &[]).await? - requests;
     let reconciles = program.metric("controller_runtime_reconcile_total", &[]).await? - reconciles;
     let changed = ground.versions().await?.iter().zip(&before).filter(|(a, b)| a != b).count();
     Ok(vec![
         Row::new("subscriptions: at rest for 60 s: processor time", cpu?, "%", Goal::AtMost(2.0)),
         Row::new("subscriptions: at rest: API writes but the Lease's", writes.max(0.0), "", Goal::AtMost(0.0)),
         Row::new("subscriptions: at rest: objects changed", changed as f64, "", Goal::AtMost(0.0)),
+        Row::new("subscriptions: at rest: API requests in a minute", requests, "", Goal::AtMost(60.0)),
         Row::known("subscriptions: at rest: reconciles", reconciles, ""),
     ])
 }
 
 /// A restart with all in place, and the end of all.
-async fn restart(ground: &Ground, program: Program, folder: &Path, count: usize) -> anyhow::Result<Vec<Row>> {
+async fn restart(ground: &Ground, program: Program, site: &Site, count: usize) -> anyhow::Result<Vec<Row>> {
     program.stop().await?;
-    let program = Program::start(folder, &settings(ground)).await?;
+    let program = Program::start(site, &settings(ground)).await?;
     let began = Instant::now();
     let name = "controller_runtime_reconcile_total";
     until("looked at", async || {
@@ -131,17 +133,14 @@ async fn restart(ground: &Ground, program: Program, folder: &Path, count: usize)
 
     let began = Instant::now();
     ground.delete(&ground.namespace).await?;
-    let database = format!("sqlite://{}?mode=ro", folder.join("data/main.db").display());
-    let pool = sqlx::SqlitePool::connect(&database).await?;
     until("ended", async || {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let live = "SELECT count(*) FROM subscription WHERE ended_at IS NULL OR deleted_at IS NULL";
-        let left: i64 = sqlx::query_scalar(live).fetch_one(&pool).await.ok()?;
+        let left = site.count(live).await.ok()?;
         (left == 0).then_some(())
     })
     .await?;
     let ended = began.elapsed().as_secs_f64();
-    pool.close().await;
     let after = program.memory()?;
     program.stop().await?;
     ground.end().await?;

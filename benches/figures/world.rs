@@ -1,6 +1,6 @@
-//! A store in a temporary folder with fictitious persons, consumers, subscriptions and events that wait.
+//! A store with fictitious persons, consumers, subscriptions and events that wait.
 
-use std::path::Path;
+use std::ops::Range;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -31,8 +31,9 @@ use cpr_operator::store::keys::{Ensured, Identity, Realm};
 use cpr_operator::store::person::PersonRow;
 use cpr_operator::store::presence::Presence;
 use cpr_operator::store::{self, ConsumerId, SourceId, Store, SubscriptionId};
-use figment::providers::{Format, Toml};
 use jiff::civil::{Date, date};
+
+use super::site::Site;
 
 /// Requests at the same time, as a consumer has by default.
 pub const AT_ONCE: u32 = 32;
@@ -55,15 +56,6 @@ const GRANTED: GroupSet = GroupSet::of(&[
 const FIELDS: GroupSet =
     GroupSet::of(&[FieldGroup::Number, FieldGroup::Name, FieldGroup::Address, FieldGroup::Municipality]);
 
-/// Settings as they are by default, but for what a machine without a network needs.
-pub fn settings(folder: &Path) -> anyhow::Result<Settings> {
-    let defaults = include_str!("../../config/default.toml");
-    let mut settings: Settings = figment::Figment::from(Toml::string(defaults)).extract()?;
-    settings.store.path = folder.to_owned();
-    settings.network.allowed_networks = vec!["127.0.0.0/8".parse()?];
-    Ok(settings)
-}
-
 /// A store and who stands in it.
 pub struct World {
     pub store: Store,
@@ -75,9 +67,9 @@ pub struct World {
 }
 
 impl World {
-    /// Opens the store in this folder, made if absent, with one source.
-    pub async fn open(folder: &Path) -> anyhow::Result<Self> {
-        let settings = settings(folder)?;
+    /// Opens the store at this place, made if absent, with one source.
+    pub async fn open(site: &Site) -> anyhow::Result<Self> {
+        let settings = site.settings()?;
         let clock = Clock::system();
         let store = store::open(&settings.store, &settings.database, clock.now()).await?;
         store.keys.ensure_period(clock.now()).await?;
@@ -99,7 +91,7 @@ impl World {
         store::consumer::write_verified(&mut tx, id, &print, self.clock.now()).await?;
         store::meta::raise_configuration(&mut tx).await?;
         tx.commit().await?;
-        let secret = SigningSecret::parse(&format!("whsec_{}", BASE64_STANDARD.encode([7; 32])))?;
+        let secret = SigningSecret::parse(&secret())?;
         let keys = SigningKeys { secrets: vec![secret], fingerprint: "1".into() };
         self.signing.set(&form.key, Some(keys));
         Ok(id)
@@ -136,8 +128,24 @@ impl World {
 
     /// Stores so many persons, whom these consumers have a claim on.
     pub async fn people(&self, count: u32, consumers: &[ConsumerId]) -> anyhow::Result<Vec<Ensured>> {
-        let (now, today, mut all) = (self.clock.now(), self.clock.today(), Vec::new());
-        let numbers: Vec<u32> = (0..count).collect();
+        let mut all = Vec::new();
+        self.store_people(0..count, consumers, |some| all.extend(some)).await?;
+        Ok(all)
+    }
+
+    /// The same for those who are not the first, and are not needed here any more.
+    pub async fn more_people(&self, numbers: Range<u32>, consumers: &[ConsumerId]) -> anyhow::Result<()> {
+        self.store_people(numbers, consumers, drop).await
+    }
+
+    async fn store_people(
+        &self,
+        numbers: Range<u32>,
+        consumers: &[ConsumerId],
+        mut stored: impl FnMut(Vec<Ensured>),
+    ) -> anyhow::Result<()> {
+        let (now, today) = (self.clock.now(), self.clock.today());
+        let numbers: Vec<u32> = numbers.collect();
         for some in numbers.chunks(1000) {
             let persons: Vec<Person> = some.iter().map(|n| citizen(*n, 7)).collect();
             let identities: Vec<Identity> = persons.iter().filter_map(identity).collect();
@@ -149,9 +157,9 @@ impl World {
             let mut tx = self.store.main.begin().await?;
             store::person::write(&mut tx, &rows, now).await?;
             tx.commit().await?;
-            all.extend(ensured);
+            stored(ensured);
         }
-        Ok(all)
+        Ok(())
     }
 
     fn row(&self, person: &Person, ensured: &Ensured, today: Date) -> Result<PersonRow, store::Error> {
@@ -179,10 +187,21 @@ impl World {
         people: &[Ensured],
         to: &[(ConsumerId, SubscriptionId)],
     ) -> anyhow::Result<i64> {
+        self.moves_as(count, people, to, &[EventType::AddressChanged]).await
+    }
+
+    /// The same, each as all of these types.
+    pub async fn moves_as(
+        &self,
+        count: u32,
+        people: &[Ensured],
+        to: &[(ConsumerId, SubscriptionId)],
+        types: &[EventType],
+    ) -> anyhow::Result<i64> {
         let mut last = 0;
         let numbers: Vec<u32> = (0..count).collect();
         for some in numbers.chunks(1000) {
-            let events = some.iter().map(|n| self.moved(*n, &people[*n as usize % people.len()], to));
+            let events = some.iter().map(|n| self.moved(*n, &people[*n as usize % people.len()], to, types));
             let events = events.collect::<anyhow::Result<Vec<_>>>()?;
             let mut tx = self.store.main.begin().await?;
             last = store::event::append(&mut tx, &events, self.clock.now()).await?.unwrap_or(last);
@@ -192,7 +211,13 @@ impl World {
         Ok(last)
     }
 
-    fn moved(&self, n: u32, who: &Ensured, to: &[(ConsumerId, SubscriptionId)]) -> anyhow::Result<NewEvent> {
+    fn moved(
+        &self,
+        n: u32,
+        who: &Ensured,
+        to: &[(ConsumerId, SubscriptionId)],
+        types: &[EventType],
+    ) -> anyhow::Result<NewEvent> {
         let (id, type_, today) = (EventId::random(), EventType::AddressChanged, self.clock.today());
         let mut change = Change::new(type_, DerivedFrom::Comparison);
         change.changed = GroupSet::of(&[FieldGroup::Address]);
@@ -202,10 +227,9 @@ impl World {
         let references =
             after.id.as_ref().map(|id| self.store.keys.audit_references(id, after.number(today), self.clock.now()));
         let snapshot = Snapshot { change, on: today, after, before: None, before_on: None, places: Vec::new() };
-        let route = |(consumer, subscription): &(ConsumerId, SubscriptionId)| NewRoute {
-            consumer: *consumer,
-            type_,
-            subscriptions: vec![*subscription],
+        let routes = |(consumer, subscription): &(ConsumerId, SubscriptionId)| {
+            let (consumer, subscriptions) = (*consumer, vec![*subscription]);
+            types.iter().map(move |type_| NewRoute { consumer, type_: *type_, subscriptions: subscriptions.clone() })
         };
         Ok(NewEvent {
             id,
@@ -215,7 +239,7 @@ impl World {
             snapshot: Some(store::event::seal(&who.key, id, &snapshot)?),
             detail: None,
             audit: references.transpose()?,
-            routes: to.iter().map(route).collect(),
+            routes: to.iter().flat_map(routes).collect(),
         })
     }
 
@@ -237,6 +261,12 @@ impl World {
         }
     }
 
+    /// The highest number of a delivery to a consumer.
+    pub async fn last_route(&self, consumer: ConsumerId) -> anyhow::Result<i64> {
+        let highest = store::route::highest(&mut *self.store.main.read_for(&[consumer]).await?, consumer).await?;
+        Ok(highest.unwrap_or(0))
+    }
+
     /// Up to which number everything is delivered and recorded.
     pub async fn delivered(&self, consumer: ConsumerId) -> anyhow::Result<i64> {
         let lanes = store::lane::read(&mut *self.store.main.read().await?, consumer).await?;
@@ -246,7 +276,7 @@ impl World {
     /// Waits until everything up to this number is delivered and recorded.
     pub async fn wait_for(&self, consumer: ConsumerId, last: i64) -> anyhow::Result<()> {
         while self.delivered(consumer).await? < last {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(25)).await;
         }
         Ok(())
     }
@@ -255,6 +285,11 @@ impl World {
 /// Within which identifiers mean the same person here.
 pub fn realm() -> Realm {
     Realm { authority: NAMESPACE.into(), environment: Environment::Test }
+}
+
+/// What deliveries are signed with.
+pub fn secret() -> String {
+    format!("whsec_{}", BASE64_STANDARD.encode([7; 32]))
 }
 
 /// A consumer's resource by its name.
@@ -355,13 +390,15 @@ pub fn citizen(n: u32, house: u32) -> Person {
         let person = Related { name: Some(format!("{first} Prøve")), protected: Some(false), ..Related::default() };
         Row::current(Parent { role, person })
     };
+    // Days above sixty are those of fictitious numbers; the months are those with 31 days.
     let (day, serial) = (61 + n / 10_000 % 31, n % 10_000);
+    let month = [1, 3, 5, 7, 8, 10, 12][n as usize / 310_000 % 7];
     Person {
         id: PersonId::parse(&format!("00000000-0000-4000-8000-{n:012}")).ok(),
         held: GRANTED.with(FieldGroup::PersonId),
         status: StatusCode::Resident,
         birth: Some(RegisterDate { date: date(1980, 1, 1), uncertain: false }),
-        numbers: CprNumber::parse(&format!("{day}0180{serial:04}"))
+        numbers: CprNumber::parse(&format!("{day}{month:02}80{serial:04}"))
             .ok()
             .map(|n| Row::current(Number(n)))
             .into_iter()

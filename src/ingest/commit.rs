@@ -22,6 +22,7 @@ use crate::domain::identifier::PersonId;
 use crate::domain::pairwise::{EventId, RecordId};
 use crate::domain::subject::{Origin, Subjects};
 use crate::ingest::source::Source;
+use crate::runtime::cores;
 use crate::store::doubt::{self, Kind};
 use crate::store::event::{NewEvent, NewRoute};
 use crate::store::keys::{AuditReferences, Ensured};
@@ -163,7 +164,7 @@ async fn seal_all(
     let told = weighed.iter().filter(|(one, _)| !one.outcome.matched.is_empty());
     let relatives = Relatives::find(source, told.map(|(one, _)| &one.person)).await?;
     let seal = |(one, ensured)| seal_one(source, selections, one, ensured, (&relatives, origins), now);
-    weighed.into_iter().map(seal).collect()
+    cores::map(weighed, seal).into_iter().collect()
 }
 
 fn seal_one(

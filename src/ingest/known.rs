@@ -15,10 +15,11 @@ use crate::domain::pairwise::RecordId;
 use crate::domain::person::Person;
 use crate::domain::status::Presence;
 use crate::domain::subject::Subjects;
+use crate::runtime::cores;
 use crate::store::doubt::{self, Kind};
 use crate::store::keys::{Ensured, Identity};
 use crate::store::person::PersonRow;
-use crate::store::{SubscriptionId, person, subject, told};
+use crate::store::{self, SubscriptionId, person, subject, told};
 
 /// What is stored of a person, and who hears of them.
 #[derive(Default)]
@@ -300,19 +301,17 @@ async fn before(
     if records.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
-    let mut subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), &records).await?;
+    let (mut rows, mut subjects) = rows_and_subjects(source, &records).await?;
     let nobody = Subjects::default();
     let is_late =
         |row: &&PersonRow| !settle::is_settled(source, selections, row, subjects.get(&row.record).unwrap_or(&nobody));
     let late: Vec<PersonRow> = rows.values().filter(is_late).cloned().collect();
     if !late.is_empty() {
         settle::settle_rows(source, selections, late).await?;
-        rows = person::find(&mut *source.store.main.read().await?, source.id, &records).await?;
-        subjects = subject::find(&mut *source.store.main.read().await?, Some(source.id), &records).await?;
+        (rows, subjects) = rows_and_subjects(source, &records).await?;
     }
-    let keys = source.store.keys.person_keys(&records).await?;
-    let told = told::find(&mut *source.store.main.read().await?, &records).await?;
+    let told = async { told::find(&mut *source.store.main.read().await?, &records).await };
+    let (keys, told) = tokio::try_join!(source.store.keys.person_keys(&records), told)?;
     let mut found: HashMap<RecordId, Before> = HashMap::new();
     for (record, by) in told {
         found.entry(record).or_default().ties.told = by.into_iter().collect();
@@ -320,10 +319,22 @@ async fn before(
     for (record, subjects) in subjects {
         found.entry(record).or_default().ties.subjects = subjects;
     }
-    for (record, row) in rows {
-        let Some(key) = keys.get(&record) else { continue };
-        let person = row.open(key)?;
+    let opened = cores::map(rows.into_iter().collect(), |(record, row)| match keys.get(&record) {
+        Some(key) => row.open(key).map(|person| Some((record, person, row))),
+        None => Ok(None),
+    });
+    for opened in opened {
+        let Some((record, person, row)) = opened? else { continue };
         found.entry(record).or_default().stored = Some(Stored { person, as_of: row.as_of, standing: row.standing });
     }
     Ok(found)
+}
+
+async fn rows_and_subjects(
+    source: &Source,
+    records: &[RecordId],
+) -> Result<(HashMap<RecordId, PersonRow>, HashMap<RecordId, Subjects>), store::Error> {
+    let rows = async { person::find(&mut *source.store.main.read().await?, source.id, records).await };
+    let subjects = async { subject::find(&mut *source.store.main.read().await?, Some(source.id), records).await };
+    tokio::try_join!(rows, subjects)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Transaction};
 
 use super::database::Held;
 use super::error::Unfit;
@@ -71,9 +71,12 @@ struct Begin {
 impl Begin {
     fn new(content: &Content, settings: &DatabaseSettings) -> Self {
         let Content { schema, gate, .. } = content;
-        // Set in each transaction and not on the connection, which a pooler may give to somebody else.
+        // Set in each transaction and not on the connection, which a pooler may give to somebody else. All that we ask has an
+        // index; but what is planned while a table is almost empty, also the check of a foreign key, would read all of it again and
+        // again while it grows, until the server has looked at it.
         let limits = format!(
-            "SELECT set_config('search_path', '{schema}', true), set_config('statement_timeout', '{}', true),
+            "SELECT set_config('search_path', '{schema}', true), set_config('enable_seqscan', 'off', true),
+                    set_config('jit', 'off', true), set_config('statement_timeout', '{}', true),
                     set_config('lock_timeout', '{}', true), set_config('idle_in_transaction_session_timeout', '{}', true)",
             settings.statement_timeout.as_millis(),
             settings.lock_timeout.as_millis(),
@@ -138,13 +141,17 @@ impl Database {
 
     /// Begins for these consumers, whose rows are seen then by whoever may not see those of all.
     async fn held(&self, pool: &PgPool, begin: &'static str, consumers: &[ConsumerId]) -> Result<Held, Error> {
-        let tx: Transaction<'static, _> = match consumers {
-            [] => pool.begin_with(begin).await?,
+        let begin = match consumers {
+            [] => AssertSqlSafe(begin.to_owned()),
             consumers => {
                 let list = consumers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-                pool.begin_with(AssertSqlSafe(format!("{begin}, set_config('cpr.consumers', '{list}', true)"))).await?
+                AssertSqlSafe(format!("{begin}, set_config('cpr.consumers', '{list}', true)"))
             }
         };
+        // In a task of its own, for one whose beginning is broken off would be open, unknown to the library, and hold its locks.
+        let pool = pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(begin).await }).await;
+        let tx: Transaction<'static, _> = begun.map_err(|_| sqlx::Error::WorkerCrashed)??;
         Ok(Held::Postgres { tx, persistent: self.persistent })
     }
 
@@ -182,7 +189,6 @@ fn pool(size: u32) -> PgPoolOptions {
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire(false)
         .after_connect(|conn, _| Box::pin(refuse_unfit(conn)))
-        .after_release(|conn, _| Box::pin(is_idle(conn)))
 }
 
 /// Only a primary of a known version will do: what a standby shows may be behind what was committed.
@@ -199,12 +205,6 @@ async fn refuse_unfit(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         return Err(sqlx::Error::Configuration(Unfit::Old.into()));
     }
     Ok(())
-}
-
-/// Whether no transaction is open: one whose beginning was broken off is, unknown to the library, and would hold its locks. In
-/// a transaction the time stands.
-async fn is_idle(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    conn.fetch_one("SELECT now() = statement_timestamp()").await?.try_get(0)
 }
 
 /// The version of the schema; 0 where there is none.

@@ -20,10 +20,12 @@ use crate::delivery::verify::{self, challenge};
 use crate::store;
 use crate::store::consumer::ConsumerRow;
 
-/// How many events are built from one reading of rights and protection.
-const BATCH: usize = 64;
+/// How many events are built from one reading of rights and protection, at most.
+const BATCH: usize = 256;
 /// For how long what was read of rights and protection is good enough to send by.
 const FRESH: Duration = Duration::from_millis(50);
+/// As many events as go in this time are read for at once: what is read goes while it is fresh, also behind most of as many.
+const TICK: Duration = Duration::from_millis(25);
 /// How long an event waits whose subscriptions are suspended, unless the configuration changes before.
 const HELD_FOR: Duration = Duration::from_secs(3600);
 
@@ -43,6 +45,30 @@ pub(super) struct Prepared {
     read_at: Instant,
 }
 
+/// How many events went of late.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    began: Option<Instant>,
+    went: usize,
+    before: usize,
+}
+
+impl Pace {
+    fn went(&mut self, now: Instant) {
+        match self.began.map(|began| now.saturating_duration_since(began)) {
+            Some(since) if since < TICK => {}
+            Some(since) if since < 2 * TICK => *self = Self { began: Some(now), went: 0, before: self.went },
+            _ => *self = Self { began: Some(now), ..Self::default() },
+        }
+        self.went += 1;
+    }
+
+    /// How many more go in a tick, if it goes on like this.
+    fn of_a_tick(&self) -> usize {
+        self.went.max(self.before).min(BATCH)
+    }
+}
+
 impl Worker {
     /// Sends a challenge if one is due, begins with the next events, and sends those that are prepared. Whether there were any.
     pub(super) fn dispatch(&mut self) -> bool {
@@ -59,12 +85,13 @@ impl Worker {
     ///
     /// Where events flow, more are read for than may go at this moment: they follow within what is left of [`FRESH`].
     fn prepare(&mut self, now: Timestamp) -> bool {
-        if self.preparing.is_some() || self.prepared.len() > BATCH / 2 {
+        let flowing = self.pace.of_a_tick();
+        if self.preparing.is_some() || self.prepared.len() > flowing * 3 / 4 {
             return false;
         }
         let turns: Vec<Turn> = match self.gate(now) {
             Gate::Open(room) => {
-                let count = room.saturating_sub(self.prepared.len()).max(self.flowing).min(BATCH);
+                let count = room.saturating_sub(self.prepared.len()).max(flowing).min(BATCH);
                 (0..count).map_while(|_| self.queues.take()).collect()
             }
             Gate::Withdrawing => (0..BATCH).map_while(|_| self.queues.take()).collect(),
@@ -130,7 +157,7 @@ impl Worker {
                 return self.give_back_prepared();
             }
             let Some(next) = self.prepared.pop_front() else { return sent > 0 };
-            self.flowing = (self.flowing + 1).min(BATCH);
+            self.pace.went(Instant::now());
             self.dispatch_one(next.turn, &next.basis, now);
         }
         // Whatever is under way wakes us when there is room again.
@@ -142,7 +169,7 @@ impl Worker {
         if self.prepared.is_empty() {
             return false;
         }
-        self.flowing = 0;
+        self.pace = Pace::default();
         self.prepared.drain(..).rev().for_each(|one| self.queues.give_back(one.turn.key));
         true
     }
@@ -245,4 +272,21 @@ impl Worker {
 /// The reading that is under way.
 pub(super) fn preparing(of: &mut Option<Preparing>) -> Option<&mut JoinHandle<Result<Basis, store::Error>>> {
     of.as_mut().map(|preparing| &mut preparing.reading)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_read_for_as_went_in_a_tick_and_few_after_a_pause() {
+        let (mut pace, begun) = (Pace::default(), Instant::now());
+        assert_eq!(pace.of_a_tick(), 0);
+        (0..100).for_each(|n| pace.went(begun + n * TICK / 50));
+        assert_eq!(pace.of_a_tick(), 50);
+        (0..1000).for_each(|_| pace.went(begun + 2 * TICK));
+        assert_eq!(pace.of_a_tick(), BATCH);
+        pace.went(begun + 9 * TICK);
+        assert_eq!(pace.of_a_tick(), 1);
+    }
 }

@@ -13,6 +13,8 @@ use crate::store::route::Route;
 
 /// Snapshots held in memory for one consumer, in bytes, above which nothing more is read.
 const MAX_BYTES: usize = 16 << 20;
+/// How many routes are read at a time, at most.
+const READ: usize = 512;
 /// How many routes are read while nothing can be sent.
 const SHUT_READ: usize = 16;
 /// How many waiting persons are read in one step.
@@ -31,7 +33,7 @@ impl Worker {
         if self.caught_up || is_under_way || held * 2 > most || bytes > MAX_BYTES {
             return;
         }
-        let limit = (most - held).min(256);
+        let limit = (most - held).min(READ);
         let (store, id, position) = (self.shared.context.store.clone(), self.id, self.queues.position());
         let shards = self.lanes.shards();
         self.rung = false;

@@ -21,7 +21,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
-use self::dispatch::{Prepared, Preparing};
+use self::dispatch::{Pace, Prepared, Preparing};
 use self::upkeep::COUNTED_EVERY;
 use super::Shared;
 use super::build::Ceiling;
@@ -112,8 +112,8 @@ pub struct Worker {
     preparing: Option<Preparing>,
     /// Those of which they were.
     prepared: VecDeque<Prepared>,
-    /// How many went since some that were prepared had to be given back, up to a batch.
-    flowing: usize,
+    /// How many went of late, since some that were prepared had to be given back.
+    pace: Pace,
     in_flight: JoinSet<Done>,
     sending: usize,
     ended: Vec<Done>,
@@ -197,7 +197,7 @@ impl Worker {
             hurried: false,
             preparing: None,
             prepared: VecDeque::new(),
-            flowing: 0,
+            pace: Pace::default(),
             sending: 0,
             ended: Vec::new(),
             backlog: Backlog::default(),

@@ -32,7 +32,8 @@ impl Worker {
         let at_rest = self.queues.load().0 == 0 && self.in_flight.is_empty();
         let is_due =
             !self.results.is_empty() || self.taken.is_some() || (at_rest && self.lanes.has_moved(&self.queues));
-        if self.flush.is_some() && !self.hurried && self.results.size() >= self.enough() {
+        let is_pressing = self.results.urgent || self.results.size() >= self.enough();
+        if self.flush.is_some() && !self.hurried && is_pressing {
             self.hurried = true;
             self.shared.inbox.hurry();
         }

@@ -41,16 +41,30 @@ impl Keys {
         consumer: ConsumerId,
         records: &[RecordId],
     ) -> Result<HashMap<RecordId, PersonKey>, Error> {
-        let claimed: Vec<RecordId> = self.claimed(consumer, records).await?.into_iter().collect();
         let forgettings = self.cache.forgettings();
-        let (mut keys, missing) = self.cached(&claimed);
-        if !missing.is_empty() {
-            let mut conn = self.db.read_for(&[consumer]).await?;
-            let read = self.read_claimed_keys(&mut conn, consumer, &missing).await?;
-            self.cache.put(read.values().cloned(), forgettings);
-            keys.extend(read);
+        let (mut keys, missing) = self.cached(records);
+        if missing.is_empty() {
+            let claimed = self.claimed(consumer, records).await?;
+            keys.retain(|record, _| claimed.contains(record));
+            return Ok(keys);
         }
-        Ok(keys)
+        // One journey to the database for claims and keys: wrapped ones come of those too that are at hand.
+        let rows = self.read_claimed_rows(consumer, records).await?;
+        let (mut claimed, mut read) = (HashMap::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            let record = RecordId(row.0.0);
+            let key = match keys.remove(&record) {
+                Some(key) => key,
+                None => {
+                    let key = self.unwrapped(row)?;
+                    read.push(key.clone());
+                    key
+                }
+            };
+            claimed.insert(record, key);
+        }
+        self.cache.put(read, forgettings);
+        Ok(claimed)
     }
 
     /// Keys that are at hand, and the records of those that are not.
@@ -66,13 +80,8 @@ impl Keys {
         (keys, missing)
     }
 
-    async fn read_claimed_keys(
-        &self,
-        conn: &mut Conn,
-        consumer: ConsumerId,
-        records: &[RecordId],
-    ) -> Result<HashMap<RecordId, PersonKey>, Error> {
-        let rows: Vec<Row> = query_gathered(
+    async fn read_claimed_rows(&self, consumer: ConsumerId, records: &[RecordId]) -> Result<Vec<Row>, Error> {
+        query_gathered(
             "person_key",
             "SELECT json_group_array(json_array(hex(k.record), hex(wrapped), wrapped_by, version))
              FROM claim c CROSS JOIN person_key k ON k.record = c.record
@@ -81,9 +90,8 @@ impl Keys {
         )
         .bind(consumer)
         .bind(records)
-        .fetch_all(conn)
-        .await?;
-        rows.into_iter().map(|row| self.unwrapped(row).map(|key| (key.record, key))).collect()
+        .fetch_all(&mut *self.db.read_for(&[consumer]).await?)
+        .await
     }
 
     /// Deletes persons with their identifiers and claims, so that nothing of theirs can be read again; but for those that

@@ -13,7 +13,7 @@ async fn references(store: &Store, number: u32) -> AuditReferences {
     store.keys.audit_references(&site::person_id(number), Some(&site::cpr(number)), site::noon()).unwrap()
 }
 
-async fn fetch(store: &Store, persons: u32) -> Entry {
+pub(super) async fn fetch(store: &Store, persons: u32) -> Entry {
     let mut subjects = Vec::new();
     for number in 0..persons {
         subjects.push(references(store, number).await);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cpr_operator::store::{Conn, sql};
 
+use super::audit;
 use super::site::Site;
 
 /// Tables that grow with persons, events or time.
@@ -115,4 +116,19 @@ async fn no_statement_walks_over_a_large_table() {
     }
     assert!(explained > 80, "only {explained} statements were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A server knows a table as empty until it has looked at it, and keeps what it planned then: here for the foreign key of each
+/// further subject of an entry.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_planned_for_an_empty_table_does_not_read_all_of_it_when_it_has_grown() {
+    let site = Site::on_postgres().await;
+    let entry = audit::fetch(&site.store, 30).await;
+    let mut tx = site.store.main.begin().await.unwrap();
+    for _ in 0..20 {
+        cpr_operator::audit::record(&mut tx, &site.store.keys, [&entry]).await.unwrap();
+    }
+    let rows = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'audit_entry'";
+    let read: i64 = sql::query_scalar(rows).fetch_one(&mut tx).await.unwrap();
+    assert_eq!(read, 0, "rows of audit_entry were read one after the other");
 }
