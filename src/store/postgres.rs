@@ -191,13 +191,11 @@ fn pool(size: u32) -> PgPoolOptions {
         .after_connect(|conn, _| Box::pin(refuse_unfit(conn)))
 }
 
-/// Only a primary of a known version will do: what a standby shows may be behind what was committed.
+/// Only a primary of a known version will do: what a standby shows may be behind what was committed. One journey to the server,
+/// as outside of a transaction a pooler may give the next one another connection.
 async fn refuse_unfit(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let (standby, version): (bool, i32) =
-        sqlx::query_as("SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer")
-            .persistent(false)
-            .fetch_one(conn)
-            .await?;
+    let found = conn.fetch_one("SELECT pg_is_in_recovery(), current_setting('server_version_num')::integer").await?;
+    let (standby, version): (bool, i32) = (found.try_get(0)?, found.try_get(1)?);
     if standby {
         return Err(sqlx::Error::Configuration(Unfit::Standby.into()));
     }
@@ -212,12 +210,11 @@ async fn version(options: &PgConnectOptions, content: &Content) -> Result<i64, E
     let mut conn = options.clone().disable_statement_logging().connect().await?;
     refuse_unfit(&mut conn).await?;
     let known = format!("SELECT max(version) FROM {}._sqlx_migrations WHERE success", content.schema);
-    let found: Result<Option<i64>, _> =
-        sqlx::query_scalar(AssertSqlSafe(known)).persistent(false).fetch_one(&mut conn).await;
+    let found = conn.fetch_one(AssertSqlSafe(known)).await;
     conn.close().await?;
     match found {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_TABLE) => Ok(0),
-        found => Ok(found?.unwrap_or(0)),
+        found => Ok(found?.try_get::<Option<i64>, _>(0)?.unwrap_or(0)),
     }
 }
 

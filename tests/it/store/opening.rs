@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use cpr_operator::settings::database::DatabaseSettings;
 use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::store::open::{KEYS_FILE, LOCK_FILE, MAIN_FILE, ROOT_KEY_FILE};
 use cpr_operator::store::{self, Conn, Error, Store, postgres};
@@ -188,22 +189,32 @@ async fn processes_that_open_a_new_store_at_once_agree_on_its_id() {
     for _ in 0..5 {
         let folder = TempDir::new().unwrap();
         let database = database::on_postgres(folder.path()).await;
-        let root_key = folder.path().join("keys.root");
-        cpr_operator::store::keys::root::RootKey::make(&root_key).unwrap();
+        cpr_operator::store::keys::root::RootKey::make(&folder.path().join(ROOT_KEY_FILE)).unwrap();
         let url = std::fs::read_to_string(database.url_file.as_ref().unwrap()).unwrap();
         for content in [&postgres::KEYS, &postgres::MAIN] {
             postgres::prepare(&url, content).await.unwrap();
         }
-        let mut opening = tokio::task::JoinSet::new();
-        for process in 0..4 {
-            let own = StoreSettings {
-                root_key_file: Some(root_key.clone()),
-                ..settings(&folder.path().join(process.to_string()))
-            };
-            let database = database.clone();
-            opening.spawn(async move { store::open(&own, &database, noon()).await.unwrap().id });
-        }
-        let ids = opening.join_all().await;
+        let ids = open_at_once(4, folder.path(), &database).await;
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_connect_at_once_through_a_pooler_do_not_disturb_each_other() {
+    let site = Site::on_pooler().await;
+    let database = DatabaseSettings { pooler: true, ..database::on_postgres(site.folder.path()).await };
+    let ids = open_at_once(40, site.folder.path(), &database).await;
+    assert!(ids.iter().all(|id| *id == site.store.id), "{ids:?}");
+}
+
+/// Opens a store in so many processes, each with a folder of its own; the ids that they find.
+async fn open_at_once(processes: usize, folder: &Path, database: &DatabaseSettings) -> Vec<String> {
+    let mut opening = tokio::task::JoinSet::new();
+    for process in 0..processes {
+        let root_key_file = Some(folder.join(ROOT_KEY_FILE));
+        let own = StoreSettings { root_key_file, ..settings(&folder.join(process.to_string())) };
+        let database = database.clone();
+        opening.spawn(async move { store::open(&own, &database, noon()).await.unwrap().id });
+    }
+    opening.join_all().await
 }
