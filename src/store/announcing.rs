@@ -18,8 +18,9 @@ pub(super) async fn begin(conn: &mut Conn, subscription: SubscriptionId) -> Resu
 /// A live subscription of a source that is not suspended and has still to be told of somebody, and the record after which.
 pub async fn next(conn: &mut Conn, source: SourceId) -> Result<Option<(SubscriptionId, Option<RecordId>)>, Error> {
     let row: Option<(i64, Vec<u8>)> = query_as(
-        "SELECT a.subscription, a.after FROM announcing a CROSS JOIN subscription s ON s.id = a.subscription
-         WHERE s.source = $1 AND s.ended_at IS NULL AND json_extract(s.compiled, '$.suspended') = 0
+        "SELECT a.subscription, a.after FROM announcing a
+         WHERE (SELECT s.source = $1 AND s.ended_at IS NULL AND json_extract(s.compiled, '$.suspended') = 0
+                FROM subscription s WHERE s.id = a.subscription)
          ORDER BY a.subscription LIMIT 1",
     )
     .bind(source)

@@ -1,6 +1,7 @@
 //! Why the store did not do it.
 
 use sqlx::migrate::MigrateError;
+use std::borrow::Cow;
 
 use super::trouble::Trouble;
 
@@ -145,15 +146,20 @@ impl Error {
 
     /// The same, where it came of bringing a schema up to date.
     pub(super) fn of_migration(self, schema: &'static str, found: i64, needed: i64) -> Self {
-        let source = match &self {
-            Self::Sql(source)
-            | Self::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => source,
-            _ => return self,
-        };
-        match source.as_database_error().and_then(|error| error.code()).as_deref() {
+        match self.code().as_deref() {
             Some(NO_RIGHTS) => Self::NotMigrated { schema, found, needed },
             _ => self,
         }
+    }
+
+    /// What the database calls the error.
+    pub(super) fn code(&self) -> Option<Cow<'_, str>> {
+        let source = match self {
+            Self::Sql(source)
+            | Self::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => source,
+            _ => return None,
+        };
+        source.as_database_error()?.code()
     }
 }
 

@@ -31,8 +31,9 @@ pub async fn next_resumed(conn: &mut Conn, source: SourceId) -> Result<Option<Su
         "WITH RECURSIVE missing (id) AS (
              SELECT min(subscription) FROM missed
              UNION ALL SELECT (SELECT min(subscription) FROM missed WHERE subscription > id) FROM missing WHERE id IS NOT NULL)
-         SELECT s.id FROM missing CROSS JOIN subscription s ON s.id = missing.id
-         WHERE s.source = $1 AND s.ended_at IS NULL AND json_extract(s.compiled, '$.suspended') = 0 LIMIT 1",
+         SELECT id FROM missing
+         WHERE (SELECT s.source = $1 AND s.ended_at IS NULL AND json_extract(s.compiled, '$.suspended') = 0
+                FROM subscription s WHERE s.id = missing.id) LIMIT 1",
     )
     .bind(source)
     .fetch_optional(conn)

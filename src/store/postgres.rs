@@ -223,8 +223,26 @@ pub async fn prepare(url: &str, content: &Content) -> Result<(), Error> {
     migrate(&options(url)?, content).await
 }
 
-/// Brings the schema up to date, one process at a time.
+/// How often what is brought up to date is begun anew, where processes that run hold what it needs, and it what they need.
+const TRIES: u32 = 10;
+
+/// What the server says to one of those who wait for each other.
+const DEADLOCK: &str = "40P01";
+
+/// Brings the schema up to date, one process at a time, also while others work.
 async fn migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Error> {
+    for _ in 1..TRIES {
+        match try_migrate(options, content).await {
+            Err(error) if error.code().as_deref() == Some(DEADLOCK) => {
+                tokio::time::sleep(Duration::from_millis(200)).await
+            }
+            done => return done,
+        }
+    }
+    try_migrate(options, content).await
+}
+
+async fn try_migrate(options: &PgConnectOptions, content: &Content) -> Result<(), Error> {
     let mut conn = options.clone().disable_statement_logging().connect().await?;
     refuse_unfit(&mut conn).await?;
     // In a transaction, for a pooler may give each statement another connection.

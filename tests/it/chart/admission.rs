@@ -47,6 +47,8 @@ spec:
     signingSecretRef: { name: receiver-signing }
     allowedNetworks: [10.0.0.0/8]
     caBundleRef: { name: ca, key: ca.crt }
+    clientCertificateRef: { name: certificate }
+    oauth2: { tokenUrl: https://login.example.org/token, clientCredentialsRef: { name: client }, scope: events, audience: receiver }
     timeout: 10s
     retry: { initial: 5s, max: 1h, giveUpAfter: 168h }
   workers: { resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { cpu: '1', memory: 1Gi } }, nodeSelector: { a: b }, tolerations: [{ key: a, value: b }] }

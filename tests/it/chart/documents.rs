@@ -66,13 +66,23 @@ fn values_written_out_in_documents_can_be_rendered() {
     let folder = tempfile::TempDir::new().unwrap();
     let install = fs::read_to_string(root().join("docs/install.md")).unwrap();
     let blocks: Vec<_> = blocks(&install, "yaml").into_iter().filter(|block| !block.contains("kind:")).collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
+    assert_eq!(blocks.len(), 2);
+    for (block, expected) in [
+        ("networkPolicy", &["cidr: 10.20.0.0/16", r#"allowed_networks = ["10.20.0.0/16"]"#]),
+        (
+            "workers",
+            &[
+                r#"ingest_database_secret = "cpr-database-ingest""#,
+                r#"deliver_database_secret = "cpr-database-deliver""#,
+            ],
+        ),
+    ] {
+        let block = blocks.iter().find(|text| text.contains(block)).unwrap();
         let path = folder.path().join("values.yaml");
         fs::write(&path, block).unwrap();
         let rendered =
             template(&["--values", path.to_str().unwrap()]).unwrap_or_else(|error| panic!("{error}\n{block}"));
-        assert!(rendered.contains("cidr: 10.20.0.0/16") && rendered.contains("allowed_networks = [\"10.20.0.0/16\"]"));
+        expected.iter().for_each(|line| assert!(rendered.contains(line), "{line} in\n{rendered}"));
     }
 }
 
