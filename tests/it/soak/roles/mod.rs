@@ -20,7 +20,7 @@ use site::Site;
 /// How many faults the short form has.
 const FAULTS: u32 = 6;
 /// How long everything may take to come to rest after the last fault.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Seconds of the calm stretch of a short run, and of a long one.
 const CALM: (u64, u64) = (2, 60);
 
