@@ -20,6 +20,9 @@ DATABASE ?= postgres
 FAULTS ?= $(or $(CPR_SOAK_FAULTS),200)
 SOAK ?= soak::
 
+# Tests wait more than they compute.
+export RUST_TEST_THREADS ?= $(shell expr 3 \* $$(nproc 2>/dev/null || echo 2))
+
 # CLUSTER=current takes the cluster of the kubeconfig's current context; then Go is not needed.
 ifeq ($(CLUSTER),current)
 CONTROL_PLANE :=

@@ -48,6 +48,18 @@ pub struct Seen {
     pub parties: BTreeSet<Party>,
 }
 
+impl Seen {
+    /// Whether a resource would have been seen, and was not.
+    fn is_gone(&self, party: &Party) -> bool {
+        self.covers(&party.1) && !self.parties.contains(party)
+    }
+
+    /// Whether it is known of a place what is there.
+    fn covers(&self, key: &ResourceKey) -> bool {
+        self.is_listed && self.scopes.iter().any(|scope| scope.contains(key))
+    }
+}
+
 /// What is wished, and what is known.
 pub struct Plan {
     wishes: BTreeMap<Party, Wish>,
@@ -55,8 +67,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// From all wishes and all that is there.
-    pub fn new(wishes: BTreeMap<Party, Wish>, seen: Seen) -> Self {
+    /// From all wishes and all that is there. A wish of a resource that is gone counts no more: it may have been looked at for the last
+    /// time while it was deleted.
+    pub fn new(mut wishes: BTreeMap<Party, Wish>, seen: Seen) -> Self {
+        wishes.retain(|party, _| !seen.is_gone(party));
         Self { wishes, seen }
     }
 
@@ -107,14 +121,14 @@ impl Plan {
 
     /// Whether what belongs to a worker that there is not to be may go: its resource is known to be gone, or to want another.
     pub fn may_go(&self, role: Role, of: &ResourceKey) -> bool {
-        if !self.seen.is_listed || !self.seen.scopes.iter().any(|scope| scope.contains(of)) {
+        if !self.seen.covers(of) {
             return false;
         }
         if names::is_shared(of) {
             return self.is_decided(&of.namespace);
         }
         let party = (role, of.clone());
-        !self.seen.parties.contains(&party) || self.wishes.get(&party).is_some_and(|wish| *wish != Wish::Unknown)
+        self.seen.is_gone(&party) || self.wishes.get(&party).is_some_and(|wish| *wish != Wish::Unknown)
     }
 }
 
@@ -160,6 +174,17 @@ mod tests {
 
     fn found(plan: &Plan) -> Vec<(String, u32, usize)> {
         plan.workers().iter().map(|worker| (worker.of.to_string(), worker.replicas, worker.members.len())).collect()
+    }
+
+    #[test]
+    fn a_wish_of_a_resource_that_is_gone_makes_no_worker() {
+        let wishes = BTreeMap::from([(consumer("late"), Wish::Workers(Box::new(demand())))]);
+        let scopes = vec![Scope::Namespace("tenant".into())];
+        let plan = |seen: Seen| Plan::new(wishes.clone(), Seen { scopes: scopes.clone(), ..seen });
+        assert!(plan(Seen { is_listed: true, ..Seen::default() }).workers().is_empty());
+        assert_eq!(plan(Seen::default()).workers().len(), 1, "nothing is known yet");
+        let there = Seen { is_listed: true, parties: [consumer("late")].into(), ..Seen::default() };
+        assert_eq!(plan(there).workers().len(), 1);
     }
 
     #[test]
