@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -27,6 +27,8 @@ use super::tls;
 
 /// How many kept connections that turn out to be closed one request may meet.
 const STALE: u32 = 2;
+/// How soon a kept connection has to begin with a request. Rarely one that its host closes at that moment never does.
+const BEGUN: Duration = Duration::from_secs(1);
 
 /// A client with its own pool of kept connections. Speaks HTTP/1.1, follows no redirect, reads no proxy settings.
 /// Clones share the pool.
@@ -94,12 +96,12 @@ impl Client {
     /// answer's body are read; where there are more, the connection is dropped.
     ///
     /// A request that is cut off on a kept connection, which its host may just have closed, is sent once more on another:
-    /// so a host may hear it twice.
+    /// so a host may hear it twice. So is one that a kept connection does not begin to write.
     pub async fn send(&self, request: Request<Bytes>, timeout: Duration, max_body: usize) -> Result<Answer, Error> {
         let deadline = Instant::now() + timeout;
         for _ in 0..STALE {
             match self.send_once(request.clone(), deadline, max_body).await {
-                Err((Error::Cut { .. }, true)) => {}
+                Err((Error::Cut { .. } | Error::Timeout { .. }, true)) => {}
                 ended => return ended.map_err(|(error, _)| error),
             }
         }
@@ -114,10 +116,14 @@ impl Client {
         max_body: usize,
     ) -> Result<Answer, (Error, bool)> {
         let (request, progress) = track(request);
-        let response = timeout_at(deadline, self.http.request(request))
-            .await
-            .map_err(|_| (Error::Timeout { stage: progress.stage(), sent: progress.sent() }, false))?
-            .map_err(|error| (why(&error, progress.sent()), progress.was_kept()))?;
+        let mut answer = pin!(self.http.request(request));
+        let late = |was_stuck| (Error::Timeout { stage: progress.stage(), sent: progress.sent() }, was_stuck);
+        let response = match timeout_at(deadline.min(Instant::now() + BEGUN), &mut answer).await {
+            Ok(answered) => answered,
+            Err(_) if progress.is_stuck() && Instant::now() < deadline => return Err(late(true)),
+            Err(_) => timeout_at(deadline, answer).await.map_err(|_| late(false))?,
+        }
+        .map_err(|error| (why(&error, progress.sent()), progress.was_kept()))?;
         progress.answered();
         timeout_at(deadline, read(response, max_body))
             .await
@@ -168,6 +174,7 @@ fn why(error: &(dyn StdError + 'static), sent: bool) -> Error {
 
 /// How far a request has come.
 struct Progress {
+    has_body: bool,
     sent: Arc<AtomicBool>,
     connection: CaptureConnection,
 }
@@ -186,6 +193,11 @@ impl Progress {
         self.past().is_some_and(|past| past.has_answered())
     }
 
+    /// Whether a kept connection has the request and has not begun with its body, which tells on it.
+    fn is_stuck(&self) -> bool {
+        self.has_body && self.was_kept() && !self.sent()
+    }
+
     fn answered(&self) {
         if let Some(past) = self.past() {
             past.answered();
@@ -199,10 +211,10 @@ impl Progress {
 }
 
 fn track(request: Request<Bytes>) -> (Request<Tracked>, Progress) {
-    let sent = Arc::new(AtomicBool::new(false));
+    let (has_body, sent) = (!request.body().is_empty(), Arc::new(AtomicBool::new(false)));
     let mut request = request.map(|body| Tracked { body, sent: sent.clone() });
     let connection = capture_connection(&mut request);
-    (request, Progress { sent, connection })
+    (request, Progress { has_body, sent, connection })
 }
 
 /// A request body that notes when it is taken for writing: from then on bytes of it may have left.
