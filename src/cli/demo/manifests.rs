@@ -70,7 +70,7 @@ impl Places {
     }
 
     fn fill(&self, text: &str) -> String {
-        let review = Clock::system().today().saturating_add(Span::new().days(190));
+        let review = Clock::system().today().saturating_add(Span::new().days(200));
         text.replace("https://graphql.register.example.org", &self.register)
             .replace("https://auth.register.example.org", &self.register)
             .replace("https://casework.example.org/cpr/events", &self.casework)
