@@ -21,8 +21,9 @@ pub async fn on_postgres(folder: &Path) -> DatabaseSettings {
     let file = folder.join("database.url");
     if !file.exists() {
         let name = format!("t_{}", uuid::Uuid::new_v4().simple());
-        create(&server, &name, folder).await;
+        // Before the database, which goes when its folder is gone.
         std::fs::create_dir_all(folder).unwrap();
+        create(&server, &name, folder).await;
         std::fs::write(&file, format!("{}/{name}", server.rsplit_once('/').unwrap().0)).unwrap();
     }
     DatabaseSettings { url_file: Some(file), ..DatabaseSettings::default() }
