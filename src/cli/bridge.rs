@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use futures::FutureExt;
 use futures::future::select_all;
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use crate::runtime::bell::Bells;
 use crate::settings::database::DatabaseSettings;
 use crate::store::calls::{self, Listener};
+use crate::store::open::address;
 use crate::store::{self, Store};
 
 /// Rings within this time are called out together: fifty times a second at most.
@@ -36,7 +35,7 @@ pub(super) fn run(
     };
     let listen = file.cloned();
     if let Some(file) = &listen {
-        address(file).with_context(|| file.display().to_string())?;
+        address(file)?;
     }
     Ok(async move {
         let hear = async {
@@ -87,12 +86,8 @@ async fn hear(file: &Path, bells: &Bells) {
 }
 
 /// Listens at the address that the file holds now.
-async fn start(file: &Path) -> anyhow::Result<Listener> {
-    Ok(Listener::start(&address(file)?).await?)
-}
-
-fn address(file: &Path) -> std::io::Result<Zeroizing<String>> {
-    Ok(Zeroizing::new(std::fs::read_to_string(file)?.trim().to_owned()))
+async fn start(file: &Path) -> Result<Listener, store::Error> {
+    Listener::start(&address(file)?).await
 }
 
 /// Rings until the connection is lost; why it was.

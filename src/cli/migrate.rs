@@ -1,6 +1,6 @@
 //! `migrate`: the schema of a PostgreSQL database brought up to date, a store copied there, and one that was restored from a backup.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -10,6 +10,7 @@ use super::say;
 use super::settings::{self, SettingsArgs};
 use crate::audit::{self, Asker, Entry, Outcome};
 use crate::settings::store::StoreSettings;
+use crate::store::open::address;
 use crate::store::{self, copy, postgres, restored};
 
 /// What is done about the schema.
@@ -65,11 +66,10 @@ pub async fn run(command: MigrateCommand) -> anyhow::Result<()> {
 
 async fn up(args: &UpArgs) -> anyhow::Result<()> {
     let database = settings::load(&args.settings)?.database;
-    let Some(url) = &database.url_file else {
+    let Some((main, keys)) = database.files() else {
         bail!("database.url_file is not set: SQLite files are brought up to date when they are opened");
     };
-    let keys = database.keys_url_file.as_ref().unwrap_or(url);
-    for (what, file, content) in [("key store", keys, &postgres::KEYS), ("main database", url, &postgres::MAIN)] {
+    for (what, file, content) in [("key store", keys, &postgres::KEYS), ("main database", main, &postgres::MAIN)] {
         postgres::prepare(&address(file)?, content).await.with_context(|| what.to_owned())?;
         say(&format!("{what}: up to date"));
     }
@@ -103,9 +103,4 @@ async fn restored(args: &RestoredArgs) -> anyhow::Result<()> {
     say(&format!("persons who cannot be read and will be removed: {persons}"));
     say(&format!("entries of the record whose private part cannot be read: {entries}"));
     Ok(())
-}
-
-fn address(file: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    Ok(text.trim().to_owned())
 }

@@ -16,6 +16,7 @@ pub mod connect;
 pub mod consumer;
 mod counts;
 pub mod events;
+pub mod expiry;
 mod findings;
 pub mod fleet;
 pub mod kind;

@@ -1,6 +1,6 @@
 //! The PostgreSQL server that holds the state, where it is not SQLite.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -34,6 +34,14 @@ pub struct DatabaseSettings {
     /// The longest that a transaction may do nothing.
     #[serde(deserialize_with = "duration")]
     pub idle_timeout: Duration,
+}
+
+impl DatabaseSettings {
+    /// The files with the addresses of the main database and of the key store, which may be the same; none with SQLite.
+    pub fn files(&self) -> Option<(&Path, &Path)> {
+        let main = self.url_file.as_deref()?;
+        Some((main, self.keys_url_file.as_deref().unwrap_or(main)))
+    }
 }
 
 impl Default for DatabaseSettings {

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::database::{Backend, Conn};
-use super::sql::{Arg, query, query_as};
+use super::sql::{Arg, kept, query, query_as};
 use super::{Database, Error, catalogue, meta, numbers as number, open};
 use crate::settings::database::DatabaseSettings;
 use crate::settings::store::StoreSettings;
@@ -20,8 +20,6 @@ use crate::settings::store::StoreSettings;
 pub(super) const COPYING: &str = "copying";
 /// In the files' `meta` once the copy is as good as they are.
 pub(super) const MOVED: &str = "moved";
-/// Its id in `meta`.
-const STORE: &str = "store";
 /// Rows in one transaction.
 const BATCH: usize = 1_000;
 
@@ -64,11 +62,11 @@ pub async fn copy(
 async fn begin(target: &Database, id: &str, tables: &[&'static str]) -> Result<(), Error> {
     let mut tx = target.begin().await?;
     let is_ours = meta::get(&mut tx, COPYING).await?.as_deref() == Some(id);
-    if !is_ours && meta::get(&mut tx, STORE).await?.is_some() {
+    if !is_ours && meta::get(&mut tx, open::STORE).await?.is_some() {
         return Err(Error::Occupied);
     }
     let list = tables.join(", ");
-    query(String::leak(format!("TRUNCATE {list} CASCADE"))).execute(&mut tx).await?;
+    query(kept(format!("TRUNCATE {list} CASCADE"))).execute(&mut tx).await?;
     meta::set(&mut tx, COPYING, id).await?;
     tx.commit().await
 }
@@ -129,19 +127,12 @@ async fn insert(
     }
     // `meta` has the mark that this copy is unfinished already.
     let text = format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING");
-    let mut statement = query(statement(text));
+    let mut statement = query(kept(text));
     for (column, type_) in columns {
         statement = statement.bind(values(rows, column, type_)?);
     }
     statement.execute(&mut tx).await?;
     tx.commit().await
-}
-
-/// One text for each table, kept.
-fn statement(text: String) -> &'static str {
-    static SAID: std::sync::Mutex<BTreeMap<String, &'static str>> = std::sync::Mutex::new(BTreeMap::new());
-    let mut said = SAID.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    said.entry(text.clone()).or_insert_with(|| String::leak(text))
 }
 
 /// A column of rows as an array.

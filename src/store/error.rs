@@ -1,7 +1,8 @@
 //! Why the store did not do it.
 
-use sqlx::migrate::MigrateError;
 use std::borrow::Cow;
+
+use sqlx::migrate::MigrateError;
 
 use super::trouble::Trouble;
 
@@ -178,7 +179,7 @@ pub(super) enum Unfit {
 const NO_RIGHTS: &str = "42501";
 
 /// The primary code of an extended SQLite result code.
-fn primary(code: &str) -> Option<u32> {
+pub(super) fn primary(code: &str) -> Option<u32> {
     code.parse::<u32>().ok().map(|code| code & 0xff)
 }
 

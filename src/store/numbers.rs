@@ -5,7 +5,7 @@ use super::sql::{query, query_scalar};
 use super::{Conn, Error};
 
 /// Tables whose numbers are given by hand with PostgreSQL, many at once.
-const BY_HAND: [&str; 2] = ["event", "route"];
+pub(super) const BY_HAND: [&str; 2] = ["event", "route"];
 
 /// The tables of a database that number their rows.
 pub(super) async fn tables(conn: &mut Conn) -> Result<Vec<String>, Error> {

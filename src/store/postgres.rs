@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, SqlSafeStr, Transaction};
 
 use super::database::Held;
 use super::error::Unfit;
@@ -142,10 +142,10 @@ impl Database {
     /// Begins for these consumers, whose rows are seen then by whoever may not see those of all.
     async fn held(&self, pool: &PgPool, begin: &'static str, consumers: &[ConsumerId]) -> Result<Held, Error> {
         let begin = match consumers {
-            [] => AssertSqlSafe(begin.to_owned()),
+            [] => begin.into_sql_str(),
             consumers => {
                 let list = consumers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-                AssertSqlSafe(format!("{begin}, set_config('cpr.consumers', '{list}', true)"))
+                AssertSqlSafe(format!("{begin}, set_config('cpr.consumers', '{list}', true)")).into_sql_str()
             }
         };
         // In a task of its own, for one whose beginning is broken off would be open, unknown to the library, and hold its locks.

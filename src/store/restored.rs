@@ -46,7 +46,7 @@ pub async fn move_on(conn: &mut Conn) -> Result<(), Error> {
         return Err(Error::InUse);
     }
     for table in numbers::tables(conn).await?.into_iter().filter(|table| table != RECORD) {
-        let by = if ["event", "route"].contains(&&*table) { FAR } else { NEAR };
+        let by = if numbers::BY_HAND.contains(&&*table) { FAR } else { NEAR };
         let last = numbers::last(conn, &table).await?;
         numbers::set(conn, &table, last.saturating_add(by)).await?;
     }

@@ -1,11 +1,10 @@
 //! How large the main database is: rows by table, and bytes.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use super::database::Dialect;
 use super::rows::count;
-use super::sql::query_scalar;
+use super::sql::{kept, query_scalar};
 use super::{Conn, Error, catalogue};
 
 /// Rows of each table, by its name. Walks every table.
@@ -13,7 +12,8 @@ pub async fn rows(conn: &mut Conn) -> Result<BTreeMap<&'static str, u64>, Error>
     let mut found = BTreeMap::new();
     for (table, _, _) in catalogue::MAIN {
         if !found.contains_key(table) {
-            let rows: i64 = query_scalar(counting(table)).fetch_one(&mut *conn).await?;
+            let rows: i64 =
+                query_scalar(kept(["SELECT count(*)", "FROM", table].join(" "))).fetch_one(&mut *conn).await?;
             found.insert(*table, count(rows));
         }
     }
@@ -27,11 +27,4 @@ pub async fn bytes(conn: &mut Conn) -> Result<u64, Error> {
         Dialect::Postgres => "SELECT pg_database_size(current_database())::bigint",
     };
     Ok(count(query_scalar(sql).fetch_one(conn).await?))
-}
-
-/// The statement that counts a table's rows.
-fn counting(table: &str) -> &'static str {
-    static SAID: Mutex<BTreeMap<String, &'static str>> = Mutex::new(BTreeMap::new());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    said.entry(table.to_owned()).or_insert_with(|| String::leak(["SELECT count(*)", "FROM", table].join(" ")))
 }

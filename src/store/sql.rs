@@ -4,7 +4,9 @@
 //! rest. Where a statement is hot, each database has a text of its own.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -114,6 +116,18 @@ pub struct QueryAs<T>(Query, PhantomData<fn() -> T>);
 
 /// A statement whose rows have one column.
 pub struct QueryScalar<T>(Query, PhantomData<fn() -> T>);
+
+/// A statement that was put together. Each is kept once, for as long as the process lives.
+pub(super) fn kept(text: String) -> &'static str {
+    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(text) = kept.get(text.as_str()) {
+        return text;
+    }
+    let text = text.leak();
+    kept.insert(text);
+    text
+}
 
 /// A statement that gives no rows.
 pub fn query(text: &'static str) -> Query {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::Error;
-use super::error::Unfit;
+use super::error::{Unfit, primary};
 
 /// What is wrong with a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ impl Trouble {
             },
             sqlx::Error::Database(error) => match error.code() {
                 Some(code) if code.len() == SQLSTATE => of_state(&code),
-                Some(code) => code.parse().map_or(Self::Other, |code: u32| of_sqlite(code & 0xff)),
+                Some(code) => primary(&code).map_or(Self::Other, of_sqlite),
                 None => Self::Other,
             },
             _ => Self::Other,

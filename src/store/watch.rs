@@ -37,16 +37,16 @@ static ERRORS: LazyLock<Family<Kind, Counter>> = LazyLock::new(Family::default);
 
 /// Counts a call that failed.
 pub(super) fn counted<T>(outcome: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-    outcome.inspect_err(|error| {
-        ERRORS.get_or_create(&Kind { kind: Trouble::of_sql(error).name() }).inc();
-    })
+    outcome.inspect_err(|error| count(Trouble::of_sql(error)))
 }
 
 /// The same of what has our error already.
 pub(super) fn counted_here<T>(outcome: Result<T, Error>) -> Result<T, Error> {
-    outcome.inspect_err(|error| {
-        ERRORS.get_or_create(&Kind { kind: Trouble::from(error).name() }).inc();
-    })
+    outcome.inspect_err(|error| count(Trouble::from(error)))
+}
+
+fn count(trouble: Trouble) {
+    ERRORS.get_or_create(&Kind { kind: trouble.name() }).inc();
 }
 
 /// What is measured of the store.
@@ -68,7 +68,7 @@ impl Metrics {
 
     /// A try to open the store failed.
     pub fn failed(&self, trouble: Trouble) {
-        ERRORS.get_or_create(&Kind { kind: trouble.name() }).inc();
+        count(trouble);
     }
 
     fn set(&self, database: &'static str, up: bool) {

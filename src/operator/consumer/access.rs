@@ -11,7 +11,7 @@ use crate::operator::fleet::Fleet;
 use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets::{self, Data, Fingerprints};
-use crate::operator::workers::hand::{ClientCertificate, OAuth};
+use crate::operator::workers::hand::ClientCertificate;
 
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
@@ -20,9 +20,7 @@ const KEY: &str = "tls.key";
 pub struct Read {
     /// For this process.
     pub access: Access,
-    /// For a worker's file.
-    pub oauth: Option<OAuth>,
-    /// The same.
+    /// For a worker's file, beside the client.
     pub certificate: Option<ClientCertificate>,
 }
 
@@ -83,8 +81,7 @@ fn put_together(
     let digest = identity.as_ref().map(Identity::digest);
     let parts = texts.map(str::as_bytes).chain(digest.iter().map(<[u8; 32]>::as_slice));
     let fingerprint = fingerprints.of(parts);
-    let oauth = client.as_ref().map(|client| OAuth { id: client.id.clone(), secret: client.secret.clone() });
-    Read { access: Access { oauth: client, identity, fingerprint }, oauth, certificate }
+    Read { access: Access { oauth: client, identity, fingerprint }, certificate }
 }
 
 #[cfg(test)]

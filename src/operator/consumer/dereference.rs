@@ -13,7 +13,7 @@ use crate::operator::refusal::Refusal;
 use crate::operator::requeue::Error;
 use crate::operator::secrets::{self, Data, Fingerprints};
 use crate::operator::watch::Uses;
-use crate::operator::workers::hand::{self, Consumer, File};
+use crate::operator::workers::hand::{self, Consumer, File, OAuth};
 use crate::operator::workers::wish::Secrets;
 
 /// The most keys that may sign at the same time.
@@ -63,14 +63,15 @@ fn for_workers(
             return (Err(refusal), access.map(|read| read.access), handed);
         }
     };
-    let (access, oauth, client_certificate) = match access {
-        Ok(Read { access, oauth, certificate }) => (Ok(access), oauth, certificate),
-        Err(refusal) if secrets::withdraws(&refusal) => (Err(refusal), None, None),
+    let (access, client_certificate) = match access {
+        Ok(Read { access, certificate }) => (Ok(access), certificate),
+        Err(refusal) if secrets::withdraws(&refusal) => (Err(refusal), None),
         Err(refusal) => {
             let handed = hand::handed(Err(&refusal));
             return (Ok(keys), Err(refusal), handed);
         }
     };
+    let oauth = access.as_ref().ok().and_then(|access| access.oauth.as_ref()).map(OAuth::from);
     let let_in = access.as_ref().map_or("", |access| &access.fingerprint);
     let fingerprint = fingerprints.of([keys.fingerprint.as_bytes(), let_in.as_bytes()]);
     let file = File::Consumer(Consumer { signing: texts, oauth, client_certificate });

@@ -7,6 +7,7 @@ use super::apply::Applied;
 use crate::api::conditions::ConditionType;
 use crate::api::consumer::{ConsumerSystem, ConsumerSystemStatus};
 use crate::api::delivery::{Circuit, DeliveryStatus};
+use crate::operator::expiry::Expiry;
 use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
@@ -66,7 +67,7 @@ fn set_certificate(draft: &mut Draft, consumer: &ConsumerSystem, until: Option<T
             Some(_) => draft.set(type_, Holds::Unknown, "NotRead", "the certificate was not read: see SecretsResolved"),
         };
     };
-    match WARNINGS.iter().rev().find(|days| warned(until, **days) <= now) {
+    match (Expiry { end: until, warnings: &WARNINGS }).within(now) {
         Some(days) => {
             let message = format!("the certificate that is shown to the receiver ends at {until}: renew it");
             draft.set(type_, true, &format!("EndsWithin{days}Days"), &message);
@@ -75,14 +76,9 @@ fn set_certificate(draft: &mut Draft, consumer: &ConsumerSystem, until: Option<T
     }
 }
 
-fn warned(until: Timestamp, days: i64) -> Timestamp {
-    until.checked_sub(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MIN)
-}
-
 /// When what is said of the certificate changes by time alone.
 fn certificate_changes(until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let until = until?;
-    WARNINGS.iter().map(|days| warned(until, *days)).chain([until]).filter(|at| *at > now).min()
+    Expiry { end: until?, warnings: &WARNINGS }.changes(now)
 }
 
 fn set_endpoint(draft: &mut Draft, endpoint: Option<&EndpointState>) {

@@ -1,10 +1,11 @@
 //! The status of a source, from what was applied and what ingest found.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::apply::Applied;
 use crate::api::conditions::ConditionType;
 use crate::api::source::{Capability, CprSource, CprSourceStatus, Cursor};
+use crate::operator::expiry::Expiry;
 use crate::operator::fleet::{Fleet, key_of};
 use crate::operator::report::{self, Done, Draft, Holds};
 use crate::operator::requeue::Error;
@@ -142,8 +143,8 @@ fn set_access(draft: &mut Draft, source: &CprSource, now: Timestamp) -> Option<T
         draft.set(type_, true, "AccessExpired", &message);
         return None;
     }
-    let warned = |days: &i64| end - SignedDuration::from_hours(24 * days);
-    match WARNINGS.iter().rev().find(|days| warned(days) <= now) {
+    let expiry = Expiry { end, warnings: &WARNINGS };
+    match expiry.within(now) {
         Some(days) => {
             let reason = format!("EndsWithin{days}Days");
             let message = format!("the register's approval ends at {end}: renew it and set access.expiresAt");
@@ -151,7 +152,7 @@ fn set_access(draft: &mut Draft, source: &CprSource, now: Timestamp) -> Option<T
         }
         None => draft.set(type_, false, "NotSoon", &format!("the register's approval ends at {end}")),
     }
-    WARNINGS.iter().map(warned).chain([end]).filter(|at| *at > now).min()
+    expiry.changes(now)
 }
 
 fn capabilities(state: &SourceState) -> Vec<Capability> {

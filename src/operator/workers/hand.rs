@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::wish::Secrets;
+use crate::delivery::credentials::OAuthClient;
 use crate::domain::resource::ResourceKey;
 use crate::operator::refusal::Refusal;
 use crate::operator::secrets::withdraws;
@@ -49,6 +50,12 @@ pub struct OAuth {
     /// Its secret.
     #[serde(serialize_with = "exposed")]
     pub secret: SecretString,
+}
+
+impl From<&OAuthClient> for OAuth {
+    fn from(client: &OAuthClient) -> Self {
+        Self { id: client.id.clone(), secret: client.secret.clone() }
+    }
 }
 
 /// A certificate with its key, both in PEM.

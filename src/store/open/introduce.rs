@@ -7,7 +7,7 @@ use super::super::{Database, Error, meta};
 use crate::domain::pairwise::RecordId;
 
 /// Names in `meta`.
-pub(super) const STORE: &str = "store";
+pub(in crate::store) const STORE: &str = "store";
 const CHECK: &str = "root_key_check";
 pub(super) const MAKING: &str = "making";
 const MADE_AT: &str = "root_key_made_at";

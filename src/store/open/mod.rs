@@ -7,6 +7,9 @@ mod server;
 use jiff::Timestamp;
 
 pub use folder::{KEYS_FILE, LOCK_FILE, MAIN_FILE, ROOT_KEY_FILE};
+pub(super) use introduce::STORE;
+pub use server::address;
+pub(super) use server::readdress;
 
 use super::copy::MOVED;
 use super::{Database, Error, Store, meta};
@@ -35,8 +38,6 @@ pub(super) async fn files(store: &StoreSettings, now: Timestamp) -> Result<Store
     }
     folder::open(store, now).await
 }
-
-pub(super) use server::readdress;
 
 /// Both databases of a server, the key store first.
 pub(super) async fn databases(database: &DatabaseSettings) -> Result<(Database, Database), Error> {

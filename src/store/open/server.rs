@@ -43,10 +43,9 @@ pub(super) async fn open(
 
 /// Both databases, the key store first.
 pub(super) async fn databases(database: &DatabaseSettings) -> Result<(Database, Database), Error> {
-    let url = database.url_file.as_deref().ok_or(Error::NoServer)?;
-    let keys_url = address(database.keys_url_file.as_deref().unwrap_or(url))?;
-    let keys = postgres::Database::open(&keys_url, &postgres::KEYS, database).await?;
-    let main = postgres::Database::open(&address(url)?, &postgres::MAIN, database).await?;
+    let (main, keys) = database.files().ok_or(Error::NoServer)?;
+    let keys = postgres::Database::open(&address(keys)?, &postgres::KEYS, database).await?;
+    let main = postgres::Database::open(&address(main)?, &postgres::MAIN, database).await?;
     Ok((Database::Postgres(keys), Database::Postgres(main)))
 }
 
@@ -57,8 +56,8 @@ pub(in crate::store) fn readdress(
     settings: &DatabaseSettings,
     last: &mut Option<[Zeroizing<String>; 2]>,
 ) -> Result<(), Error> {
-    let url = settings.url_file.as_deref().ok_or(Error::NoServer)?;
-    let present = [address(url)?, address(settings.keys_url_file.as_deref().unwrap_or(url))?];
+    let files = settings.files().ok_or(Error::NoServer)?;
+    let present = [address(files.0)?, address(files.1)?];
     if last.as_ref().is_some_and(|last| *last != present) {
         main.readdress(&present[0], settings)?;
         keys.readdress(&present[1], settings)?;
@@ -69,7 +68,7 @@ pub(in crate::store) fn readdress(
 }
 
 /// The address in a file.
-fn address(file: &Path) -> Result<Zeroizing<String>, Error> {
+pub fn address(file: &Path) -> Result<Zeroizing<String>, Error> {
     let text = std::fs::read_to_string(file).map_err(files::failed(file))?;
     Ok(Zeroizing::new(text.trim().to_owned()))
 }

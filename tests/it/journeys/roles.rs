@@ -90,17 +90,23 @@ async fn until_heard(world: &World, citizens: usize, rounds: usize) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_passes_through_processes_of_which_any_may_be_killed() {
-    let mut world = World::new("roles").await;
+/// An installation whose consumer has heard the first round of twelve citizens.
+async fn begun(world: &mut World) -> (Processes, Vec<String>) {
     let settled = jiff::civil::date(2013, 1, 1);
     let citizens: Vec<String> = (0..12).map(|_| world.register.settle("0851", settled).unwrap()).collect();
     world.register.load();
     world.install().await;
-    let mut processes = Processes::start(&mut world).await;
+    let processes = Processes::start(world).await;
     world.until_ready().await;
-    rename(&world, &citizens, 0);
-    until_heard(&world, 12, 1).await;
+    rename(world, &citizens, 0);
+    until_heard(world, 12, 1).await;
+    (processes, citizens)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_passes_through_processes_of_which_any_may_be_killed() {
+    let mut world = World::new("roles").await;
+    let (mut processes, citizens) = begun(&mut world).await;
 
     rename(&world, &citizens, 1);
     processes.deliver.remove(0).kill().await.unwrap();
@@ -124,14 +130,7 @@ async fn an_event_passes_through_processes_of_which_any_may_be_killed() {
 async fn a_database_that_is_out_of_reach_is_waited_for() {
     let mut world = World::new("wire").await;
     let wire = world.wire_to_database().await;
-    let settled = jiff::civil::date(2013, 1, 1);
-    let citizens: Vec<String> = (0..12).map(|_| world.register.settle("0851", settled).unwrap()).collect();
-    world.register.load();
-    world.install().await;
-    let mut processes = Processes::start(&mut world).await;
-    world.until_ready().await;
-    rename(&world, &citizens, 0);
-    until_heard(&world, 12, 1).await;
+    let (mut processes, citizens) = begun(&mut world).await;
     for (round, state) in [(1, State::Cut), (2, State::Silent)] {
         rename(&world, &citizens, round);
         wire.set(state);

@@ -46,14 +46,7 @@ const SHARES: [(Kind, u64); 10] = [
 
 /// Draws a kind.
 pub fn draw(chance: &mut Chance) -> Kind {
-    let mut left = chance.below(SHARES.iter().map(|(_, share)| share).sum());
-    for (kind, share) in SHARES {
-        if left < share {
-            return kind;
-        }
-        left -= share;
-    }
-    Kind::Kill
+    chance.one_of(&SHARES)
 }
 
 /// What the register does wrong.

@@ -9,6 +9,7 @@
 mod beside;
 mod evidence;
 mod fault;
+mod ground;
 mod invariants;
 mod lives;
 mod plan;

@@ -9,9 +9,9 @@ use cpr_operator::simulate::consumer::{Behaviour, Chosen};
 use serde_json::{Value, json};
 
 use super::fault::{self, Kind};
+use super::ground;
 use super::lives::Lives;
 use super::plan::Plan;
-use super::receiver::Receiver;
 use super::sample::{Sample, Sampler};
 use super::watch::{Watch, now};
 use crate::support::chance::Chance;
@@ -29,7 +29,7 @@ const BUSY: Duration = Duration::from_secs(4);
 pub const HOME: &str = "0851";
 
 /// The consumers, in the order of the receivers: name, what they select, after which time they give up.
-const CONSUMERS: [(&str, &str, &str); 6] = [
+const CONSUMERS: [ground::Consumer; 6] = [
     ("steady", "everyone", "1h"),
     ("surly", "municipality", "1h"),
     ("moody", "everyone", "1h"),
@@ -69,31 +69,7 @@ impl Scene {
     /// The scene, in which nothing runs yet.
     pub async fn set(chance: &mut Chance, plan: &Plan) -> Self {
         let mut world = World::seeded("soak", chance.below(u64::MAX)).await;
-        let cluster = Gate::shut_before_the_api_server().await;
-        cluster.open();
-        world.kubeconfig = Some(cluster.kubeconfig());
-        for setting in [
-            "log.filter=info",
-            "delivery.circuit_wait=1s",
-            "delivery.verify_interval=1s",
-            "ingest.unread_retry=1s",
-            "register.timeout=5s",
-            "register.circuit_max=2s",
-        ] {
-            world.settings.push(setting.to_owned());
-        }
-        world.settings.push(format!("delivery.flush_interval={FLUSH_INTERVAL}ms"));
-        let own: http::Uri = world.register.url().parse().unwrap();
-        let register = Gate::before(own.authority().unwrap().to_string()).await;
-        let mut receivers = Vec::new();
-        for (name, _, _) in CONSUMERS {
-            receivers.push(Receiver::start(name).await);
-        }
-        world.register.add_people(plan.people).unwrap();
-        for _ in 0..plan.people / 4 {
-            world.register.settle(HOME, jiff::civil::date(2012, 5, 1)).unwrap();
-        }
-        world.register.load();
+        let (cluster, register, receivers) = ground::lay(&mut world, plan, &CONSUMERS).await;
         let lives = Lives::of(&world);
         Self {
             world,
@@ -111,11 +87,7 @@ impl Scene {
 
     /// Starts the program, and waits until all consumers receive and the list has its first persons.
     pub async fn begin(&mut self, chance: &mut Chance) {
-        self.world.apply_secrets().await;
-        let mut source = self.world.source();
-        let through = format!("http://{}", self.register.address());
-        source["spec"]["datafordeler"]["endpoints"] = json!({ "graphql": through, "auth": through });
-        self.world.apply(source).await;
+        ground::apply_source(&self.world, &self.register).await;
         for place in 0..CONSUMERS.len() {
             self.world.apply(self.consumer(place, false)).await;
             self.world.apply(self.subscription(place)).await;
@@ -124,10 +96,7 @@ impl Scene {
         passing["spec"]["select"] = json!({ "municipalities": ["0461"] });
         self.world.apply(passing).await;
         self.start();
-        for (name, _, _) in CONSUMERS {
-            self.world.until_condition("ConsumerSystem", name, "Ready", "True", None).await;
-            self.world.until_condition("CprSubscription", name, "Ready", "True", None).await;
-        }
+        ground::until_ready(&self.world, &CONSUMERS).await;
         let listed = self.lives.change_the_list(&self.world, &self.world.data(), chance, 20).await;
         assert!(listed, "the list took nobody\n{}", self.world.log());
         self.misbehave();

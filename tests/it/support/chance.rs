@@ -27,4 +27,16 @@ impl Chance {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % bound
     }
+
+    /// One of these, each as often as its share says.
+    pub fn one_of<T: Copy>(&mut self, shares: &[(T, u64)]) -> T {
+        let mut left = self.below(shares.iter().map(|(_, share)| share).sum());
+        for (one, share) in shares {
+            if left < *share {
+                return *one;
+            }
+            left -= share;
+        }
+        unreachable!("a number below the sum falls into a share")
+    }
 }

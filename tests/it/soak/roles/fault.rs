@@ -63,12 +63,5 @@ const SHARES: [(Kind, u64); 19] = [
 
 /// Draws a kind.
 pub fn draw(chance: &mut Chance) -> Kind {
-    let mut left = chance.below(SHARES.iter().map(|(_, share)| share).sum());
-    for (kind, share) in SHARES {
-        if left < share {
-            return kind;
-        }
-        left -= share;
-    }
-    Kind::KillDeliver
+    chance.one_of(&SHARES)
 }

@@ -1,20 +1,18 @@
 //! The invariants that are held in another way where several processes share the work: no process has an end at which all could be
 //! counted, so the database is looked at while they run, and what came twice is held against the stretches in which something was
 //! wrong.
-#![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stdout, reason = "a long run is watched at a terminal")]
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use cpr_operator::store::lane::{self, Lane};
 use cpr_operator::store::{self, Store, sql};
 
 use super::fault::Kind;
 use super::site::{Site, Struck};
 use crate::soak::beside::p99;
 use crate::soak::evidence::Evidence;
-use crate::soak::invariants::{JUST, SLOWEST, UNDER_WAY, answers_lost};
+use crate::soak::invariants::{JUST, SLOWEST, UNDER_WAY, a_stale_writing_changes_nothing, answers_lost, median};
 use crate::soak::receiver::Arrival;
 use crate::soak::scene::{FLUSH_INTERVAL, STEADY};
 use crate::soak::watch::Watch;
@@ -155,24 +153,11 @@ pub fn i5_a_waiting_person_waits(evidence: &Evidence, struck: &[Struck]) -> usiz
 /// I7: epochs only rise, and a writing under an old one changes nothing.
 pub async fn i7_a_stale_flush_changes_nothing(evidence: &Evidence, epochs: &[i64]) {
     assert!(epochs.is_sorted(), "I7: an epoch went back: {epochs:?}");
-    for (_, consumer) in evidence.places() {
-        let mut tx = evidence.store.main.begin().await.unwrap();
-        let held = lane::read(&mut tx, consumer).await.unwrap();
-        let taken = lane::take(&mut tx, consumer, "another").await.unwrap();
-        let stale: Vec<Lane> = held.iter().map(|lane| Lane { watermark: lane.watermark + 1, ..*lane }).collect();
-        assert!(!lane::advance(&mut tx, consumer, &stale).await.unwrap(), "I7: a stale epoch was good enough");
-        assert_eq!(lane::read(&mut tx, consumer).await.unwrap(), taken, "I7: a stale writing changed a lane");
-        drop(tx);
-    }
+    a_stale_writing_changes_nothing(evidence).await;
 }
 
 /// I8: within the calm stretch no process grows by more than a quarter. Held in the long form.
 pub fn i8_memory_is_flat(weights: &[Vec<u64>], is_long: bool) -> String {
-    let median = |part: &[u64]| {
-        let mut sorted = part.to_vec();
-        sorted.sort_unstable();
-        sorted.get(sorted.len() / 2).copied().unwrap_or(0)
-    };
     let of = |weights: &Vec<u64>| {
         let third = weights.len() / 3;
         let (first, last) = (median(&weights[third..2 * third]), median(&weights[2 * third..]));

@@ -15,10 +15,10 @@ use super::fault::{self, Kind};
 use super::held;
 use super::process::{Process, Role};
 use crate::soak::fault as faults;
+use crate::soak::ground;
 use crate::soak::lives::Lives;
 use crate::soak::plan::Plan;
-use crate::soak::receiver::Receiver;
-use crate::soak::scene::{FLUSH_INTERVAL, HOME, IN_FLIGHT};
+use crate::soak::scene::{HOME, IN_FLIGHT};
 use crate::soak::watch::{Watch, now};
 use crate::support::chance::Chance;
 use crate::support::gate::Gate;
@@ -28,7 +28,7 @@ use crate::support::wire::State;
 use crate::support::world::{SECRET, World};
 
 /// The consumers, in the order of the receivers: name, what they select, after which time they give up.
-const CONSUMERS: [(&str, &str, &str); 5] = [
+const CONSUMERS: [ground::Consumer; 5] = [
     ("steady", "everyone", "1h"),
     ("surly", "municipality", "1h"),
     ("moody", "everyone", "1h"),
@@ -64,37 +64,13 @@ impl Site {
     /// The site, in which nothing runs yet.
     pub async fn set(chance: &mut Chance, plan: &Plan) -> Self {
         let mut world = World::seeded("roles", chance.below(u64::MAX)).await.on_sqlite();
-        let cluster = Gate::shut_before_the_api_server().await;
-        cluster.open();
-        world.kubeconfig = Some(cluster.kubeconfig());
-        for setting in [
-            "log.filter=info",
-            "delivery.circuit_wait=1s",
-            "delivery.verify_interval=1s",
-            "ingest.unread_retry=1s",
-            "register.timeout=5s",
-            "register.circuit_max=2s",
-        ] {
-            world.settings.push(setting.to_owned());
-        }
-        world.settings.push(format!("delivery.flush_interval={FLUSH_INTERVAL}ms"));
+        let (cluster, register, receivers) = ground::lay(&mut world, plan, &CONSUMERS).await;
         let home = world.data().parent().unwrap().to_owned();
         let server = Server::start();
         server.hold(&home);
         logins::address(&home, "operator").await;
         world.make_root_key();
         let store = open(&world).await;
-        let own: http::Uri = world.register.url().parse().unwrap();
-        let register = Gate::before(own.authority().unwrap().to_string()).await;
-        let mut receivers = Vec::new();
-        for (name, _, _) in CONSUMERS {
-            receivers.push(Receiver::start(name).await);
-        }
-        world.register.add_people(plan.people).unwrap();
-        for _ in 0..plan.people / 4 {
-            world.register.settle(HOME, jiff::civil::date(2012, 5, 1)).unwrap();
-        }
-        world.register.load();
         let lives = Lives::of(&world);
         Self {
             watch: Watch::over(receivers),
@@ -114,11 +90,7 @@ impl Site {
 
     /// Starts the processes, and waits until all consumers receive and the list has its first persons.
     pub async fn begin(&mut self, chance: &mut Chance) {
-        self.world.apply_secrets().await;
-        let mut source = self.world.source();
-        let through = format!("http://{}", self.register.address());
-        source["spec"]["datafordeler"]["endpoints"] = json!({ "graphql": through, "auth": through });
-        self.world.apply(source).await;
+        ground::apply_source(&self.world, &self.register).await;
         for (place, (name, selects, give_up_after)) in CONSUMERS.into_iter().enumerate() {
             let mut consumer = self.world.consumer_system(name);
             let delivery = &mut consumer["spec"]["delivery"];
@@ -135,10 +107,7 @@ impl Site {
             self.world.apply(subscription).await;
         }
         self.start_all().await;
-        for (name, _, _) in CONSUMERS {
-            self.world.until_condition("ConsumerSystem", name, "Ready", "True", None).await;
-            self.world.until_condition("CprSubscription", name, "Ready", "True", None).await;
-        }
+        ground::until_ready(&self.world, &CONSUMERS).await;
         let listed = self.lives.change_the_list(&self.world, &self.processes[0].folder, chance, 20).await;
         assert!(listed, "the list took nobody\n{}", self.world.log());
         let behave = |place: usize, behaviour| self.watch.receivers[place].consumer.behave(behaviour);
