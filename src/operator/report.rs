@@ -179,8 +179,8 @@ pub struct Desk<S>(Mutex<HashMap<ResourceKey, Written<S>>>);
 #[derive(Clone, Debug)]
 struct Written<S> {
     uid: Option<String>,
-    /// The version that the write was made from; a cache that still shows it has not seen the write.
-    from: Option<String>,
+    /// The version that the write gave; a cache that shows an older one has not seen the write.
+    version: Option<String>,
     /// None where the cache has seen it.
     status: Option<S>,
     at: Timestamp,
@@ -196,14 +196,14 @@ impl<S: Status> Desk<S> {
     /// The object's status as it stands: that in the cache, or ours where the cache lags behind.
     pub fn last(&self, key: &ResourceKey, meta: &ObjectMeta, cached: Option<&S>) -> S {
         let desk = self.0.lock().expect("no holder panics");
-        let written = desk.get(key).filter(|w| w.uid == meta.uid && w.from == meta.resource_version);
+        let written = desk.get(key).filter(|w| w.uid == meta.uid && !w.is_seen_by(meta));
         written.and_then(|w| w.status.as_ref()).or(cached).cloned().unwrap_or_default()
     }
 
-    /// Drops what was written of an object that arrived in the cache in another version than it was written from.
+    /// Drops what was written of an object that arrived in the cache as it was written, or as it became later.
     pub fn arrived(&self, key: &ResourceKey, meta: &ObjectMeta) {
         if let Some(written) = self.0.lock().expect("no holder panics").get_mut(key)
-            && written.from != meta.resource_version
+            && written.is_seen_by(meta)
         {
             written.status = None;
         }
@@ -219,9 +219,23 @@ impl<S: Status> Desk<S> {
         desk.get(key).filter(|w| w.uid == meta.uid).map(|w| w.at)
     }
 
-    fn keep(&self, key: &ResourceKey, meta: &ObjectMeta, status: Option<S>, at: Timestamp) {
-        let written = Written { uid: meta.uid.clone(), from: meta.resource_version.clone(), status, at };
+    /// Keeps what was written of an object, if the cache shows an older one.
+    fn keep(&self, key: &ResourceKey, cached: &ObjectMeta, written: ObjectMeta, status: S, at: Timestamp) {
+        let ObjectMeta { uid, resource_version: version, .. } = written;
+        let mut written = Written { uid, version, status: None, at };
+        written.status = (!written.is_seen_by(cached)).then_some(status);
         self.0.lock().expect("no holder panics").insert(key.clone(), written);
+    }
+}
+
+impl<S> Written<S> {
+    /// Whether an object in the cache is at least as new. Versions are numbers that grow.
+    fn is_seen_by(&self, cached: &ObjectMeta) -> bool {
+        let number = |version: &Option<String>| version.as_ref()?.parse::<u128>().ok();
+        match (number(&cached.resource_version), number(&self.version)) {
+            (Some(cached), Some(written)) => cached >= written,
+            _ => true,
+        }
     }
 }
 
@@ -279,8 +293,8 @@ pub async fn write<K: Kind>(
             }
         }
     }
-    let told = patch::<K>(fleet, key, meta, &new).await?;
-    if told {
+    let written = patch::<K>(fleet, key, meta, &new).await?;
+    if let Some(written) = written {
         fleet.context().metrics.count_status_write(K::CONTROLLER);
         let about = ObjectReference {
             api_version: Some(K::api_version(&()).into_owned()),
@@ -292,9 +306,9 @@ pub async fn write<K: Kind>(
         };
         fleet.announcer.announce(&about, last.conditions(), new.conditions()).await;
         let taken_up = is_taken_up(last.conditions(), new.conditions());
-        let lags = K::view(fleet).get(key).is_none_or(|cached| cached.meta().resource_version == meta.resource_version);
-        desk.keep(key, meta, lags.then_some(new), now);
-        return Ok(Done { told, taken_up, again: None });
+        let cached = K::view(fleet).get(key);
+        desk.keep(key, cached.as_ref().map_or(meta, |cached| cached.meta()), written, new, now);
+        return Ok(Done { told: true, taken_up, again: None });
     }
     Ok(Done::quiet(None))
 }
@@ -305,13 +319,13 @@ fn is_taken_up(last: &[Condition], new: &[Condition]) -> bool {
     was_unread || of(last).map(|r| r.observed_generation) != of(new).map(|r| r.observed_generation)
 }
 
-/// Writes the whole status; false where the object is gone or another took its name.
+/// Writes the whole status, and gives the object's metadata after it; none where the object is gone or another took its name.
 async fn patch<K: Kind>(
     fleet: &Fleet,
     key: &ResourceKey,
     meta: &ObjectMeta,
     status: &K::Status,
-) -> Result<bool, Error> {
+) -> Result<Option<ObjectMeta>, Error> {
     let api = dynamic_api::<K>(fleet, key);
     let body = serde_json::json!({
         "apiVersion": K::api_version(&()),
@@ -321,8 +335,8 @@ async fn patch<K: Kind>(
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
     match api.patch_status(&key.name, &params, &Patch::Apply(&body)).await {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(s)) if s.is_not_found() || s.is_conflict() => Ok(false),
+        Ok(object) => Ok(Some(object.metadata)),
+        Err(kube::Error::Api(s)) if s.is_not_found() || s.is_conflict() => Ok(None),
         Err(kube::Error::Api(s)) if s.is_invalid() => Err(Error::Refused(kube::Error::Api(s))),
         Err(error) => Err(Error::Write(error)),
     }
@@ -436,16 +450,18 @@ mod tests {
     #[test]
     fn a_cache_that_lags_does_not_hide_what_was_written() {
         let (desk, key) = (Desk::default(), ResourceKey::new("a", "b"));
-        let mut meta = ObjectMeta { resource_version: Some("1".to_owned()), ..ObjectMeta::default() };
-        desk.keep(&key, &meta, Some(status(2, None)), Timestamp::UNIX_EPOCH);
-        assert_eq!(desk.last(&key, &meta, Some(&status(1, None))).subjects, Some(2));
-        meta.resource_version = Some("2".to_owned());
-        assert_eq!(desk.last(&key, &meta, Some(&status(3, None))).subjects, Some(3));
-        desk.arrived(&key, &meta);
-        assert!(
-            desk.0.lock().unwrap()[&key].status.is_none(),
-            "kept for every object it would be as large as the cache"
-        );
+        let shown = |version: &str| ObjectMeta { resource_version: Some(version.to_owned()), ..ObjectMeta::default() };
+        let last = |version| desk.last(&key, &shown(version), Some(&status(0, None))).subjects;
+        desk.keep(&key, &shown("8"), shown("9"), status(1, None), Timestamp::UNIX_EPOCH);
+        assert_eq!(last("8"), Some(1));
+        desk.keep(&key, &shown("8"), shown("10"), status(2, None), Timestamp::UNIX_EPOCH);
+        // The first of both arrives: the second is still to come.
+        desk.arrived(&key, &shown("9"));
+        assert_eq!(last("9"), Some(2));
+        assert_eq!(last("11"), Some(0), "somebody wrote after us");
+        desk.arrived(&key, &shown("10"));
+        let desk = desk.0.lock().unwrap();
+        assert!(desk[&key].status.is_none(), "kept for every object it would be as large as the cache");
     }
 
     #[test]
