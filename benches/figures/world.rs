@@ -309,6 +309,7 @@ fn source() -> Source {
         graphql: "https://graphql.example.org".parse().expect("a URL"),
         auth: "https://auth.example.org".parse().expect("a URL"),
         ca_bundle: None,
+        proxy: None,
         allowed_networks: Vec::new(),
         municipality_codes: MunicipalityCodes::Both,
         poll_interval: Duration::from_secs(3600),

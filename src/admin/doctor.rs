@@ -13,6 +13,7 @@ use super::who::{Caller, Right};
 use super::wire::{Area, Check, Verdict};
 use super::{Context, Problem};
 use crate::audit::{Entry, Outcome};
+use crate::net;
 use crate::net::error::Error as NetError;
 use crate::net::guard::Guard;
 use crate::net::probe::probe;
@@ -166,6 +167,7 @@ struct Address {
     url: Url,
     guard: Guard,
     ca: Option<String>,
+    proxy: Option<Url>,
 }
 
 fn registers(context: &Context, row: &SourceRow) -> Vec<Address> {
@@ -177,6 +179,7 @@ fn registers(context: &Context, row: &SourceRow) -> Vec<Address> {
         url: url.clone(),
         guard: guard.clone(),
         ca: form.ca_bundle.clone(),
+        proxy: form.proxy.clone(),
     };
     vec![address("graphql", &form.graphql), address("auth", &form.auth)]
 }
@@ -189,12 +192,14 @@ fn receivers(context: &Context, row: &ConsumerRow) -> Option<Address> {
         url: delivery.url.clone(),
         guard: Guard::new(context.settings.network.allowed_networks.clone(), delivery.allowed_networks.clone()),
         ca: delivery.ca_bundle.clone(),
+        proxy: None,
     })
 }
 
 async fn reach(address: Address, now: Timestamp) -> Check {
     let said = |verdict, message: String| check(address.area, address.subject.clone(), verdict, message);
-    match probe(address.guard, address.ca.as_deref(), &address.url, PATIENCE).await {
+    let by = net::Settings { connect_timeout: PATIENCE, proxy: address.proxy, ..net::Settings::default() };
+    match probe(address.guard, address.ca.as_deref(), &address.url, &by).await {
         Err(error) => said(Verdict::Problem, format!("{}: {error}", failed_at(&error))),
         Ok(reached) => {
             let left = reached.certificate_until.map(|until| until.duration_since(now));
@@ -222,6 +227,7 @@ fn failed_at(error: &NetError) -> &'static str {
     match error {
         NetError::Resolve => "DNS",
         NetError::Refused { .. } => "address guard",
+        NetError::Proxy { .. } => "proxy",
         NetError::Tls { .. } | NetError::CaBundle => "TLS",
         _ => "connection",
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::common::{ConfigMapKeyRef, SecretKeyRef, SecretRef, conditions_schema, duration_between};
 use super::grant::Grant;
-use super::text::{GoDuration, HttpUrl, Instant, PrivateRange};
+use super::text::{GoDuration, HttpUrl, Instant, PrivateRange, ProxyUrl};
 use super::workers::{SourceWorkers, WorkersStatus};
 use crate::domain::resource::Environment;
 
@@ -123,8 +123,14 @@ pub struct Datafordeler {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<ConfigMapKeyRef>,
 
-    /// Private ranges that the register's addresses may resolve to, such as `10.30.0.0/16`, within what the platform's settings
-    /// allow. Empty: public addresses only.
+    /// HTTP forward proxy by which the register's services are reached, such as `http://egress.example.org:3128`, for a register that
+    /// knows our addresses. It is asked by CONNECT, for http addresses too, and resolves the register's names; TLS goes through it
+    /// to the register. User and password are not supported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_url: Option<ProxyUrl>,
+
+    /// Private ranges that the register's addresses, or the proxy's, may resolve to, such as `10.30.0.0/16`, within what the
+    /// platform's settings allow. Empty: public addresses only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[schemars(length(max = 32))]

@@ -124,6 +124,18 @@ texts! {
         ),
     ]);
 
+    /// Scheme, host and port of an HTTP forward proxy.
+    ProxyUrl = schema(1024, &[
+        (
+            "self.matches('^http://([^/?#]*@)?([a-zA-Z0-9._-]+|[[][0-9a-fA-F:.]+[]]):[0-9]{1,5}/?$') && isURL(self)",
+            "must be http, host and port of a forward proxy, such as http://egress.example.org:3128: what goes through it to the register is encrypted all the way",
+        ),
+        (
+            "!self.contains('@')",
+            "must not have a user and a password, which everybody could read here: let the proxy know the workers by their addresses",
+        ),
+    ]);
+
     /// A range of private addresses in CIDR form.
     PrivateRange = schema(43, &[
         ("isCIDR(self) && cidr(self) == cidr(self).masked()", "must be a range such as 10.20.0.0/16 or fd12:3456::/48, without host bits"),

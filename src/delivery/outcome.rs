@@ -100,7 +100,7 @@ pub fn class_of(error: &net::error::Error) -> &'static str {
         CaBundle => "CaBundle",
         Refused { .. } => "AddressRefused",
         Resolve => "Unresolved",
-        Connect => "NotConnected",
+        Connect | Proxy { .. } => "NotConnected",
         Tls { class: TlsClass::NotTrusted, .. } => "TlsNotTrusted",
         Tls { class: TlsClass::Expired, .. } => "TlsExpired",
         Tls { class: TlsClass::WrongName, .. } => "TlsWrongName",

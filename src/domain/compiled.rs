@@ -27,7 +27,10 @@ pub struct Source {
     pub auth: Url,
     /// Certificates to trust beside the system's, in PEM.
     pub ca_bundle: Option<String>,
-    /// Private ranges that the register's addresses may lie in, already cut to what the platform allows.
+    /// The forward proxy by which they are reached.
+    #[serde(default)]
+    pub proxy: Option<Url>,
+    /// Private ranges that the register's addresses, or the proxy's, may lie in, already cut to what the platform allows.
     pub allowed_networks: Vec<IpNet>,
     /// Which form of municipality code the service expects in filters.
     pub municipality_codes: MunicipalityCodes,

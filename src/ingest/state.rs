@@ -1,5 +1,6 @@
 //! What status shows of a source: every error of the register as a reason and a message that says what to do.
 
+use crate::net::proxy::Fault;
 use crate::store::source::{Contact, SchemaState};
 use crate::upstream::datafordeler::{Error as RegisterError, Understanding};
 
@@ -31,6 +32,9 @@ pub fn failed(error: &RegisterError) -> Option<Contact> {
         RegisterError::Paused { .. } => return None,
         RegisterError::NotUnderstood { .. } => ("NotUnderstood", false, None),
         RegisterError::Guarded { .. } => ("AddressRefused", false, None),
+        RegisterError::Proxy { fault: Fault::Refused(_) } => ("AddressRefused", false, None),
+        RegisterError::Proxy { fault: Fault::Status(_) } => ("ProxyRefused", false, None),
+        RegisterError::Proxy { .. } => ("ProxyUnreachable", false, None),
         RegisterError::Address => ("AddressRefused", false, None),
         RegisterError::NoLookupById | RegisterError::NoLookupByNumber => ("NoLookup", false, Some(true)),
     };

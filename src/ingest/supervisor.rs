@@ -218,7 +218,8 @@ fn client(
     credentials: &super::credentials::SourceCredentials,
 ) -> anyhow::Result<Client> {
     let guard = Guard::new(context.network.allowed_networks.clone(), form.allowed_networks.clone());
-    let http = net::client::Client::new(guard, form.ca_bundle.as_deref(), &net::Settings::default())?;
+    let kept = net::Settings { proxy: form.proxy.clone(), ..net::Settings::default() };
+    let http = net::client::Client::new(guard, form.ca_bundle.as_deref(), &kept)?;
     let credentials = Credentials {
         client_id: credentials.client_id.clone(),
         client_secret: credentials.client_secret.clone(),

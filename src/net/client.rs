@@ -30,7 +30,8 @@ const STALE: u32 = 2;
 /// How soon a kept connection has to begin with a request. Rarely one that its host closes at that moment never does.
 const BEGUN: Duration = Duration::from_secs(1);
 
-/// A client with its own pool of kept connections. Speaks HTTP/1.1, follows no redirect, reads no proxy settings.
+/// A client with its own pool of kept connections. Speaks HTTP/1.1, follows no redirect, takes no proxy from the
+/// environment.
 /// Clones share the pool.
 #[derive(Clone)]
 pub struct Client {
@@ -69,7 +70,7 @@ impl Client {
         settings: &Settings,
     ) -> Result<Self, Error> {
         let config = tls::config(ca_pem, identity)?;
-        Ok(Self::over(Connector::new(guard, connect::system_resolver(), config, settings.connect_timeout), settings))
+        Ok(Self::over(Connector::new(guard, connect::system_resolver(), config, settings), settings))
     }
 
     /// The same, with names resolved by `resolver`.
@@ -79,7 +80,7 @@ impl Client {
         ca_pem: Option<&str>,
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let connector = Connector::new(guard, resolver, tls::config(ca_pem, None)?, settings.connect_timeout);
+        let connector = Connector::new(guard, resolver, tls::config(ca_pem, None)?, settings);
         Ok(Self::over(connector, settings))
     }
 

@@ -1,4 +1,5 @@
-//! The connector: resolves a name, lets the guard judge each address, connects to one that it leaves, then TLS.
+//! The connector: resolves a name, lets the guard judge each address, connects to one that it leaves, goes on from there where it
+//! is a proxy's, then TLS.
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, SocketAddr};
@@ -14,9 +15,12 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service;
+use url::Url;
 
+use super::Settings;
 use super::error::{Error, Stage, TlsClass};
 use super::guard::{Guard, Verdict};
+use super::proxy::{self, Fault};
 use super::stream::Stream;
 use super::tls;
 
@@ -36,9 +40,11 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// A connector whose every connection is judged by `guard` and ready, handshake included, within `limit`.
-    pub fn new(guard: Guard, resolver: Resolver, config: Arc<ClientConfig>, limit: Duration) -> Self {
-        Self { inner: HttpsConnector::from((Tcp { guard: Arc::new(guard), resolver, limit }, config)), limit }
+    /// A connector whose every connection is judged by `guard` and ready, handshake included, within the time for connecting.
+    pub fn new(guard: Guard, resolver: Resolver, config: Arc<ClientConfig>, settings: &Settings) -> Self {
+        let (limit, proxy) = (settings.connect_timeout, settings.proxy.as_ref().map(Place::from));
+        let tcp = Tcp { guard: Arc::new(guard), resolver, limit, proxy };
+        Self { inner: HttpsConnector::from((tcp, config)), limit }
     }
 }
 
@@ -73,11 +79,44 @@ fn timed_out() -> Error {
     Error::Timeout { stage: Stage::Connect, sent: false }
 }
 
+/// A host's name or address, and a port.
+#[derive(Clone)]
+struct Place {
+    host: String,
+    port: u16,
+}
+
+impl Place {
+    fn address(&self) -> Option<IpAddr> {
+        self.host.trim_matches(['[', ']']).parse().ok()
+    }
+
+    /// As a proxy is told of it.
+    fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+impl From<&Uri> for Place {
+    fn from(uri: &Uri) -> Self {
+        let default_port = if uri.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 };
+        Self { host: uri.host().unwrap_or_default().to_owned(), port: uri.port_u16().unwrap_or(default_port) }
+    }
+}
+
+impl From<&Url> for Place {
+    fn from(url: &Url) -> Self {
+        let port = url.port_or_known_default().unwrap_or_default();
+        Self { host: url.host_str().unwrap_or_default().to_owned(), port }
+    }
+}
+
 #[derive(Clone)]
 struct Tcp {
     guard: Arc<Guard>,
     resolver: Resolver,
     limit: Duration,
+    proxy: Option<Place>,
 }
 
 impl Service<Uri> for Tcp {
@@ -90,25 +129,45 @@ impl Service<Uri> for Tcp {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Tcp { guard, resolver, limit } = self.clone();
+        let (tcp, place) = (self.clone(), Place::from(&uri));
         Box::pin(async move {
-            let deadline = Instant::now() + limit;
-            let addresses = timeout_at(deadline, resolve(&resolver, &uri)).await.map_err(|_| timed_out())??;
-            let stream = connect(&judged(&guard, addresses)?, deadline).await?;
+            let stream = match &tcp.proxy {
+                None => tcp.open(&place, Instant::now() + tcp.limit).await?,
+                Some(proxy) => tcp.open_by(proxy, &place).await?,
+            };
             let _ = stream.set_nodelay(true);
             Ok(Stream::from(stream))
         })
     }
 }
 
-async fn resolve(resolver: &Resolver, uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
-    let default_port = if uri.scheme() == Some(&Scheme::HTTP) { 80 } else { 443 };
-    let port = uri.port_u16().unwrap_or(default_port);
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
+impl Tcp {
+    async fn open(&self, place: &Place, deadline: Instant) -> Result<TcpStream, Error> {
+        let found = timeout_at(deadline, resolve(&self.resolver, place)).await.map_err(|_| timed_out())??;
+        connect(&judged(&self.guard, found)?, deadline).await
     }
-    let found = resolver(host.to_owned(), port).await.map_err(|_| Error::Resolve)?;
+
+    /// The proxy resolves the place's name, so nothing but an address is judged of it here.
+    async fn open_by(&self, proxy: &Place, place: &Place) -> Result<TcpStream, Error> {
+        if let Some(ip) = place.address() {
+            judged(&self.guard, vec![SocketAddr::new(ip, place.port)])?;
+        }
+        // A little before all of the time is over, so that the proxy is named for it.
+        let deadline = Instant::now() + self.limit.mul_f64(0.9);
+        let opening = async {
+            let stream = self.open(proxy, deadline).await?;
+            let opened = timeout_at(deadline, proxy::tunnel(stream, &place.authority())).await;
+            opened.unwrap_or(Err(Fault::Silent))
+        };
+        opening.await.map_err(|fault| Error::Proxy { fault })
+    }
+}
+
+async fn resolve(resolver: &Resolver, place: &Place) -> Result<Vec<SocketAddr>, Error> {
+    if let Some(ip) = place.address() {
+        return Ok(vec![SocketAddr::new(ip, place.port)]);
+    }
+    let found = resolver(place.host.clone(), place.port).await.map_err(|_| Error::Resolve)?;
     if found.is_empty() { Err(Error::Resolve) } else { Ok(found) }
 }
 

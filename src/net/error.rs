@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::guard::Range;
+use super::proxy::Fault;
 
 /// Why a request got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,12 @@ pub enum Error {
     /// No address took the connection.
     #[error("the connection was not taken")]
     Connect,
+    /// The proxy opened no way to the host.
+    #[error("{fault}")]
+    Proxy {
+        /// Why.
+        fault: Fault,
+    },
     /// The TLS handshake failed.
     #[error("TLS failed: {class}")]
     Tls {
@@ -56,7 +63,7 @@ impl Error {
     /// Whether bytes of the request's body may have left this process; true when that is not known.
     pub fn sent(&self) -> bool {
         match self {
-            Self::CaBundle | Self::Refused { .. } | Self::Resolve | Self::Connect => false,
+            Self::CaBundle | Self::Refused { .. } | Self::Resolve | Self::Connect | Self::Proxy { .. } => false,
             Self::Tls { sent, .. } | Self::Timeout { sent, .. } | Self::Cut { sent } | Self::Protocol { sent } => *sent,
         }
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tower::Service;
 use url::Url;
 
+use super::Settings;
 use super::connect::{Connector, system_resolver};
 use super::error::Error;
 use super::guard::Guard;
@@ -23,11 +24,11 @@ pub struct Reached {
     pub certificate_until: Option<Timestamp>,
 }
 
-/// Connects, handshake included, and hangs up.
-pub async fn probe(guard: Guard, ca_pem: Option<&str>, url: &Url, limit: Duration) -> Result<Reached, Error> {
+/// Connects as `settings` say, handshake included, and hangs up.
+pub async fn probe(guard: Guard, ca_pem: Option<&str>, url: &Url, settings: &Settings) -> Result<Reached, Error> {
     let uri: Uri = url.as_str().parse().map_err(|_| Error::Resolve)?;
     let began = Instant::now();
-    let stream = Connector::new(guard, system_resolver(), tls::config(ca_pem, None)?, limit).call(uri).await?;
+    let stream = Connector::new(guard, system_resolver(), tls::config(ca_pem, None)?, settings).call(uri).await?;
     let certificate_until = match &stream {
         MaybeHttpsStream::Http(_) => None,
         MaybeHttpsStream::Https(stream) => {

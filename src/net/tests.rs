@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod names;
+mod proxied;
 mod rude;
 
 use std::io::{Read, Write};

@@ -55,7 +55,7 @@ pub struct SourceState {
 /// Outcome of a conversation with the register.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contact {
-    /// Condition reason: `Succeeded`, `CredentialsWrong`, `NotGranted`, `AddressNotWhiteListed`, `UnknownService`, `QueryRefused`, `Busy`, `Down`, `NotUnderstood`, `AddressRefused`.
+    /// Condition reason: `Succeeded`, `CredentialsWrong`, `NotGranted`, `AddressNotWhiteListed`, `UnknownService`, `QueryRefused`, `Busy`, `Down`, `NotUnderstood`, `AddressRefused`, `ProxyUnreachable`, `ProxyRefused`.
     pub reason: String,
     /// For people: what it means and what to do; never text from the other side but its error codes.
     pub message: String,

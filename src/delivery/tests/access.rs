@@ -153,6 +153,37 @@ async fn a_token_that_is_not_taken_is_renewed_once_within_the_attempt() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_under_way_is_renewed_once_for_all_and_counts_against_nobody() {
+    let (mut world, receiver, endpoint) = (World::new().await, Receiver::start().await, Endpoint::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, endpoint.named()).await;
+    let_in(&world, Some("good"), None);
+    let people = world.people(12, consumer).await;
+    for person in &people {
+        world.happen(*person, TYPE, &[(consumer, &[subscription])]).await;
+    }
+    world.deliver().await;
+    assert_eq!((bearers(&receiver).len(), endpoint.asked().len()), (12, 1));
+    // The receiver has ended it, long before it was to end.
+    receiver.answer(|got| match got.headers["authorization"] == "Bearer token-1" {
+        true => Answer::Status(401),
+        false => Answer::Status(204),
+    });
+    for person in &people {
+        world.happen(*person, TYPE, &[(consumer, &[subscription])]).await;
+    }
+    world.deliver().await;
+    let with_the_next = bearers(&receiver).into_iter().filter(|bearer| bearer == "Bearer token-2").count();
+    assert_eq!((with_the_next, endpoint.asked().len()), (12, 2), "within the same attempts");
+    assert_eq!((world.parked(consumer).await.len(), world.sending(consumer).await.as_str()), (0, "Delivering"));
+    let failed: i64 = {
+        let mut conn = world.context.store.main.read().await.unwrap();
+        let sql = "SELECT count(*) FROM attempt WHERE status IS NULL OR status >= 400";
+        crate::store::sql::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
+    };
+    assert_eq!(failed, 0, "no attempt has failed");
+}
+
+#[tokio::test]
 async fn without_a_token_nothing_is_sent_and_nothing_is_lost() {
     for mood in [Mood::Status(500), Mood::Status(429), Mood::Status(302), Mood::Html, Mood::Huge] {
         let (mut world, receiver, endpoint) = (World::new().await, Receiver::start().await, Endpoint::start().await);

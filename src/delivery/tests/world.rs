@@ -481,6 +481,7 @@ fn source() -> Source {
         graphql: "https://graphql.example.org".parse().unwrap(),
         auth: "https://auth.example.org".parse().unwrap(),
         ca_bundle: None,
+        proxy: None,
         allowed_networks: Vec::new(),
         municipality_codes: MunicipalityCodes::Both,
         poll_interval: 60 * SEC,

@@ -16,16 +16,42 @@ use crate::operator::workers::hand::ClientCertificate;
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
 
-/// What was read, for delivery in this process and in a worker's file.
+/// What was read, each part from a Secret of its own. One that cannot be used takes nothing from the other.
 pub struct Read {
+    /// The client of the token endpoint, where the consumer names one.
+    pub client: Result<Option<OAuthClient>, Refusal>,
+    /// What is shown to the receiver, where it names any.
+    pub certificate: Result<Option<Shown>, Refusal>,
+}
+
+/// A certificate, for delivery in this process and in a worker's file.
+#[derive(Clone)]
+pub struct Shown {
     /// For this process.
-    pub access: Access,
-    /// For a worker's file, beside the client.
-    pub certificate: Option<ClientCertificate>,
+    pub identity: Identity,
+    /// For a worker's file.
+    pub file: ClientCertificate,
+}
+
+impl Read {
+    /// What lets us in. Of a part that is spoilt what is `present` stays; one that is gone, or not meant for this any more, is left out.
+    pub fn access(&self, present: Option<&Access>, fingerprints: &Fingerprints) -> Access {
+        let client = or_last(self.client.clone(), || present?.oauth.clone());
+        let identity = self.certificate.clone().map(|shown| shown.map(|shown| shown.identity));
+        put_together(client, or_last(identity, || present?.identity.clone()), fingerprints)
+    }
+}
+
+fn or_last<T>(read: Result<Option<T>, Refusal>, last: impl FnOnce() -> Option<T>) -> Option<T> {
+    match read {
+        Ok(read) => read,
+        Err(refusal) if secrets::withdraws(&refusal) => None,
+        Err(_) => last(),
+    }
 }
 
 /// Reads both Secrets, where the consumer names any.
-pub async fn read(delivery: &Delivery, namespace: &str, fleet: &Fleet) -> Result<Result<Read, Refusal>, Error> {
+pub async fn read(delivery: &Delivery, namespace: &str, fleet: &Fleet) -> Result<Read, Error> {
     let client = match &delivery.oauth2 {
         Some(oauth) => {
             let name = oauth.client_credentials_ref.name.as_str();
@@ -42,7 +68,7 @@ pub async fn read(delivery: &Delivery, namespace: &str, fleet: &Fleet) -> Result
         }
         None => Ok(None),
     };
-    Ok(client.and_then(|client| Ok(put_together(client, certificate?, &fleet.process.fingerprints))))
+    Ok(Read { client, certificate })
 }
 
 fn client(secret: &str, data: &Data) -> Result<OAuthClient, Refusal> {
@@ -52,7 +78,7 @@ fn client(secret: &str, data: &Data) -> Result<OAuthClient, Refusal> {
     })
 }
 
-fn certificate(secret: &str, data: &Data, now: Timestamp) -> Result<(Identity, ClientCertificate), Refusal> {
+fn certificate(secret: &str, data: &Data, now: Timestamp) -> Result<Shown, Refusal> {
     let certificates = secrets::text(data, secret, CERTIFICATE)?.expose_secret().to_owned();
     let key = secrets::text(data, secret, KEY)?;
     let identity = Identity::parse(certificates.as_bytes(), key.expose_secret().as_bytes());
@@ -67,21 +93,16 @@ fn certificate(secret: &str, data: &Data, now: Timestamp) -> Result<(Identity, C
         (from, _) if from > now => {
             refusal("CertificateNotYetValid", format!("begins at {from}: wait, or use another; check the clock too"))
         }
-        _ => Ok((identity, ClientCertificate { certificates, key })),
+        _ => Ok(Shown { identity, file: ClientCertificate { certificates, key } }),
     }
 }
 
-fn put_together(
-    client: Option<OAuthClient>,
-    certificate: Option<(Identity, ClientCertificate)>,
-    fingerprints: &Fingerprints,
-) -> Read {
-    let (identity, certificate) = certificate.unzip();
+fn put_together(client: Option<OAuthClient>, identity: Option<Identity>, fingerprints: &Fingerprints) -> Access {
     let texts = client.iter().flat_map(|client| [client.id.expose_secret(), client.secret.expose_secret()]);
     let digest = identity.as_ref().map(Identity::digest);
     let parts = texts.map(str::as_bytes).chain(digest.iter().map(<[u8; 32]>::as_slice));
     let fingerprint = fingerprints.of(parts);
-    Read { access: Access { oauth: client, identity, fingerprint }, certificate }
+    Access { oauth: client, identity, fingerprint }
 }
 
 #[cfg(test)]
@@ -116,11 +137,35 @@ mod tests {
     }
 
     #[test]
+    fn a_part_that_is_spoilt_stays_as_it_was_and_the_other_is_new() {
+        let fingerprints = Fingerprints::new();
+        let client = |secret: &str| Ok(Some(OAuthClient { id: "a".into(), secret: secret.into() }));
+        let spoilt = || Refusal::by_others("CertificateMalformed", "");
+        let gone = || Refusal::by_others("SecretNotFound", "");
+        let made = rcgen::generate_simple_self_signed(["client.example.org".to_owned()]).unwrap();
+        let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let shown = super::certificate("mtls", &data(&[(CERTIFICATE, &pem), (KEY, &key)]), Timestamp::now());
+        let before = Read { client: client("old"), certificate: shown.map(Some) }.access(None, &fingerprints);
+        let of = |client, certificate| Read { client, certificate }.access(Some(&before), &fingerprints);
+        let said = |access: &Access| {
+            let secret = access.oauth.as_ref().map(|client| client.secret.expose_secret().to_owned());
+            (secret.unwrap_or_default(), access.identity.is_some())
+        };
+        let after = of(client("new"), Err(spoilt()));
+        assert_eq!(said(&after), ("new".to_owned(), true));
+        assert_ne!(after.fingerprint, before.fingerprint);
+        assert_eq!(said(&of(Err(spoilt()), Err(gone()))), ("old".to_owned(), false));
+        assert_eq!(of(Err(spoilt()), Err(spoilt())).fingerprint, before.fingerprint);
+        let at_first = Read { client: client("new"), certificate: Err(spoilt()) }.access(None, &fingerprints);
+        assert_eq!(said(&at_first), ("new".to_owned(), false));
+    }
+
+    #[test]
     fn a_change_of_either_changes_the_fingerprint() {
         let fingerprints = Fingerprints::new();
         let of = |secret: Option<&str>| {
             let client = secret.map(|secret| OAuthClient { id: "a".into(), secret: secret.into() });
-            put_together(client, None, &fingerprints).access.fingerprint
+            put_together(client, None, &fingerprints).fingerprint
         };
         assert_eq!(of(Some("one")), of(Some("one")));
         assert_ne!(of(Some("one")), of(Some("two")));

@@ -57,8 +57,8 @@ pub async fn apply(
         Ok(wanted) => wanted.complaint,
         Err(refusal) => Some(refusal),
     };
-    let identity = found.access.as_ref().ok().and_then(|access| access.identity.as_ref());
-    let certificate_until = identity.map(|identity| identity.not_after);
+    let shown = found.access.certificate.as_ref().ok().and_then(|shown| shown.as_ref());
+    let certificate_until = shown.map(|shown| shown.identity.not_after);
     observe(consumer, found, Applied { refusal, secrets, certificate_until, ..Applied::unobserved() }, fleet).await
 }
 
@@ -78,16 +78,18 @@ impl Applied {
 }
 
 /// Hands the secrets to delivery. A Secret that is gone or no longer meant for its place takes them away; one that is spoilt
-/// leaves the last good set.
+/// leaves the last good one, and takes nothing from the others.
 fn hand_over(found: &Found, fleet: &Fleet) -> Result<(), Refusal> {
     let context = fleet.context();
     let signs = secrets::hand_over(&context.signing, &found.key, &found.signing, |given| &given.fingerprint);
-    let lets_in = secrets::hand_over(&context.access, &found.key, &found.access, |given| &given.fingerprint);
+    let access = found.access.access(context.access.get(&found.key).as_ref(), &fleet.process.fingerprints);
+    let lets_in = secrets::hand_over(&context.access, &found.key, &Ok(access), |given| &given.fingerprint);
     if signs || lets_in {
         context.bells.delivery.ring();
     }
     found.signing.as_ref().map(drop).map_err(Clone::clone)?;
-    found.access.as_ref().map(drop).map_err(Clone::clone)?;
+    found.access.client.as_ref().map(drop).map_err(Clone::clone)?;
+    found.access.certificate.as_ref().map(drop).map_err(Clone::clone)?;
     found.ca_bundle.as_ref().map(drop).map_err(Clone::clone)
 }
 

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::access::{self, Read};
 use crate::api::consumer::{ConsumerSystem, ConsumerSystemSpec};
 use crate::api::names::USE_SIGNING;
-use crate::delivery::credentials::{Access, SigningKeys};
+use crate::delivery::credentials::SigningKeys;
 use crate::domain::resource::ResourceKey;
 use crate::domain::signing::SigningSecret;
 use crate::operator::fleet::{Fleet, key_of};
@@ -14,7 +14,7 @@ use crate::operator::requeue::Error;
 use crate::operator::secrets::{self, Data, Fingerprints};
 use crate::operator::watch::Uses;
 use crate::operator::workers::hand::{self, Consumer, File, OAuth};
-use crate::operator::workers::wish::Secrets;
+use crate::operator::workers::wish::{Part, Secrets};
 
 /// The most keys that may sign at the same time.
 const MOST_KEYS: usize = 4;
@@ -26,7 +26,7 @@ pub struct Found {
     /// What its deliveries are signed with.
     pub signing: Result<SigningKeys, Refusal>,
     /// What lets us in at its hosts.
-    pub access: Result<Access, Refusal>,
+    pub access: Read,
     /// All of it for its workers.
     pub handed: Secrets,
     /// Certificates to trust beside the system's.
@@ -41,7 +41,8 @@ pub async fn dereference(consumer: &ConsumerSystem, fleet: &Fleet) -> Result<Fou
     let data = secrets::read_secret(&fleet.client, &key.namespace, name, USE_SIGNING).await?;
     let read = data.and_then(|data| signing_keys(name, &data, &fleet.process.fingerprints));
     let access = access::read(delivery, &key.namespace, fleet).await?;
-    let (signing, access, handed) = for_workers(read, access, &fleet.process.fingerprints);
+    let handed = for_workers(read.as_ref().map(|(_, texts)| texts), &access, &fleet.process.fingerprints);
+    let signing = read.map(|(keys, _)| keys);
     let ca_bundle = match &delivery.ca_bundle_ref {
         Some(from) => secrets::read_ca_bundle(&fleet.client, &key.namespace, from).await?.map(Some),
         None => Ok(None),
@@ -49,33 +50,24 @@ pub async fn dereference(consumer: &ConsumerSystem, fleet: &Fleet) -> Result<Fou
     Ok(Found { key, signing, access, handed, ca_bundle })
 }
 
-/// What was read, and the file that workers are handed of it. Without secrets that sign there is none; where anything is spoilt the
-/// last one stays as a whole; what lets us in and is gone is left out.
-fn for_workers(
-    signing: Result<(SigningKeys, Vec<SecretString>), Refusal>,
-    access: Result<Read, Refusal>,
-    fingerprints: &Fingerprints,
-) -> (Result<SigningKeys, Refusal>, Result<Access, Refusal>, Secrets) {
-    let (keys, texts) = match signing {
-        Ok(read) => read,
-        Err(refusal) => {
-            let handed = hand::handed(Err(&refusal));
-            return (Err(refusal), access.map(|read| read.access), handed);
-        }
-    };
-    let (access, client_certificate) = match access {
-        Ok(Read { access, certificate }) => (Ok(access), certificate),
-        Err(refusal) if secrets::withdraws(&refusal) => (Err(refusal), None),
-        Err(refusal) => {
-            let handed = hand::handed(Err(&refusal));
-            return (Ok(keys), Err(refusal), handed);
-        }
-    };
-    let oauth = access.as_ref().ok().and_then(|access| access.oauth.as_ref()).map(OAuth::from);
-    let let_in = access.as_ref().map_or("", |access| &access.fingerprint);
-    let fingerprint = fingerprints.of([keys.fingerprint.as_bytes(), let_in.as_bytes()]);
-    let file = File::Consumer(Consumer { signing: texts, oauth, client_certificate });
-    (Ok(keys), access, hand::handed(Ok((file, &fingerprint))))
+/// The file that workers are handed of what was read. Without secrets that sign there is none; what is spoilt is named, so that the
+/// last of it stays; what lets us in and is gone is left out.
+fn for_workers(signing: Result<&Vec<SecretString>, &Refusal>, access: &Read, fingerprints: &Fingerprints) -> Secrets {
+    if signing.is_err_and(secrets::withdraws) {
+        return Secrets::Withdrawn;
+    }
+    let refused = [
+        (Part::Signing, signing.err()),
+        (Part::OAuth, access.client.as_ref().err()),
+        (Part::ClientCertificate, access.certificate.as_ref().err()),
+    ];
+    let spoilt = refused.into_iter().filter(|(_, refusal)| refusal.is_some_and(|refusal| !secrets::withdraws(refusal)));
+    let file = File::Consumer(Consumer {
+        signing: signing.cloned().unwrap_or_default(),
+        oauth: access.client.as_ref().ok().and_then(|client| client.as_ref()).map(OAuth::from),
+        client_certificate: access.certificate.as_ref().ok().and_then(|shown| Some(shown.as_ref()?.file.clone())),
+    });
+    hand::lacking(spoilt.map(|(part, _)| part).collect(), &file, fingerprints)
 }
 
 /// The secrets of all keys, in the order of the keys. One that is malformed refuses all, so that the last good set stays.
@@ -127,6 +119,7 @@ mod tests {
     use k8s_openapi::ByteString;
 
     use super::*;
+    use crate::delivery::credentials::OAuthClient;
 
     fn secret(byte: u8) -> String {
         format!("whsec_{}", BASE64_STANDARD.encode([byte; 32]))
@@ -135,6 +128,30 @@ mod tests {
     fn read(keys: &[(&str, &str)]) -> Result<SigningKeys, Refusal> {
         let data = keys.iter().map(|(k, v)| ((*k).to_owned(), ByteString(v.as_bytes().to_vec()))).collect();
         signing_keys("signing", &data, &Fingerprints::new()).map(|(keys, _)| keys)
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_used_holds_up_no_other() {
+        let fingerprints = Fingerprints::new();
+        let refusal = |reason| Refusal::by_others(reason, "");
+        let (good, spoilt, gone) =
+            (vec![SecretString::from("whsec_a")], refusal("KeyMalformed"), refusal("SecretNotFound"));
+        let client = Some(OAuthClient { id: "a".into(), secret: "b".into() });
+        let handed = |signing, client: Result<_, &Refusal>, certificate: Result<_, &Refusal>| {
+            let (client, certificate) = (client.map_err(Clone::clone), certificate.map_err(Clone::clone));
+            for_workers(signing, &Read { client, certificate }, &fingerprints)
+        };
+        let given = |secrets: Secrets| match secrets {
+            Secrets::Given { content, spoilt, .. } => (content.expose_secret().to_owned(), spoilt),
+            other => panic!("{other:?}"),
+        };
+        let (content, named) = given(handed(Ok(&good), Ok(client.clone()), Err(&spoilt)));
+        assert_eq!(content, r#"{"signing":["whsec_a"],"oauth":{"id":"a","secret":"b"}}"#);
+        assert_eq!(named, [Part::ClientCertificate]);
+        let (content, named) = given(handed(Err(&spoilt), Err(&spoilt), Err(&gone)));
+        assert_eq!((content.as_str(), named), (r#"{"signing":[]}"#, vec![Part::Signing, Part::OAuth]));
+        assert_eq!(handed(Err(&gone), Ok(client), Ok(None)), Secrets::Withdrawn);
+        assert_ne!(handed(Ok(&good), Ok(None), Ok(None)), handed(Ok(&good), Ok(None), Err(&spoilt)));
     }
 
     #[test]

@@ -139,8 +139,8 @@ fn retry(delivery: &Delivery) -> Result<Retry, Refusal> {
 pub(crate) mod tests {
     use serde_json::{Value, json};
 
+    use super::super::access::Read;
     use super::*;
-    use crate::delivery::credentials::Access;
     use crate::domain::field_group::FieldGroup;
     use crate::operator::workers::wish::Secrets;
 
@@ -167,7 +167,7 @@ pub(crate) mod tests {
 
     fn found() -> Found {
         let signing = Err(Refusal::by_others("SecretNotFound", ""));
-        let (access, handed) = (Ok(Access::default()), Secrets::Withdrawn);
+        let (access, handed) = (Read { client: Ok(None), certificate: Ok(None) }, Secrets::Withdrawn);
         Found { key: ResourceKey::new("aalborg", "sample"), signing, access, handed, ca_bundle: Ok(None) }
     }
 

@@ -22,6 +22,7 @@ pub fn build(checked: Checked) -> Wanted {
         graphql: checked.graphql,
         auth: checked.auth,
         ca_bundle: checked.ca_bundle,
+        proxy: checked.proxy,
         allowed_networks: checked.networks.networks,
         municipality_codes: match checked.municipality_codes {
             MunicipalityCodeForm::Both => MunicipalityCodes::Both,

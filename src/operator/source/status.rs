@@ -75,7 +75,13 @@ fn with_remedy(reason: &str, message: &str) -> String {
             "it is tried again; if it lasts, check datafordeler.endpoints and that the register can be reached from here"
         }
         "AddressRefused" => {
-            "check datafordeler.endpoints; a private range has to stand in datafordeler.allowedNetworks and in the platform's setting network.allowed_networks"
+            "check datafordeler.endpoints and datafordeler.proxyUrl; a private range has to stand in datafordeler.allowedNetworks and in the platform's setting network.allowed_networks"
+        }
+        "ProxyUnreachable" => {
+            "it is tried again; if it lasts, check datafordeler.proxyUrl and that the proxy runs and can be reached from here"
+        }
+        "ProxyRefused" => {
+            "it is tried again; datafordeler.proxyUrl names the proxy, its administrator the rule to change"
         }
         "NotUnderstood" => {
             "it is tried again; if it lasts, check datafordeler.endpoints, then ask the register's support"

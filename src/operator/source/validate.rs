@@ -8,7 +8,7 @@ use url::Url;
 use super::dereference::Found;
 use super::grants;
 use crate::api::source::{CprSource, CprSourceSpec, Datafordeler, LoadingDays, MunicipalityCodeForm};
-use crate::api::text::HttpUrl;
+use crate::api::text::{HttpUrl, ProxyUrl};
 use crate::domain::grant::Grant;
 use crate::domain::resource::{Environment, ResourceKey};
 use crate::operator::fleet::Fleet;
@@ -52,6 +52,8 @@ pub struct Checked {
     pub auth: Url,
     /// Certificates to trust beside the system's.
     pub ca_bundle: Option<String>,
+    /// The forward proxy by which they are reached.
+    pub proxy: Option<Url>,
     /// Private ranges that may be reached.
     pub networks: Cut,
     /// Form of municipality codes.
@@ -82,6 +84,7 @@ pub fn validate(source: &CprSource, found: &Found, platform: &Platform) -> Resul
         graphql: endpoint(spec, register, &register.graphql(), "graphql")?,
         auth: endpoint(spec, register, &register.auth(), "auth")?,
         ca_bundle: found.ca_bundle.clone()?,
+        proxy: register.proxy_url.as_ref().map(proxy).transpose()?,
         networks: network::cut(&register.allowed_networks, &platform.networks)?,
         municipality_codes: register.municipality_codes,
         poll_interval: poll_interval(spec)?,
@@ -122,6 +125,14 @@ fn endpoint(spec: &CprSourceSpec, register: &Datafordeler, text: &HttpUrl, which
         ))),
         _ => Ok(url),
     }
+}
+
+fn proxy(text: &ProxyUrl) -> Result<Url, Refusal> {
+    // A port that is the scheme's own is left out of what was parsed.
+    let plain = address(text.as_str()).filter(|url| url.scheme() == "http" && url.path() == "/");
+    plain.ok_or_else(|| {
+        invalid("datafordeler.proxyUrl must be http, host and port of a forward proxy, such as http://egress.example.org:3128, without user and password: correct it")
+    })
 }
 
 fn is_production_host(url: &Url) -> bool {
@@ -197,6 +208,14 @@ mod tests {
                 Some("InvalidSpec"),
             ),
             (json!({ "environment": "Production" }), &open, Some("InvalidSpec")),
+            (json!({ "datafordeler": { "proxyUrl": "http://egress.example.org:3128" } }), &open, None),
+            (json!({ "datafordeler": { "proxyUrl": "https://egress.example.org:3128" } }), &open, Some("InvalidSpec")),
+            (
+                json!({ "datafordeler": { "proxyUrl": "http://a:b@egress.example.org:3128" } }),
+                &open,
+                Some("InvalidSpec"),
+            ),
+            (json!({ "datafordeler": { "proxyUrl": "http://egress.example.org:99999" } }), &open, Some("InvalidSpec")),
             (json!({ "events": { "pollInterval": "0s" } }), &open, Some("InvalidSpec")),
         ];
         for (change, platform, reason) in cases {

@@ -13,6 +13,7 @@ use crate::api::consumer::ConsumerSystemSpec;
 use crate::api::source::CprSourceSpec;
 use crate::api::workers::WorkerMode;
 use crate::delivery::verify;
+use crate::domain::compiled::Source;
 use crate::settings::workers::WorkerSettings;
 use crate::store::consumer::ConsumerRow;
 use crate::store::source::SourceRow;
@@ -41,7 +42,7 @@ pub fn of_source(spec: &CprSourceSpec, row: Option<&SourceRow>, secrets: Secrets
         has_work: true,
         need: Need::NoMore,
         secrets,
-        reach: reach(&[&compiled.graphql, &compiled.auth], &compiled.allowed_networks),
+        reach: reach(&register(compiled), &compiled.allowed_networks),
     }))
 }
 
@@ -71,6 +72,11 @@ pub fn of_consumer(
         secrets,
         reach: reach(&addresses, &compiled.delivery.allowed_networks),
     }))
+}
+
+/// Where the register is reached: at the proxy alone, where there is one.
+fn register(source: &Source) -> Vec<&Url> {
+    source.proxy.as_ref().map_or_else(|| vec![&source.graphql, &source.auth], |proxy| vec![proxy])
 }
 
 fn reach(addresses: &[&Url], networks: &[IpNet]) -> Reach {

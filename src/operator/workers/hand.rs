@@ -3,11 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::wish::Secrets;
+use super::wish::{Part, Secrets};
 use crate::delivery::credentials::OAuthClient;
 use crate::domain::resource::ResourceKey;
 use crate::operator::refusal::Refusal;
-use crate::operator::secrets::withdraws;
+use crate::operator::secrets::{Fingerprints, withdraws};
 
 /// What a consumer's file holds where there is nothing to sign with.
 pub const NO_SIGNING: &str = r#"{"signing":[]}"#;
@@ -59,7 +59,7 @@ impl From<&OAuthClient> for OAuth {
 }
 
 /// A certificate with its key, both in PEM.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientCertificate {
     /// The chain, our own first.
@@ -118,12 +118,42 @@ pub fn check_name(of: &ResourceKey) -> Result<(), Refusal> {
 pub fn handed(read: Result<(File, &str), &Refusal>) -> Secrets {
     match read {
         Ok((file, fingerprint)) => {
-            let content = serde_json::to_string(&file).expect("it is plain data");
-            Secrets::Given(SecretString::from(content), fingerprint.to_owned())
+            Secrets::Given { content: text(&file).into(), fingerprint: fingerprint.to_owned(), spoilt: Vec::new() }
         }
         Err(refusal) if withdraws(refusal) => Secrets::Withdrawn,
         Err(_) => Secrets::Spoilt,
     }
+}
+
+/// A file that lacks what is spoilt.
+pub fn lacking(spoilt: Vec<Part>, file: &File, fingerprints: &Fingerprints) -> Secrets {
+    let content = text(file);
+    let fingerprint = fingerprints.of([content.as_bytes(), format!("{spoilt:?}").as_bytes()]);
+    Secrets::Given { content: content.into(), fingerprint, spoilt }
+}
+
+fn text(file: &File) -> String {
+    serde_json::to_string(file).expect("it is plain data")
+}
+
+/// The content of a file, with what is spoilt as `present`, the file there is, has it.
+pub fn filled(content: &str, spoilt: &[Part], present: Option<&[u8]>) -> String {
+    let parsed = |bytes: &[u8]| match serde_json::from_slice(bytes) {
+        Ok(File::Consumer(consumer)) => Some(consumer),
+        _ => None,
+    };
+    let both = present.filter(|_| !spoilt.is_empty()).and_then(parsed).zip(parsed(content.as_bytes()));
+    let Some((old, mut new)) = both else { return content.to_owned() };
+    if spoilt.contains(&Part::Signing) {
+        new.signing = old.signing;
+    }
+    if spoilt.contains(&Part::OAuth) {
+        new.oauth = old.oauth;
+    }
+    if spoilt.contains(&Part::ClientCertificate) {
+        new.client_certificate = old.client_certificate;
+    }
+    text(&File::Consumer(new))
 }
 
 #[cfg(test)]
@@ -133,7 +163,7 @@ mod tests {
 
     fn content(file: File) -> String {
         match handed(Ok((file, "a"))) {
-            Secrets::Given(content, _) => content.expose_secret().to_owned(),
+            Secrets::Given { content, .. } => content.expose_secret().to_owned(),
             other => panic!("{other:?}"),
         }
     }
@@ -158,6 +188,24 @@ mod tests {
         let File::Source(read) = serde_json::from_str(&text).unwrap() else { panic!("a source's") };
         assert_eq!(read.schema_api_key.unwrap().expose_secret(), "c");
         assert!(matches!(serde_json::from_str(NO_SIGNING), Ok(File::Consumer(none)) if none.signing.is_empty()));
+    }
+
+    #[test]
+    fn what_is_spoilt_is_as_it_was_and_the_rest_is_new() {
+        let oauth = |secret: &str| Some(OAuth { id: "a".into(), secret: secret.into() });
+        let shown = || Some(ClientCertificate { certificates: "c".into(), key: "d".into() });
+        let old = Consumer { signing: vec!["whsec_old".into()], oauth: oauth("old"), client_certificate: shown() };
+        let old = content(File::Consumer(old));
+        let new = Consumer { signing: vec!["whsec_new".into()], oauth: oauth("new"), client_certificate: None };
+        let new = content(File::Consumer(new));
+        let with = |spoilt: &[Part], present: Option<&str>| filled(&new, spoilt, present.map(str::as_bytes));
+        let expected = r#"{"signing":["whsec_new"],"oauth":{"id":"a","secret":"new"},"clientCertificate":{"certificates":"c","key":"d"}}"#;
+        assert_eq!(with(&[Part::ClientCertificate], Some(&old)), expected);
+        let all = [Part::Signing, Part::OAuth, Part::ClientCertificate];
+        assert_eq!((with(&all, Some(&old)), with(&[], Some(&old))), (old.clone(), new.clone()));
+        for nothing in [None, Some("no file"), Some(r#"{"clientId":"a","clientSecret":"b"}"#)] {
+            assert_eq!(with(&all, nothing), new);
+        }
     }
 
     #[test]

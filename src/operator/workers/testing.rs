@@ -47,9 +47,14 @@ pub fn demand() -> Demand {
         is_shared: false,
         has_work: true,
         need: Need::NoMore,
-        secrets: Secrets::Given(r#"{"signing":["whsec_canary"]}"#.to_owned().into(), "one".into()),
+        secrets: given(r#"{"signing":["whsec_canary"]}"#, "one"),
         reach: Reach { ports: vec![443], networks: vec![] },
     }
+}
+
+/// A file of this content.
+pub fn given(content: &str, fingerprint: &str) -> Secrets {
+    Secrets::Given { content: content.into(), fingerprint: fingerprint.into(), spoilt: vec![] }
 }
 
 /// The worker of a consumer of this name.

@@ -46,11 +46,29 @@ pub struct Demand {
     pub reach: Reach,
 }
 
+/// A part of a consumer's secrets, each from a Secret of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What signs.
+    Signing,
+    /// The client of the token endpoint.
+    OAuth,
+    /// What is shown to the receiver.
+    ClientCertificate,
+}
+
 /// What a resource's Secrets gave.
 #[derive(Clone, Debug)]
 pub enum Secrets {
-    /// The content of the worker's file, and what tells it from another.
-    Given(SecretString, String),
+    /// They can be used, but for parts.
+    Given {
+        /// The content of the worker's file.
+        content: SecretString,
+        /// What tells it from another, with what is spoilt.
+        fingerprint: String,
+        /// Parts that are not in it, for they are spoilt: of them what was given last stays.
+        spoilt: Vec<Part>,
+    },
     /// They are gone, or not meant for this any more.
     Withdrawn,
     /// They are spoilt: what was given last stays.
@@ -60,7 +78,7 @@ pub enum Secrets {
 impl PartialEq for Secrets {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Given(_, one), Self::Given(_, other)) => one == other,
+            (Self::Given { fingerprint: one, .. }, Self::Given { fingerprint: other, .. }) => one == other,
             (Self::Withdrawn, Self::Withdrawn) | (Self::Spoilt, Self::Spoilt) => true,
             _ => false,
         }

@@ -69,7 +69,7 @@ impl Counters {
                 &self.unauthorised
             }
             Err(Error::Busy { .. }) => &self.busy,
-            Err(Error::Down { .. } | Error::Guarded { .. }) => &self.down,
+            Err(Error::Down { .. } | Error::Guarded { .. } | Error::Proxy { .. }) => &self.down,
             Err(Error::NotUnderstood { .. }) => &self.not_understood,
             Err(Error::Paused { .. }) => return,
             Err(_) => &self.refused,

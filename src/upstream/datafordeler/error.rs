@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::net::error::{Error as NetError, TlsClass};
 use crate::net::guard::Range;
+use crate::net::proxy::Fault;
 
 /// Why the register could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +80,12 @@ pub enum Error {
         /// The range.
         range: Range,
     },
+    /// The proxy opens no way to it.
+    #[error("{fault}")]
+    Proxy {
+        /// Why.
+        fault: Fault,
+    },
     /// The service offers no lookup by PersonID.
     #[error("the register's service offers no lookup by PersonID")]
     NoLookupById,
@@ -118,7 +125,8 @@ impl Error {
             Self::CredentialsWrong { .. } | Self::AddressNotWhiteListed { .. } | Self::UnknownService => {
                 Retry::EveryFiveMinutes
             }
-            Self::Guarded { .. } => Retry::EveryFiveMinutes,
+            Self::Guarded { .. } | Self::Proxy { fault: Fault::Refused(_) } => Retry::EveryFiveMinutes,
+            Self::Proxy { .. } => Retry::Backoff,
             Self::NotGranted { .. } | Self::QueryRefused { .. } | Self::Address => Retry::Hourly,
             Self::NoLookupById | Self::NoLookupByNumber => Retry::Hourly,
         }
@@ -126,7 +134,7 @@ impl Error {
 
     /// Whether the register is unavailable, rather than unwilling.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Down { .. } | Self::Paused { .. })
+        matches!(self, Self::Busy { .. } | Self::Down { .. } | Self::Paused { .. } | Self::Proxy { .. })
     }
 }
 
@@ -172,6 +180,7 @@ impl From<NetError> for Error {
     fn from(error: NetError) -> Self {
         let class = match error {
             NetError::Refused { range } => return Self::Guarded { range },
+            NetError::Proxy { fault } => return Self::Proxy { fault },
             NetError::Resolve => Down::Resolve,
             NetError::Connect => Down::Connect,
             NetError::Tls { class, .. } => Down::Tls(class),

@@ -155,6 +155,7 @@ fn source(base: url::Url) -> Source {
         graphql: base.clone(),
         auth: base,
         ca_bundle: None,
+        proxy: None,
         allowed_networks: Vec::new(),
         municipality_codes: MunicipalityCodes::Both,
         poll_interval: Duration::from_secs(60),

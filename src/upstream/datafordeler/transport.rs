@@ -10,6 +10,7 @@ use url::Url;
 use crate::domain::compiled::Source;
 use crate::net;
 use crate::net::client::Answer;
+use crate::net::proxy::Fault;
 use crate::net::token::{Bearer, Tokens};
 
 use super::answer::{self, Given, Refusal};
@@ -165,9 +166,9 @@ impl Transport {
         let error = outcome.as_ref().map(|_| ()).map_err(|error| error.error().clone());
         self.counters.request(&error);
         match &error {
-            Err(Error::Paused { .. } | Error::Guarded { .. }) => {}
+            Err(Error::Paused { .. } | Error::Guarded { .. } | Error::Proxy { fault: Fault::Refused(_) }) => {}
             Err(Error::Busy { retry_after }) => self.circuit.failed(*retry_after, chance()),
-            Err(Error::Down { .. }) => self.circuit.failed(None, chance()),
+            Err(Error::Down { .. } | Error::Proxy { .. }) => self.circuit.failed(None, chance()),
             _ => self.circuit.answered(),
         }
         outcome

@@ -23,6 +23,7 @@ spec:
     caBundleRef: { name: ca, key: ca.crt }
     credentialsRef: { name: register-credentials }
     endpoints: { graphql: 'http://register.example.org', auth: 'http://register.example.org' }
+    proxyUrl: http://egress.example.org:3128
     schemaApiKeyRef: { name: schema, key: apiKey }
   events: { pollInterval: 60s }
   grants: [{ namespace: team, sector: Public, fields: [Name], municipalities: ['0851'], protectedPersons: Mask, hosts: [a.example.org] }]

@@ -55,6 +55,48 @@ async fn a_database_that_is_away_is_waited_for_and_said_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn running_workers_stay_ready_without_a_database_and_a_new_one_is_not_ready_before_there_is_one() {
+    let mut world = World::new("rollout").await;
+    let wire = world.wire_to_database().await;
+    world.install().await;
+    let _operator = world.spawn(&["operator"], "operator").await;
+    until_ready(&world, 1).await;
+    let (secrets, of) = (world.hand_secrets(), |name| format!("{}/{name}", world.namespace.name()));
+    let secrets = secrets.to_str().unwrap();
+    let (register, casework) = (of("register"), of("casework"));
+    let ingest = ["ingest", "--source", &register, "--secrets", secrets];
+    let deliver = ["deliver", "--consumer", &casework, "--secrets", secrets];
+    let _running = [world.spawn(&ingest, "ingest").await, world.spawn(&deliver, "deliver").await];
+    until_ready(&world, 2).await;
+    until_ready(&world, 3).await;
+
+    wire.set(State::Cut);
+    let without = async |start| world.ask_at(start, "/metrics").await.1.contains("cpr_store_up{database=\"main\"} 0");
+    for start in [1, 2, 3] {
+        world.until("the outage", async || without(start).await.then_some(())).await.unwrap();
+    }
+    // As in a rollout: what runs is not ended for the database, and what is new does not take its place.
+    let _new = [world.spawn(&ingest, "new-ingest").await, world.spawn(&deliver, "new-deliver").await];
+    for start in [4, 5] {
+        let waits = async || world.ask_at(start, "/readyz").await.1.starts_with("waiting: the database").then_some(());
+        world.until("what it waits for", waits).await.unwrap();
+    }
+    for start in 1..=5 {
+        assert_eq!(world.ask_at(start, "/livez").await.0, 200, "{start}");
+        assert_eq!(world.ask_at(start, "/readyz").await.0 == 200, start < 4, "{start}");
+    }
+    wire.set(State::Whole);
+    for start in 1..=5 {
+        until_ready(&world, start).await;
+    }
+}
+
+async fn until_ready(world: &World, start: u32) {
+    let ready = async || (world.ask_at(start, "/readyz").await.0 == 200).then_some(());
+    world.until("readiness", ready).await.unwrap_or_else(|| panic!("{start}\n{}", world.log()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_can_only_be_read_is_told_from_one_that_is_away() {
     let mut world = World::new("readonly").await;
     world.install().await;

@@ -28,6 +28,7 @@ async fn check(prefix: &str, base: &str, rules: &[Rule], read: fn(Value)) {
 }
 
 const ADDRESS: &str = "must be an absolute http or https address in ASCII";
+const PROXY: &str = "must be http, host and port of a forward proxy";
 const NO_EXTRAS: &str = "must not have user info, a query or a fragment";
 const PRIVATE: &str = "must lie within 10.0.0.0/8";
 const RANGE: &str = "must be a range such as 10.20.0.0/16";
@@ -67,6 +68,11 @@ const SOURCE_RULES: &[Rule] = &[
     ("an address has no query", "", "spec: { datafordeler: { endpoints: { auth: 'https://a.example.org?key=1' } } }", NO_EXTRAS),
     ("an API key has its place", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: api_Key.1 } } }", "spec: { datafordeler: { schemaApiKeyRef: { name: s, key: 'a/b' } } }", KEY),
     ("certificates have their place", "spec: { datafordeler: { caBundleRef: { name: c, key: ca.crt } } }", "spec: { datafordeler: { caBundleRef: { name: c } } }", MISSING),
+    ("a proxy is http, host and port", "spec: { datafordeler: { proxyUrl: 'http://egress.example.org:3128' } }", "spec: { datafordeler: { proxyUrl: 'http://egress.example.org' } }", PROXY),
+    ("a proxy may be an address", "spec: { datafordeler: { proxyUrl: 'http://[fd12:3456::1]:3128/' } }", "spec: { datafordeler: { proxyUrl: 'http://egress.example.org:3128/path' } }", PROXY),
+    ("a proxy is spoken to in the clear", "", "spec: { datafordeler: { proxyUrl: 'https://egress.example.org:3128' } }", PROXY),
+    ("a proxy is no SOCKS", "", "spec: { datafordeler: { proxyUrl: 'socks5://egress.example.org:1080' } }", PROXY),
+    ("a proxy has no user and password", "", "spec: { datafordeler: { proxyUrl: 'http://us:canary@egress.example.org:3128' } }", "must not have a user and a password"),
     ("ranges are ranges", "spec: { datafordeler: { allowedNetworks: [10.30.0.0/16, 'fd12:3456::/48'] } }", "spec: { datafordeler: { allowedNetworks: [10.30.0.1/16] } }", RANGE),
     ("ranges are in CIDR form", "spec: { datafordeler: { allowedNetworks: [192.168.1.7/32] } }", "spec: { datafordeler: { allowedNetworks: [10.30.0.1] } }", RANGE),
     ("ranges are private", "spec: { datafordeler: { allowedNetworks: [172.16.0.0/12, 100.64.0.0/10] } }", "spec: { datafordeler: { allowedNetworks: [0.0.0.0/0] } }", PRIVATE),

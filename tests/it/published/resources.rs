@@ -109,7 +109,6 @@ async fn what_has_no_effect_yet_is_refused() {
         (SOURCE, "spec: { cprOffice: {} }", "spec.cprOffice"),
         (SOURCE, "spec: { events: { mode: Stream } }", "spec.events.mode"),
         (SOURCE, "spec: { lookups: { maxAge: 24h } }", "spec.lookups"),
-        (SOURCE, "spec: { datafordeler: { proxyUrl: 'http://a.example.org' } }", "spec.datafordeler.proxyUrl"),
         (CONSUMER, "spec: { municipalities: ['0851'] }", "spec.municipalities"),
         (CONSUMER, "spec: { workers: { image: other } }", "spec.workers.image"),
         (SOURCE, "spec: { workers: { min: 1 } }", "spec.workers.min"),

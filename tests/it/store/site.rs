@@ -111,6 +111,7 @@ pub fn source_form(name: &str) -> Source {
         graphql: "http://127.0.0.1:1/".parse().unwrap(),
         auth: "http://127.0.0.1:1/".parse().unwrap(),
         ca_bundle: None,
+        proxy: None,
         allowed_networks: Vec::new(),
         municipality_codes: MunicipalityCodes::Both,
         poll_interval: Duration::from_secs(60),

@@ -5,6 +5,8 @@ pub mod cluster;
 pub mod committed;
 pub mod database;
 pub mod files;
+pub mod forward;
+pub mod front;
 pub mod gate;
 pub mod logins;
 pub mod plane;

@@ -235,9 +235,14 @@ impl World {
         process.kill().await.unwrap();
     }
 
-    /// What the program answers over HTTP, at the address that its log tells: status and body.
+    /// What the program answers over HTTP, at the address that its log tells: status and body. Of several that of the last.
     pub async fn ask(&self, path: &str) -> (u16, String) {
-        let address = self.until("the address", async || self.address()).await.expect("the address is logged");
+        self.ask_at(self.starts, path).await
+    }
+
+    /// The same of the process that was started as this one, counted from 1.
+    pub async fn ask_at(&self, start: u32, path: &str) -> (u16, String) {
+        let address = self.until("the address", async || self.address(start)).await.expect("the address is logged");
         let client: hyper_util::client::legacy::Client<_, http_body_util::Empty<bytes::Bytes>> =
             hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
         let answer = client.get(format!("http://{address}{path}").parse().unwrap()).await.unwrap();
@@ -246,8 +251,8 @@ impl World {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    fn address(&self) -> Option<String> {
-        let log = self.log();
+    fn address(&self, start: u32) -> Option<String> {
+        let log = std::fs::read_to_string(self.folder.path().join(format!("log-{start}"))).ok()?;
         let line = log.lines().rfind(|line| line.contains("probes and metrics"))?;
         let line: Value = serde_json::from_str(line).ok()?;
         Some(line["address"].as_str()?.to_owned())

@@ -110,6 +110,7 @@ fn source(register: &Register) -> Source {
         graphql: register.url().parse().unwrap(),
         auth: register.url().parse().unwrap(),
         ca_bundle: None,
+        proxy: None,
         allowed_networks: Vec::new(),
         municipality_codes: MunicipalityCodes::Both,
         poll_interval: Duration::from_secs(60),

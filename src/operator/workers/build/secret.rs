@@ -23,10 +23,14 @@ pub fn build(
     let mut data = BTreeMap::new();
     for (key, demand) in &worker.members {
         let file = hand::file_name(key);
+        let before = present.and_then(|data| data.get(&file));
         let content = match &demand.secrets {
-            Secrets::Given(content, _) => Some(ByteString(content.expose_secret().as_bytes().to_vec())),
+            Secrets::Given { content, spoilt, .. } => {
+                let before = before.map(|content| content.0.as_slice());
+                Some(ByteString(hand::filled(content.expose_secret(), spoilt, before).into_bytes()))
+            }
             Secrets::Withdrawn => nothing(worker.role),
-            Secrets::Spoilt => present.and_then(|data| data.get(&file).cloned()).or_else(|| nothing(worker.role)),
+            Secrets::Spoilt => before.cloned().or_else(|| nothing(worker.role)),
         };
         data.extend(content.map(|content| (file, content)));
     }

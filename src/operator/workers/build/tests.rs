@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::resource::ResourceKey;
 use crate::operator::workers::covers::covers;
-use crate::operator::workers::testing::{demand, ground, shape, worker};
+use crate::operator::workers::testing::{self, demand, ground, shape, worker};
 use crate::operator::workers::wish::{Demand, Reach, Secrets};
 use crate::settings::workers::WorkerSettings;
 
@@ -102,7 +102,7 @@ fn the_same_worker_gives_the_same_bytes_and_a_change_shows() {
     let (one, ground) = (worker("a"), ground());
     let before = deployed(&one, &ground);
     assert_eq!(before.to_string(), deployed(&one, &ground).to_string());
-    let rotated = Secrets::Given("other".to_owned().into(), "other".into());
+    let rotated = testing::given("other", "other");
     let member = Demand { secrets: rotated, ..demand() };
     let other = Worker { members: [(one.of.clone(), member)].into(), ..one.clone() };
     assert_eq!(before, deployed(&other, &ground), "a rotated secret replaces no pod");
@@ -195,7 +195,7 @@ fn a_secret_holds_what_was_given_and_keeps_what_was_good() {
         let built = secret::build(&Worker { role, members, ..worker }, &ground(), account_owner(), present.as_ref());
         built.data.unwrap().get(file).map(|content| String::from_utf8(content.0.clone()).unwrap())
     };
-    let given = || Secrets::Given("given".to_owned().into(), "one".into());
+    let given = || testing::given("given", "one");
     assert_eq!(of(given(), Some("present"), Role::Deliver).as_deref(), Some("given"));
     assert_eq!(of(Secrets::Spoilt, Some("present"), Role::Deliver).as_deref(), Some("present"));
     assert_eq!(of(Secrets::Spoilt, None, Role::Deliver).as_deref(), Some(r#"{"signing":[]}"#));

@@ -3,6 +3,7 @@
 
 use cpr_operator::api::consumer::ConsumerSystem;
 use cpr_operator::api::source::CprSource;
+use cpr_operator::operator::workers::names;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
@@ -12,7 +13,7 @@ use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::super::steered::{WHSEC, within_patience};
+use super::super::steered::{WHSEC, source, within_patience};
 use super::site::{ANCHOR, Site, args, file, image, owners};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,6 +43,27 @@ async fn a_consumer_and_a_source_get_workers_beside_the_operator() {
     assert_eq!(content, json!({"clientId": "a", "clientSecret": "canary"}));
 
     assert!(site.world.api::<Deployment>().list(&Default::default()).await.unwrap().items.is_empty());
+    site.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pods_of_a_source_are_told_apart_and_let_out_to_its_proxy_alone() {
+    let mut site = Site::installed().await;
+    let ingest = site.ingest("register");
+    let labels = site.until_scaled(&ingest, 2).await.spec.template.metadata.unwrap().labels.unwrap();
+    assert_eq!(labels["cpr-operator.dev/source"], names::short(&site.world.key("register")));
+    assert_eq!(labels["cpr-operator.dev/tenant"], site.world.namespace());
+    let mut by_proxy = source();
+    by_proxy["datafordeler"]["proxyUrl"] = json!("http://egress.example.org:3128");
+    site.world.apply::<CprSource>("register", by_proxy).await;
+    let ports = |policy: &NetworkPolicy| {
+        let policy = serde_json::to_value(policy).unwrap();
+        let rules = policy["spec"]["egress"].as_array().unwrap().clone();
+        rules.last().unwrap()["ports"].as_array().unwrap().iter().map(|port| port["port"].clone()).collect::<Vec<_>>()
+    };
+    site.until::<NetworkPolicy>(&ingest, |policy| ports(policy) == [3128]).await;
+    site.world.apply::<CprSource>("register", source()).await;
+    site.until::<NetworkPolicy>(&ingest, |policy| ports(policy) == [1, 2]).await;
     site.world.stop().await;
 }
 
