@@ -124,6 +124,8 @@ pub struct Fleet {
     pub counts: Counts,
     /// Lists of Secrets that were brought into the store.
     pub lists: Brought,
+    /// When it began to work.
+    pub began_at: Timestamp,
 }
 
 impl Fleet {

@@ -227,8 +227,18 @@ fn fit_out(process: &Arc<Process>, client: &Client, scope: Scope, identity: &str
     let (subscriptions, subscriptions_in) = view::<CprSubscription>();
     let announcer = Announcer::new(client.clone(), identity, &process.context.metrics);
     let (process, client, counts) = (Arc::clone(process), client.clone(), Counts::default());
-    let lists = Brought::default();
-    let fleet = Fleet { process, client, scope, announcer, sources, consumers, subscriptions, counts, lists };
+    let fleet = Fleet {
+        began_at: process.context.clock.now(),
+        process,
+        client,
+        scope,
+        announcer,
+        sources,
+        consumers,
+        subscriptions,
+        counts,
+        lists: Brought::default(),
+    };
     (Arc::new(fleet), (sources_in, consumers_in, subscriptions_in))
 }
 
