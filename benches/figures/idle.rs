@@ -38,13 +38,34 @@ async fn crowded() -> anyhow::Result<Vec<Row>> {
     world.store.close().await;
     let program = Program::start(&site, &["operator.enabled=false".to_owned()]).await?;
     tokio::time::sleep(ALONE).await;
-    let busy = program.cpu_percent(LOOK).await?;
+    let busy = busy(&program, &site).await?;
     let memory = program.memory()?.resident;
     program.stop().await?;
-    Ok(vec![
-        Row::known("idle with 1,000 consumers: resident memory", memory, "MB"),
-        Row::new("idle with 1,000 consumers: processor time", busy, "%", Goal::AtMost(2.0)),
-    ])
+    let mut rows = vec![Row::known("idle with 1,000 consumers: resident memory", memory, "MB")];
+    rows.extend(busy.rows("idle with 1,000 consumers"));
+    Ok(rows)
+}
+
+/// Processor time in percent of a core: the program's, and the database's where that is not a part of it.
+struct Busy {
+    program: f64,
+    database: Option<f64>,
+}
+
+impl Busy {
+    fn rows(&self, of: &str) -> Vec<Row> {
+        let own = Row::new(format!("{of}: processor time"), self.program, "%", Goal::AtMost(2.0));
+        let theirs = self.database.map(|spent| Row::known(format!("{of}: the database's"), spent, "%"));
+        std::iter::once(own).chain(theirs).collect()
+    }
+}
+
+/// Over a while in which nothing happens.
+async fn busy(program: &Program, site: &Site) -> anyhow::Result<Busy> {
+    let before = site.cpu().await?;
+    let program = program.cpu_percent(LOOK).await?;
+    let spent = (site.cpu().await? - before).as_secs_f64() / LOOK.as_secs_f64() * 100.0;
+    Ok(Busy { program, database: site.url().map(|_| spent) })
 }
 
 async fn on_cluster() -> anyhow::Result<Vec<Row>> {
@@ -73,14 +94,17 @@ async fn on_cluster() -> anyhow::Result<Vec<Row>> {
 async fn look(program: &Program, site: &Site, with: &str) -> anyhow::Result<Vec<Row>> {
     let name = "cpr_operator_status_writes_total";
     let (state, statuses) = (site.state().await?, program.metric(name, &[]).await?);
-    let cpu = program.cpu_percent(LOOK).await?;
+    let busy = busy(program, site).await?;
     let statuses = program.metric(name, &[]).await? - statuses;
     let is_written = state != site.state().await?;
     let seconds = LOOK.as_secs();
-    Ok(vec![
-        Row::new(format!("idle {with}: resident memory"), program.memory()?.resident, "MB", Goal::AtMost(60.0)),
-        Row::new(format!("idle {with}: processor time"), cpu, "%", Goal::AtMost(2.0)),
+    let memory =
+        Row::new(format!("idle {with}: resident memory"), program.memory()?.resident, "MB", Goal::AtMost(60.0));
+    let mut rows = vec![memory];
+    rows.extend(busy.rows(&format!("idle {with}")));
+    rows.extend([
         Row::new(format!("idle {with}: statuses written in {seconds} s"), statuses, "", Goal::AtMost(0.0)),
         Row::new(format!("idle {with}: databases written"), f64::from(is_written), "", Goal::AtMost(0.0)),
-    ])
+    ]);
+    Ok(rows)
 }

@@ -114,16 +114,20 @@ impl World {
         Ok(id)
     }
 
-    /// Subscriptions of a consumer for each of these, in one transaction.
+    /// Subscriptions of a consumer for each of these, some in one transaction: each raises a version, which one transaction
+    /// cannot do too often.
     pub async fn subscribe_all(&self, consumer: (ConsumerId, &str), selectors: Vec<Selector>) -> anyhow::Result<()> {
-        let (mut tx, now) = (self.store.main.begin().await?, self.clock.now());
-        for (n, selector) in selectors.into_iter().enumerate() {
-            let form = subscription(&format!("many-{n}"), consumer.1, selector);
-            let (source, of) = (self.source, consumer.0);
-            store::subscription::upsert(&mut tx, &form.key, "uid", 1, source, of, Some(&form), now).await?;
+        let (source, of, now) = (self.source, consumer.0, self.clock.now());
+        for (n, some) in selectors.chunks(100).enumerate() {
+            let mut tx = self.store.main.begin().await?;
+            for (m, selector) in some.iter().enumerate() {
+                let form = subscription(&format!("many-{n}-{m}"), consumer.1, selector.clone());
+                store::subscription::upsert(&mut tx, &form.key, "uid", 1, source, of, Some(&form), now).await?;
+            }
+            store::meta::raise_configuration(&mut tx).await?;
+            tx.commit().await?;
         }
-        store::meta::raise_configuration(&mut tx).await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 
     /// Stores so many persons, whom these consumers have a claim on.

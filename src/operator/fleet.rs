@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::Context;
 use super::counts::Counts;
 use super::events::Announcer;
+use super::kept::Kept;
 use super::kind::Kind;
 use super::report::Desk;
 use super::requeue::Attempts;
@@ -124,6 +125,10 @@ pub struct Fleet {
     pub counts: Counts,
     /// Lists of Secrets that were brought into the store.
     pub lists: Brought,
+    /// Secrets as last read.
+    pub kept: Kept,
+    /// When it began to work.
+    pub began_at: Timestamp,
 }
 
 impl Fleet {

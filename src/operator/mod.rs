@@ -19,6 +19,7 @@ pub mod events;
 pub mod expiry;
 mod findings;
 pub mod fleet;
+pub mod kept;
 pub mod kind;
 pub mod metrics;
 pub mod network;
@@ -68,6 +69,7 @@ use counts::Counts;
 use events::Announcer;
 use findings::Findings;
 use fleet::{Fleet, Process, Scope, View};
+use kept::Kept;
 use kind::Kind;
 use metrics::Metrics;
 use secrets::Fingerprints;
@@ -227,8 +229,19 @@ fn fit_out(process: &Arc<Process>, client: &Client, scope: Scope, identity: &str
     let (subscriptions, subscriptions_in) = view::<CprSubscription>();
     let announcer = Announcer::new(client.clone(), identity, &process.context.metrics);
     let (process, client, counts) = (Arc::clone(process), client.clone(), Counts::default());
-    let lists = Brought::default();
-    let fleet = Fleet { process, client, scope, announcer, sources, consumers, subscriptions, counts, lists };
+    let fleet = Fleet {
+        began_at: process.context.clock.now(),
+        process,
+        client,
+        scope,
+        announcer,
+        sources,
+        consumers,
+        subscriptions,
+        counts,
+        lists: Brought::default(),
+        kept: Kept::default(),
+    };
     (Arc::new(fleet), (sources_in, consumers_in, subscriptions_in))
 }
 

@@ -250,14 +250,14 @@ enum Write {
     From(Timestamp),
 }
 
-fn decide<S: Status>(last: &S, new: &S, written_at: Option<Timestamp>, interval: Duration, now: Timestamp) -> Write {
+fn decide<S: Status>(last: &S, new: &S, written_at: Timestamp, interval: Duration) -> Write {
     if last == new {
         Write::No
     } else if last.settled() != new.settled() {
         Write::Now
     } else {
         let interval = SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX);
-        Write::From(written_at.and_then(|at| at.checked_add(interval).ok()).unwrap_or(now))
+        Write::From(written_at.checked_add(interval).unwrap_or(Timestamp::MAX))
     }
 }
 
@@ -283,7 +283,9 @@ pub async fn write<K: Kind>(
     let desk = &K::view(fleet).desk;
     let quiet = |again| Ok(Done::quiet(again));
     let (now, interval) = (fleet.now(), fleet.context().settings.status_interval);
-    match decide(last, &new, desk.written_at(key, meta), interval, now) {
+    // What was written before the start counts as written then: a restart is no reason to write counters.
+    let written_at = desk.written_at(key, meta).unwrap_or(fleet.began_at);
+    match decide(last, &new, written_at, interval) {
         Write::No => return quiet(None),
         Write::Now => {}
         Write::From(at) if at > now => return quiet(Some(at)),
@@ -434,16 +436,15 @@ mod tests {
 
     #[test]
     fn news_is_written_at_once_and_counters_in_their_time() {
-        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let (interval, before) = (Duration::from_secs(600), now - SignedDuration::from_secs(60));
+        let before: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let interval = Duration::from_secs(600);
         let due = before + SignedDuration::from_secs(600);
-        for (last, new, written_at, expected) in [
-            (status(1, None), status(1, None), None, Write::No),
-            (status(1, None), status(2, Some("Down")), Some(before), Write::Now),
-            (status(1, None), status(2, None), Some(before), Write::From(due)),
-            (status(1, None), status(2, None), None, Write::From(now)),
+        for (last, new, expected) in [
+            (status(1, None), status(1, None), Write::No),
+            (status(1, None), status(2, Some("Down")), Write::Now),
+            (status(1, None), status(2, None), Write::From(due)),
         ] {
-            assert_eq!(decide(&last, &new, written_at, interval, now), expected);
+            assert_eq!(decide(&last, &new, before, interval), expected);
         }
     }
 

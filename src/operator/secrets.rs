@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 
+use super::fleet::Fleet;
 use super::refusal::Refusal;
 use crate::api::common::ConfigMapKeyRef;
 use crate::api::names::USE_LABEL;
@@ -47,7 +48,29 @@ pub async fn read_secret(
     name: &str,
     usage: &str,
 ) -> Result<Result<Data, Refusal>, Error> {
-    match Api::<Secret>::namespaced(client.clone(), namespace).get_opt(name).await {
+    judge(Api::namespaced(client.clone(), namespace).get_opt(name).await, name, usage)
+}
+
+/// The same of a small one that is used at each look: read anew only if it has changed.
+pub async fn read_kept(
+    fleet: &Fleet,
+    namespace: &str,
+    name: &str,
+    usage: &str,
+) -> Result<Result<Data, Refusal>, Error> {
+    let key = ResourceKey::new(namespace, name);
+    if let Some(secret) = fleet.kept.get(&key) {
+        return Ok(usable(Some(secret), name, usage));
+    }
+    let read = Api::namespaced(fleet.client.clone(), namespace).get_opt(name).await;
+    if let Ok(Some(secret)) = &read {
+        fleet.kept.keep(&key, secret);
+    }
+    judge(read, name, usage)
+}
+
+fn judge(read: kube::Result<Option<Secret>>, name: &str, usage: &str) -> Result<Result<Data, Refusal>, Error> {
+    match read {
         Ok(secret) => Ok(usable(secret, name, usage)),
         Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(forbidden("Secret", name))),
         Err(source) => Err(Error::Secret { name: name.to_owned(), source }),

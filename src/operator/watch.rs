@@ -216,6 +216,9 @@ where
     let watched = without_errors(watched, R::kind(&()).into_owned());
     let mut watched = Box::pin(watched.take_until(stop.cancelled_owned()));
     while let Some(event) = watched.next().await {
+        if let (Ok(event), Uses::Secret) = (&event, uses) {
+            fleet.kept.note(event);
+        }
         match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => {
                 wake_users(&fleet, &key_of(&object), uses);

@@ -58,12 +58,14 @@ pub struct Election {
     store: StoreClaim,
     /// The version of the Lease last seen, and since when.
     seen: Option<(Option<String>, Instant)>,
+    /// The Lease as this process wrote it last. While nobody else writes it, it is renewed without being read again.
+    written: Option<Lease>,
 }
 
 impl Election {
     /// Takes part in the election by the Lease `name`, as `identity`, which holds for `duration` without renewal.
     pub fn new(api: Api<Lease>, name: &str, identity: &str, duration: Duration, store: StoreClaim) -> Self {
-        Self { api, name: name.to_owned(), identity: identity.to_owned(), duration, store, seen: None }
+        Self { api, name: name.to_owned(), identity: identity.to_owned(), duration, store, seen: None, written: None }
     }
 
     /// Takes or renews the Lease if that is possible now.
@@ -78,7 +80,11 @@ impl Election {
     /// One attempt; none where another writer came between.
     async fn attempt_once(&mut self) -> kube::Result<Option<Standing>> {
         let now = Timestamp::now();
-        match self.api.get_opt(&self.name).await? {
+        let present = match self.written.take() {
+            Some(written) => Some(written),
+            None => self.api.get_opt(&self.name).await?,
+        };
+        match present {
             None => self.create(now).await,
             Some(lease) => self.take(lease, now).await,
         }
@@ -91,17 +97,18 @@ impl Election {
             return Ok(());
         };
         spec.holder_identity = Some(String::new());
-        won(self.api.replace(&self.name, &PostParams::default(), &lease).await).map(|_| ())
+        self.written = None;
+        won(self.api.replace(&self.name, &PostParams::default(), &lease).await).map(drop)
     }
 
-    async fn create(&self, now: Timestamp) -> kube::Result<Option<Standing>> {
+    async fn create(&mut self, now: Timestamp) -> kube::Result<Option<Standing>> {
         let metadata = ObjectMeta {
             name: Some(self.name.clone()),
             annotations: Some(BTreeMap::from([(self.store.annotation.to_owned(), self.store.id.clone())])),
             ..Default::default()
         };
         let lease = Lease { metadata, spec: Some(self.spec(now, now, 0)) };
-        won(self.api.create(&PostParams::default(), &lease).await)
+        Ok(self.leads(won(self.api.create(&PostParams::default(), &lease).await)?))
     }
 
     async fn take(&mut self, mut lease: Lease, now: Timestamp) -> kube::Result<Option<Standing>> {
@@ -119,7 +126,12 @@ impl Election {
         lease.spec = Some(self.spec(since, now, transitions));
         claim(&mut lease, &self.store);
         // The version that was read goes back with it: of two writers one is refused.
-        won(self.api.replace(&self.name, &PostParams::default(), &lease).await)
+        Ok(self.leads(won(self.api.replace(&self.name, &PostParams::default(), &lease).await)?))
+    }
+
+    fn leads(&mut self, written: Option<Lease>) -> Option<Standing> {
+        self.written = written;
+        self.written.as_ref().map(|_| Standing::Leading)
     }
 
     /// Whether the Lease has stood unchanged before our eyes for longer than it holds.
@@ -170,9 +182,10 @@ fn claim(lease: &mut Lease, store: &StoreClaim) {
     }
 }
 
-fn won(written: kube::Result<Lease>) -> kube::Result<Option<Standing>> {
+/// The Lease as written; none where another writer came between.
+fn won(written: kube::Result<Lease>) -> kube::Result<Option<Lease>> {
     match written {
-        Ok(_) => Ok(Some(Standing::Leading)),
+        Ok(lease) => Ok(Some(lease)),
         Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(None),
         Err(error) => Err(error),
     }
@@ -281,6 +294,7 @@ mod tests {
     struct Stored {
         lease: Option<Value>,
         version: u64,
+        reads: u64,
         down: bool,
     }
 
@@ -304,6 +318,7 @@ mod tests {
                 return status(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
             }
             if method == Method::GET {
+                stored.reads += 1;
                 return stored.lease.as_ref().map_or(status(StatusCode::NOT_FOUND, "NotFound"), answer);
             }
             let mut sent: Value = serde_json::from_slice(&body).unwrap();
@@ -358,6 +373,23 @@ mod tests {
         assert_eq!(a.attempt().await.unwrap(), Standing::HeldElsewhere);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(a.attempt().await.unwrap(), Standing::Leading);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_reads_its_lease_again_only_where_somebody_else_wrote_it() {
+        let server = Server::default();
+        let mut a = server.election("a", "s");
+        for _ in 0..3 {
+            assert_eq!(a.attempt().await.unwrap(), Standing::Leading);
+        }
+        assert_eq!(server.0.lock().unwrap().reads, 1);
+        tokio::time::advance(Duration::from_secs(16)).await;
+        let mut b = server.election("b", "s");
+        assert_eq!(b.attempt().await.unwrap(), Standing::HeldElsewhere);
+        tokio::time::advance(Duration::from_secs(16)).await;
+        assert_eq!(b.attempt().await.unwrap(), Standing::Leading);
+        assert_eq!(a.attempt().await.unwrap(), Standing::HeldElsewhere);
+        assert_eq!(server.0.lock().unwrap().reads, 4);
     }
 
     #[tokio::test(start_paused = true)]

@@ -55,7 +55,7 @@ pub async fn read(delivery: &Delivery, namespace: &str, fleet: &Fleet) -> Result
     let client = match &delivery.oauth2 {
         Some(oauth) => {
             let name = oauth.client_credentials_ref.name.as_str();
-            let data = secrets::read_secret(&fleet.client, namespace, name, USE_OAUTH).await?;
+            let data = secrets::read_kept(fleet, namespace, name, USE_OAUTH).await?;
             data.and_then(|data| client(name, &data)).map(Some)
         }
         None => Ok(None),
@@ -63,7 +63,7 @@ pub async fn read(delivery: &Delivery, namespace: &str, fleet: &Fleet) -> Result
     let certificate = match &delivery.client_certificate_ref {
         Some(from) => {
             let name = from.name.as_str();
-            let data = secrets::read_secret(&fleet.client, namespace, name, USE_CLIENT_CERTIFICATE).await?;
+            let data = secrets::read_kept(fleet, namespace, name, USE_CLIENT_CERTIFICATE).await?;
             data.and_then(|data| certificate(name, &data, fleet.now())).map(Some)
         }
         None => Ok(None),

@@ -38,7 +38,7 @@ pub async fn dereference(consumer: &ConsumerSystem, fleet: &Fleet) -> Result<Fou
     let key = key_of(consumer);
     let delivery = &consumer.spec.delivery;
     let name = delivery.signing_secret_ref.name.as_str();
-    let data = secrets::read_secret(&fleet.client, &key.namespace, name, USE_SIGNING).await?;
+    let data = secrets::read_kept(fleet, &key.namespace, name, USE_SIGNING).await?;
     let read = data.and_then(|data| signing_keys(name, &data, &fleet.process.fingerprints));
     let access = access::read(delivery, &key.namespace, fleet).await?;
     let handed = for_workers(read.as_ref().map(|(_, texts)| texts), &access, &fleet.process.fingerprints);

@@ -57,9 +57,9 @@ async fn read_credentials(
     fleet: &Fleet,
 ) -> Result<Result<SourceCredentials, Refusal>, Error> {
     let name = register.credentials_ref.name.as_str();
-    let own = secrets::read_secret(&fleet.client, &key.namespace, name, USE_SOURCE).await?;
+    let own = secrets::read_kept(fleet, &key.namespace, name, USE_SOURCE).await?;
     let schema = match &register.schema_api_key_ref {
-        Some(from) => Some(secrets::read_secret(&fleet.client, &key.namespace, from.name.as_str(), USE_SOURCE).await?),
+        Some(from) => Some(secrets::read_kept(fleet, &key.namespace, from.name.as_str(), USE_SOURCE).await?),
         None => None,
     };
     Ok(credentials(register, own, schema, &fleet.process.fingerprints))
