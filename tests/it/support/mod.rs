@@ -13,6 +13,7 @@ pub mod proxy;
 pub mod published;
 pub mod schemas;
 pub mod server;
+pub mod shown;
 pub mod tenant;
 pub mod webhook;
 pub mod wire;
