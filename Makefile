@@ -1,4 +1,4 @@
-# cpr-operator: build, test and try it. Needs Rust, Go 1.26 or newer and a C compiler, for the tests also PostgreSQL's programs.
+# cpr-operator: build, test and try it. Needs Rust, Go 1.26 or newer and a C compiler, for the tests also what tests/postgres/install installs.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -62,7 +62,7 @@ test: tools postgres format-check $(CONTROL_PLANE) build/helm build/promtool bui
 	CPR_TEST_DATABASE=postgres $(WITH_POSTGRES) $(WITH_CLUSTER) $(CARGO) test --locked --test it -- ingest:: operator:: journeys::
 
 .PHONY: postgres
-postgres: ## Install PostgreSQL's programs where they are missing (as root on Debian)
+postgres: ## Install PostgreSQL's programs and the like where they are missing (as root on Debian)
 	@tests/postgres/install
 
 .PHONY: soak

@@ -69,14 +69,13 @@ impl Lanes {
         self.touched |= 1 << shard;
     }
 
-    /// The rows of the next flush: `taken` moves all, else those that were touched, or all that moved if `all` is set. Never
-    /// none, for they carry the fence.
+    /// The rows of the next flush: those that were touched, moved or not, for they carry the fence; `taken` moves all, and if
+    /// `all` is set all that moved are among them. Never none.
     pub fn rows(&self, queues: &Queues, taken: Option<i64>, all: bool) -> Vec<Lane> {
         let moved = self.lanes.iter().map(|lane| self.moved(lane, queues, taken));
-        let rows: Vec<Lane> = moved
-            .filter(|lane| taken.is_some() || all || self.touched & (1 << lane.shard) != 0)
-            .filter(|lane| !self.lanes.contains(lane))
-            .collect();
+        let is_touched = |lane: &Lane| self.touched & (1 << lane.shard) != 0;
+        let is_news = |lane: &Lane| (taken.is_some() || all) && !self.lanes.contains(lane);
+        let rows: Vec<Lane> = moved.filter(|lane| is_touched(lane) || is_news(lane)).collect();
         if rows.is_empty() { self.lanes.iter().take(1).copied().collect() } else { rows }
     }
 
@@ -127,6 +126,7 @@ mod tests {
         assert!(!lanes.covers(150));
         lanes.written(&rows);
         assert!(lanes.covers(150) && !lanes.covers(201));
+        assert_eq!(lanes.rows(&queues, None, false), rows[3..4], "the fence of what was touched");
     }
 
     #[test]

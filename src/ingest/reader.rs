@@ -72,8 +72,10 @@ impl Reader {
     /// Tries again persons that could not be read before. How many were.
     pub async fn read_again(&mut self, client: &Client) -> Result<usize, Error> {
         let source = self.source.clone();
-        let now = source.clock.now();
-        let waiting = unread::due(&mut *source.store.main.read().await?, source.id, now, source.settings.batch).await?;
+        let (now, latest) = (source.clock.now(), self.next_unread_try());
+        let mut conn = source.store.main.read().await?;
+        let waiting = unread::due(&mut conn, source.id, now, latest, source.settings.batch).await?;
+        drop(conn);
         if waiting.is_empty() {
             return Ok(0);
         }

@@ -97,26 +97,32 @@ impl Client {
     /// answer's body are read; where there are more, the connection is dropped.
     ///
     /// A request that is cut off on a kept connection, which its host may just have closed, is sent once more on another:
-    /// so a host may hear it twice. So is one that a kept connection does not begin to write.
+    /// so a host may hear it twice. So is one that a kept connection does not begin to write. The error says whether the body
+    /// may have left on any of them.
     pub async fn send(&self, request: Request<Bytes>, timeout: Duration, max_body: usize) -> Result<Answer, Error> {
-        let deadline = Instant::now() + timeout;
+        let (deadline, left) = (Instant::now() + timeout, Arc::default());
+        let mut ended = self.send_once(request.clone(), &left, deadline, max_body).await;
         for _ in 0..STALE {
-            match self.send_once(request.clone(), deadline, max_body).await {
-                Err((Error::Cut { .. } | Error::Timeout { .. }, true)) => {}
-                ended => return ended.map_err(|(error, _)| error),
+            if !matches!(ended, Err((Error::Cut { .. } | Error::Timeout { .. }, true))) {
+                break;
             }
+            ended = self.send_once(request.clone(), &left, deadline, max_body).await;
         }
-        self.send_once(request, deadline, max_body).await.map_err(|(error, _)| error)
+        ended.map_err(|(error, _)| match error.sent() || !left.load(Ordering::Relaxed) {
+            true => error,
+            false => Error::Cut { sent: true },
+        })
     }
 
     /// The error says whether it met a connection that had answered before.
     async fn send_once(
         &self,
         request: Request<Bytes>,
+        left: &Arc<AtomicBool>,
         deadline: Instant,
         max_body: usize,
     ) -> Result<Answer, (Error, bool)> {
-        let (request, progress) = track(request);
+        let (request, progress) = track(request, left);
         let mut answer = pin!(self.http.request(request));
         let late = |was_stuck| (Error::Timeout { stage: progress.stage(), sent: progress.sent() }, was_stuck);
         let response = match timeout_at(deadline.min(Instant::now() + BEGUN), &mut answer).await {
@@ -211,9 +217,9 @@ impl Progress {
     }
 }
 
-fn track(request: Request<Bytes>) -> (Request<Tracked>, Progress) {
+fn track(request: Request<Bytes>, left: &Arc<AtomicBool>) -> (Request<Tracked>, Progress) {
     let (has_body, sent) = (!request.body().is_empty(), Arc::new(AtomicBool::new(false)));
-    let mut request = request.map(|body| Tracked { body, sent: sent.clone() });
+    let mut request = request.map(|body| Tracked { body, sent: sent.clone(), left: left.clone() });
     let connection = capture_connection(&mut request);
     (request, Progress { has_body, sent, connection })
 }
@@ -222,6 +228,8 @@ fn track(request: Request<Bytes>) -> (Request<Tracked>, Progress) {
 struct Tracked {
     body: Bytes,
     sent: Arc<AtomicBool>,
+    /// The same for all times that the request is sent.
+    left: Arc<AtomicBool>,
 }
 
 impl Body for Tracked {
@@ -236,6 +244,7 @@ impl Body for Tracked {
             return Poll::Ready(None);
         }
         self.sent.store(true, Ordering::Relaxed);
+        self.left.store(true, Ordering::Relaxed);
         Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.body)))))
     }
 

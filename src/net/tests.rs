@@ -208,6 +208,23 @@ async fn broken_answers_are_told_apart() {
 }
 
 #[tokio::test]
+async fn what_was_cut_on_a_kept_connection_has_left_also_where_no_other_is_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        hear(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        hear(&mut stream).await;
+    });
+    let client = client(None);
+    client.send(post(&format!("http://{address}/")), LONG, 100).await.unwrap();
+    let cut = client.send(post(&format!("http://{address}/")), LONG, 100).await.unwrap_err();
+    assert_eq!(cut, Error::Cut { sent: true });
+}
+
+#[tokio::test]
 async fn nobody_there_and_no_such_name_send_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -40,6 +40,26 @@ pub async fn mark_leaving(conn: &mut Conn, source: SourceId, records: &[RecordId
     marked.iter().map(|bytes| RECORD.record(bytes)).collect()
 }
 
+/// Lets those of these persons stay who are marked: somebody is to have them by name. Only where their keys are still there, and
+/// in the transaction that asked for that.
+pub async fn keep(conn: &mut Conn, records: &[RecordId]) -> Result<(), Error> {
+    let marked = marked(&mut *conn, records).await?;
+    if !marked.is_empty() {
+        query("UPDATE person SET leaving = 0 WHERE record IN records($1)").bind(&marked[..]).execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Those of these records any of whose rows is leaving.
+pub(super) async fn marked(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+    let found: Vec<Vec<u8>> =
+        query_scalar("SELECT DISTINCT record FROM person WHERE leaving = 1 AND record IN records($1)")
+            .bind(records)
+            .fetch_all(conn)
+            .await?;
+    found.iter().map(|bytes| RECORD.record(bytes)).collect()
+}
+
 /// Records whose every row is leaving, at most `limit`.
 pub async fn leaving(conn: &mut Conn, limit: u32) -> Result<Vec<RecordId>, Error> {
     let found: Vec<Vec<u8>> = query_scalar(

@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::database::Dialect;
-pub use super::leaving::{delete, leaving, mark_leaving};
+use super::leaving::marked;
+pub use super::leaving::{delete, keep, leaving, mark_leaving};
 use super::rows::{Blobs, Column, Hex, batch, count as unsigned};
 use super::seal::{PersonKey, Place};
 use super::sql::{Arg, query, query_as, query_gathered, query_scalar};
@@ -147,7 +148,7 @@ pub async fn find(
 /// records of those are returned, and the caller tells nothing of them either.
 pub async fn write(conn: &mut Conn, rows: &[PersonRow], now: Timestamp) -> Result<Vec<RecordId>, Error> {
     let records: Vec<RecordId> = rows.iter().map(|row| row.record).collect();
-    let leaving = those_leaving(&mut *conn, &records).await?;
+    let leaving = marked(&mut *conn, &records).await?;
     let staying: Vec<&PersonRow> = rows.iter().filter(|row| !leaving.contains(&row.record)).collect();
     match conn.dialect() {
         Dialect::Sqlite => write_sqlite(conn, &staying, now).await?,
@@ -261,17 +262,6 @@ fn value(row: &PersonRow, blobs: &mut Blobs) -> Result<Value, Error> {
         row.content.len(),
         row.uncovered_since.map(Timestamp::as_millisecond),
     ))
-}
-
-async fn those_leaving(conn: &mut Conn, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
-    let found: Vec<Vec<u8>> = query_scalar(
-        "SELECT DISTINCT record FROM person
-         WHERE leaving = 1 AND record IN records($1)",
-    )
-    .bind(records)
-    .fetch_all(conn)
-    .await?;
-    found.iter().map(|bytes| Column("person", "record").record(bytes)).collect()
 }
 
 /// Whether name and address of each person are protected, in any source's row, absent where nothing is stored; and the

@@ -1,7 +1,7 @@
 //! Removing persons whom nobody covers any more: their keys first, their rows after.
 //!
-//! Marking ([`super::person::mark_leaving`]), deleting the key and deleting the rows are three transactions. A crash between
-//! them leaves a person who is marked, and the next run goes on. An ingest transaction that meets the mark leaves the person
+//! Marking ([`super::person::mark_leaving`]), deleting the key and deleting the rows are three transactions, of which the last
+//! begins before the second and ends after it. A crash between them leaves a person who is marked, and the next run goes on. An ingest transaction that meets the mark leaves the person
 //! out; one of this process that sought the key before it was deleted holds it ([`super::keys::Ensured`]) until it has
 //! committed.
 //!
@@ -11,7 +11,9 @@
 //!
 //! - The key was deleted before it was asked for: the writer finds it missing, writes nothing and begins anew, with a new key.
 //! - The key of a person who is marked is deleted after that. The mark came first, for marking is done alone and never beside
-//!   a writer, and the rows go last, also alone, so not before the writer has ended: the writer meets the mark.
+//!   a writer, and the rows go last, also alone, so not before the writer has ended: the writer meets the mark. Who puts such a
+//!   person on a list takes the mark away ([`super::person::keep`]), and [`run_once`] is alone from its look at the marks until
+//!   the keys are gone: the line was either written before, and the mark is not seen, or its writer finds the key missing.
 //! - An unused key is deleted after that. [`forget_unused`] is alone in the main database from its look at the rows until the
 //!   key is gone: the writer's transaction either ended before, and its rows are seen, or asks after.
 //! - A key that was sought by nobody for a day: seeking it is noted with the key, and the deletion looks at that.
@@ -20,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::rows::Column;
 use super::sql::query_scalar;
-use super::{Conn, Error, Store, leaving, person};
+use super::{Conn, Error, Store, Tx, leaving, person};
 use crate::domain::pairwise::RecordId;
 
 /// Persons in one transaction, and records in one step of a sweep.
@@ -31,12 +33,20 @@ const UNUSED: SignedDuration = SignedDuration::from_hours(24);
 
 /// Removes a batch of the persons who are marked as leaving. How many rows went.
 pub async fn run_once(store: &Store) -> Result<u64, Error> {
-    let marked = person::leaving(&mut *store.main.read().await?, BATCH).await?;
-    let gone = if marked.is_empty() { marked } else { store.keys.forget_persons(&marked).await? };
     let mut tx = store.main.begin().await?;
+    let marked = person::leaving(&mut tx, BATCH).await?;
+    let gone = if marked.is_empty() { marked } else { forget(store, &mut tx, &marked).await? };
     let removed = person::delete(&mut tx, &gone).await? + leaving::delete_partly(&mut tx).await?;
     tx.commit().await?;
     Ok(removed)
+}
+
+/// Deletes keys while this transaction is alone in the main database. The records that have no key now.
+async fn forget(store: &Store, tx: &mut Tx, records: &[RecordId]) -> Result<Vec<RecordId>, Error> {
+    // A server ends a transaction that idles too long, and others write again.
+    let alone =
+        async || query_scalar::<i64>("SELECT CAST(1 AS BIGINT)").fetch_one(tx).await.map(drop).map_err(Error::from);
+    store.keys.forget_while(records, alone).await
 }
 
 /// Deletes at once the keys of those records about whom nothing is stored that their key would open.
@@ -47,11 +57,7 @@ pub async fn forget_unused(store: &Store, records: &[RecordId]) -> Result<(), Er
     let mut tx = store.main.begin().await?;
     let unused = without_row(&mut tx, records).await?;
     if !unused.is_empty() {
-        // A server ends a transaction that idles too long, and others write again.
-        let alone = async || {
-            query_scalar::<i64>("SELECT CAST(1 AS BIGINT)").fetch_one(&mut tx).await.map(drop).map_err(Error::from)
-        };
-        store.keys.forget_while(&unused, alone).await?;
+        forget(store, &mut tx, &unused).await?;
     }
     Ok(())
 }

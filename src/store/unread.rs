@@ -82,14 +82,21 @@ pub async fn write(conn: &mut Conn, source: SourceId, rows: &[Unread]) -> Result
 /// Record, import, attempts, next try, PersonID.
 type Row = (Vec<u8>, i64, i64, i64, Vec<u8>);
 
-/// Rows due at `now`, at most `limit`.
-pub async fn due(conn: &mut Conn, source: SourceId, now: Timestamp, limit: u32) -> Result<Vec<Unread>, Error> {
+/// Rows due at `now`, at most `limit`. What is to be tried after `latest` was dated by a clock that was ahead, and is due too.
+pub async fn due(
+    conn: &mut Conn,
+    source: SourceId,
+    now: Timestamp,
+    latest: Timestamp,
+    limit: u32,
+) -> Result<Vec<Unread>, Error> {
     let rows: Vec<Row> = query_as(
         "SELECT record, import, attempts, next_try, person_id FROM unread
-         WHERE source = $1 AND next_try <= $2 ORDER BY next_try LIMIT $3",
+         WHERE source = $1 AND (next_try <= $2 OR next_try > $3) ORDER BY next_try LIMIT $4",
     )
     .bind(source)
     .bind(now.as_millisecond())
+    .bind(latest.as_millisecond())
     .bind(limit)
     .fetch_all(conn)
     .await?;

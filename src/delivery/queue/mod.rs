@@ -316,10 +316,15 @@ impl Queues {
         }
     }
 
-    /// The clock was set back by so much: nobody waits longer for it.
-    pub fn set_back(&mut self, by: Duration) {
+    /// The clock was set back by so much: nobody waits longer for it, also where another process goes on. The parked rows.
+    pub fn set_back(&mut self, by: Duration) -> Vec<(RecordId, RowChange)> {
         self.lines.values_mut().filter_map(|line| line.wait.as_mut()).for_each(|wait| wait.set_back(by));
         self.due = std::mem::take(&mut self.due).into_iter().map(|(at, key)| (earlier(at, by), key)).collect();
+        let waits = self.lines.iter().filter_map(|(key, line)| match key {
+            Key::Person(record) => Some((*record, line.wait.as_ref()?, line.gap)),
+            Key::Loose(_) => None,
+        });
+        waits.map(|(record, wait, gap)| (record, RowChange::Write(wait.row(record, gap)))).collect()
     }
 
     /// The outage is over, or what held them is: they are due now, with their budget whole.

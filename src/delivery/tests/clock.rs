@@ -2,6 +2,7 @@
 
 use super::receiver::{Answer, Receiver};
 use super::world::{SEC, World};
+use crate::domain::compiled::Consumer;
 use crate::domain::event_type::EventType;
 use crate::store::parked::ParkedState;
 
@@ -71,6 +72,51 @@ async fn who_was_parked_while_the_clock_was_ahead_waits_no_year_after_a_restart(
     assert_eq!(receiver.events().len(), 1, "not before its time");
     world.after(10 * SEC).await;
     assert_eq!(receiver.events().len(), 2);
+}
+
+#[tokio::test]
+async fn who_was_under_way_when_the_clock_jumped_waits_no_year_after_a_restart() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let (consumer, subscription) = world.consumer("acadre", &receiver, |_| {}).await;
+    let person = world.person(1, &[consumer]).await;
+    world.happen(person, TYPE, &[(consumer, &[subscription])]).await;
+    receiver.answer(|_| Answer::Status(422));
+    world.deliver().await;
+    world.clock.doubt(true);
+    let clock = world.clock.clone();
+    receiver.answer(move |_| {
+        clock.advance(365 * DAY);
+        Answer::Status(422)
+    });
+    world.after(10 * SEC).await;
+    assert_eq!(receiver.events().len(), 2);
+    world.restart();
+    world.clock.set_back(365 * DAY);
+    receiver.answer(|_| Answer::Status(204));
+    world.deliver().await;
+    world.after(60 * SEC).await;
+    assert_eq!(receiver.events().len(), 3);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_makes_nobody_wait_longer_who_goes_to_another_process() {
+    let (mut world, receiver) = (World::new().await, Receiver::start().await);
+    let give_up_after = |form: &mut Consumer| form.delivery.retry.give_up_after = 7 * DAY;
+    let (consumer, subscription) = world.consumer("acadre", &receiver, give_up_after).await;
+    let person = world.person(1, &[consumer]).await;
+    world.happen(person, TYPE, &[(consumer, &[subscription])]).await;
+    receiver.answer(|_| Answer::Status(422));
+    world.deliver().await;
+    // Of the budget some is used, so that it does not tell how far the clock is ahead.
+    for _ in 0..10 {
+        world.after(3600 * SEC).await;
+    }
+    world.clock.doubt(true);
+    world.after(365 * DAY).await;
+    world.clock.set_back(365 * DAY);
+    world.deliver().await;
+    let (row, now) = (world.parked(consumer).await.remove(0), world.clock.now());
+    assert!(row.since <= now && row.next_at < now + 7200 * SEC, "{row:?} at {now}");
 }
 
 #[tokio::test]

@@ -129,11 +129,12 @@ impl Worker {
         let fault = if own_fault { Fault::Person } else { failure.fault };
         let opened = self.circuit.failed(turn.key, first, fault, wishes, now);
         let counts = own_fault && self.circuit.is_closed();
-        if counts && self.is_spent(&turn, attempt.began_at, now) {
+        let since = since(&attempt, now);
+        if counts && self.is_spent(since, now) {
             return self.give_up(attempt, failure, now);
         }
         let state = if counts { ParkedState::Retrying } else { ParkedState::Outage };
-        let wait = self.wait_after(&attempt, failure, state, now);
+        let wait = self.wait_after(&attempt, failure, state, (since, now));
         self.attempted(&attempt, AttemptOutcome::Failed, Some(failure.class.clone()));
         self.ceilings.insert(turn.route.seq, attempt.delivery.ceiling);
         self.park(&turn, wait);
@@ -151,9 +152,8 @@ impl Worker {
         }
     }
 
-    fn is_spent(&self, turn: &Turn, began: Timestamp, now: Timestamp) -> bool {
+    fn is_spent(&self, since: Timestamp, now: Timestamp) -> bool {
         let Some(compiled) = &self.row.compiled else { return false };
-        let since = turn.own_wait().map_or(now, |wait| wait.since_with_waits(began));
         between(since, now) >= compiled.delivery.retry.give_up_after
     }
 
@@ -181,9 +181,14 @@ impl Worker {
         }
     }
 
-    fn wait_after(&self, attempt: &Attempt, failure: &Failure, state: ParkedState, now: Timestamp) -> Wait {
+    fn wait_after(
+        &self,
+        attempt: &Attempt,
+        failure: &Failure,
+        state: ParkedState,
+        (since, now): (Timestamp, Timestamp),
+    ) -> Wait {
         let turn = &attempt.delivery.turn;
-        let since = turn.own_wait().map_or(now, |wait| wait.since_with_waits(attempt.began_at));
         let next_at = match &self.row.compiled {
             Some(compiled) => {
                 let policy = &compiled.delivery.retry;
@@ -311,4 +316,11 @@ fn class(outcome: &Outcome) -> Option<String> {
         Outcome::Gone => Some("Gone".into()),
         Outcome::Failed(failure) => Some(failure.class.clone()),
     }
+}
+
+/// Since when the budget of what was attempted runs. By how much the clock jumped meanwhile is no part of it.
+fn since(attempt: &Attempt, now: Timestamp) -> Timestamp {
+    let jumped = between(attempt.began_at, now).saturating_sub(attempt.began.elapsed());
+    let own = attempt.delivery.turn.own_wait();
+    own.map_or(now, |wait| later(wait.since_with_waits(attempt.began_at), jumped))
 }

@@ -45,6 +45,7 @@ impl Worker {
         if all {
             self.all_moved = Instant::now();
         }
+        self.results.rows.keys().for_each(|record| self.lanes.touch(record.shard()));
         let rows = self.lanes.rows(&self.queues, self.taken.take(), all);
         self.lanes.handed_over();
         let mut results = std::mem::take(&mut self.results);
@@ -108,7 +109,7 @@ impl Worker {
             return;
         }
         tracing::warn!(consumer = %self.row.key, seconds = by.as_secs(), "the clock was set back: waits are kept as they were");
-        self.queues.set_back(by);
+        self.results.rows.extend(self.queues.set_back(by));
         self.circuit.set_back(by);
         self.rate.set_back(by);
         self.signers.set_back(by);

@@ -12,7 +12,7 @@ use crate::ingest::Error;
 use crate::store::keys::{Ensured, Realm};
 use crate::store::listing::{self, Fate, NewListing, State};
 use crate::store::subscription::SubscriptionRow;
-use crate::store::{self, Store, Tx, removal, subject};
+use crate::store::{self, Store, Tx, person, removal, subject};
 
 /// Lines in one transaction.
 const BATCH: usize = 1_000;
@@ -66,6 +66,8 @@ pub async fn add(
         listing::withdraw(&mut tx, subscription.id, &kept).await?;
         let mut new: Vec<NewListing> = new.into_values().collect();
         new.sort_by_key(|listing| listing.line);
+        let awaited: Vec<RecordId> = new.iter().map(|listing| listing.record).collect();
+        person::keep(&mut tx, &awaited).await?;
         write(&mut tx, subscription, origin, State::Waiting, &new, now).await?;
         record(&mut tx, store, subscription, "Added", new.len() + kept.len(), asked, now).await?;
         tx.commit().await?;

@@ -16,7 +16,7 @@ GRANT SELECT ON announcing, consumer_login, cursor, unread, doubt, told, missed,
     TO cpr_operator;
 GRANT SELECT (record, source, municipality, status, inactive_since, protected, next_due, as_of, held, settled, leaving,
               refetch, uncovered_since, updated_at) ON person TO cpr_operator;
-GRANT UPDATE (refetch) ON person TO cpr_operator;
+GRANT UPDATE (leaving, refetch) ON person TO cpr_operator;
 GRANT SELECT (id, consumer, seq, to_seq, count, shard, event, event_id, source, record, type, subscriptions, at,
               given_up_at, attempts, class, replay, of_seq, of_replay) ON dead_letter TO cpr_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON listing, list_state, request, job, job_part TO cpr_operator;

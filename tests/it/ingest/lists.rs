@@ -8,6 +8,7 @@ use cpr_operator::domain::resource::{ProtectedPersons, Sector};
 use cpr_operator::ingest::lists::{self, Counts, Progress, Removal, Standing};
 use cpr_operator::simulate::datafordeler::Protection::NameAndAddress;
 use cpr_operator::simulate::datafordeler::{Fault, Service};
+use cpr_operator::store;
 
 use super::crash::break_off;
 use super::world::{AWAY, HOME, LONG_AGO, World, realm};
@@ -123,6 +124,30 @@ async fn who_is_put_back_before_being_taken_off_stays() {
     world.work().await;
     assert_eq!(world.told().await, NOTHING);
     assert_eq!(world.counts("clients").await.listed, 1);
+}
+
+#[tokio::test]
+async fn who_is_put_on_a_list_while_being_removed_is_on_it() {
+    let mut world = listing().await;
+    let person = stranger(&mut world, AWAY).await;
+    let record = of(world.list("clients", &person).await);
+    world.work().await;
+    assert_eq!(world.unlist("clients", &person).await, Removal::Removed(record));
+    world.work().await;
+    world.deliver().await;
+    world.told().await;
+    let mut tx = world.store.main.begin().await.unwrap();
+    assert_eq!(store::person::mark_leaving(&mut tx, world.source, &[record]).await.unwrap(), [record]);
+    tx.commit().await.unwrap();
+
+    let operator = world.as_role("operator").await;
+    let own = std::mem::replace(&mut world.store, operator);
+    assert_eq!(world.list("clients", &person).await, Standing::Waiting(record));
+    world.store = own;
+    world.sweep().await;
+    world.work().await;
+    assert_eq!(world.told().await, ["acadre scope.entered Listed"]);
+    assert_eq!(world.counts("clients").await, Counts { listed: 1, ..Counts::default() });
 }
 
 #[tokio::test]

@@ -2,46 +2,61 @@
 
 use super::evidence::Evidence;
 use super::plan::Plan;
-use super::scene::{STEADY, Scene};
+use super::scene::STEADY;
 use super::watch::now;
 use crate::support::chance::Chance;
 
 /// How many things happen in each second of a stretch.
 const A_SECOND: usize = 6;
 
-/// A stretch of the run in which nothing is killed or cut.
-#[derive(Clone, Copy, Debug)]
-pub struct Stretch {
+/// Where stretches take place.
+pub trait Stage {
+    /// Only the steady consumer gets anything, or all do again.
+    async fn leave_alone(&mut self, alone: bool);
+    /// So much happens within a second.
+    async fn live_a_second(&mut self, chance: &mut Chance, count: usize);
+    /// The number of the last route.
+    async fn last_route(&self) -> i64;
+}
+
+/// The stretches in which nothing is killed or cut.
+pub struct Stretches {
+    all: Vec<Stretch>,
+    /// Later routes were committed after them, whatever clock their commits were dated by.
+    last_route: i64,
+}
+
+#[derive(Clone, Copy)]
+struct Stretch {
     from: i64,
     to: i64,
     alone: bool,
 }
 
 /// Lets the stretches take turns.
-pub async fn measure(scene: &mut Scene, chance: &mut Chance, plan: &Plan) -> Vec<Stretch> {
-    let mut stretches = Vec::new();
+pub async fn measure(stage: &mut impl Stage, chance: &mut Chance, plan: &Plan) -> Stretches {
+    let mut all = Vec::new();
     for _ in 0..plan.pairs {
         for alone in [true, false] {
-            scene.leave_alone(alone).await;
+            stage.leave_alone(alone).await;
             let from = now();
             for _ in 0..plan.stretch {
-                scene.lives.go_on(&scene.world, chance, A_SECOND);
-                scene.world.register.load();
-                scene.pause(1_000).await;
+                stage.live_a_second(chance, A_SECOND).await;
             }
-            stretches.push(Stretch { from, to: now(), alone });
+            all.push(Stretch { from, to: now(), alone });
         }
     }
-    stretches
+    Stretches { all, last_route: stage.last_route().await }
 }
 
 /// The latencies from commit to acceptance, in milliseconds and ascending, alone and beside.
-pub fn latencies(evidence: &Evidence, stretches: &[Stretch]) -> (Vec<i64>, Vec<i64>) {
+pub fn latencies(evidence: &Evidence, stretches: &Stretches) -> (Vec<i64>, Vec<i64>) {
     let consumer = evidence.consumers[STEADY];
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
-    for one in evidence.arrivals[STEADY].iter().filter(|one| one.accepted && !one.duplicate) {
+    let within = |seq: i64| seq <= stretches.last_route;
+    for one in evidence.arrivals[STEADY].iter().filter(|one| one.accepted && !one.duplicate && within(one.seq)) {
         let Some((_, committed)) = evidence.routes.get(&(consumer, one.seq)) else { continue };
-        let stretch = stretches.iter().find(|stretch| stretch.from <= *committed && *committed < stretch.to);
+        let stretch = stretches.all.iter().find(|stretch| stretch.from <= *committed && *committed < stretch.to);
         match stretch {
             Some(stretch) if stretch.alone => alone.push(one.at - committed),
             Some(_) => beside.push(one.at - committed),
@@ -53,7 +68,7 @@ pub fn latencies(evidence: &Evidence, stretches: &[Stretch]) -> (Vec<i64>, Vec<i
     (alone, beside)
 }
 
-/// The 99th of a hundred.
-pub fn p99(sorted: &[i64]) -> i64 {
-    sorted.get((sorted.len() * 99).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0)
+/// The one of a sorted list below which so many of a hundred are.
+pub fn percentile(sorted: &[i64], of_hundred: usize) -> i64 {
+    sorted.get((sorted.len() * of_hundred).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0)
 }

@@ -28,10 +28,12 @@ pub enum Kind {
     ReceiverCut,
     /// The cluster's API server is away.
     ClusterAway,
+    /// The wall clock of the program is stepped, and put right again.
+    ClockStep,
 }
 
 /// Every kind, with how often it comes.
-const SHARES: [(Kind, u64); 10] = [
+const SHARES: [(Kind, u64); 11] = [
     (Kind::Kill, 34),
     (Kind::Terminate, 6),
     (Kind::StandStill, 5),
@@ -42,11 +44,17 @@ const SHARES: [(Kind, u64); 10] = [
     (Kind::Receiver, 14),
     (Kind::ReceiverCut, 8),
     (Kind::ClusterAway, 4),
+    (Kind::ClockStep, 5),
 ];
 
 /// Draws a kind.
 pub fn draw(chance: &mut Chance) -> Kind {
     chance.one_of(&SHARES)
+}
+
+/// By how many seconds a clock is stepped: by more than receivers allow to a signature, or less.
+pub fn of_clock(chance: &mut Chance) -> i64 {
+    chance.one_of(&[(7_200, 2), (200, 1), (-200, 1), (-1_200, 2)])
 }
 
 /// What the register does wrong.

@@ -1,11 +1,12 @@
 //! What both forms of a run stand on: a register full of people and the cluster, each behind a gate, and receivers.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use serde_json::json;
+use cpr_operator::simulate::consumer::{Behaviour, Chosen};
+use serde_json::{Value, json};
 
 use super::plan::Plan;
 use super::receiver::Receiver;
-use super::scene::{FLUSH_INTERVAL, HOME};
+use super::scene::{FLUSH_INTERVAL, HOME, IN_FLIGHT};
 use crate::support::gate::Gate;
 use crate::support::world::World;
 
@@ -50,6 +51,39 @@ pub async fn apply_source(world: &World, register: &Gate) {
     let through = format!("http://{}", register.address());
     source["spec"]["datafordeler"]["endpoints"] = json!({ "graphql": through, "auth": through });
     world.apply(source).await;
+}
+
+/// A consumer's manifest, who is to receive at this address.
+pub fn consumer(world: &World, (name, _, give_up_after): Consumer, url: &str, suspended: bool) -> Value {
+    let mut consumer = world.consumer_system(name);
+    let delivery = &mut consumer["spec"]["delivery"];
+    delivery["url"] = json!(url);
+    delivery["maxInFlight"] = json!(IN_FLIGHT);
+    delivery["retry"]["giveUpAfter"] = json!(give_up_after);
+    consumer["spec"]["suspend"] = json!(suspended);
+    consumer
+}
+
+/// The manifest of its subscription.
+pub fn subscription(world: &World, (name, selects, _): Consumer) -> Value {
+    let mut subscription = world.subscription(name, name);
+    subscription["spec"]["select"] = match selects {
+        "everyone" => json!({ "everyone": true }),
+        "list" => json!({ "persons": "Managed" }),
+        _ => json!({ "municipalities": [HOME] }),
+    };
+    subscription
+}
+
+/// All receivers but the first, the steady one, behave badly, each in its way.
+pub fn misbehave(receivers: &[Receiver]) {
+    let ways = [
+        Behaviour::Slow { millis: 1_500 },
+        Behaviour::Status { status: 503 },
+        Behaviour::Hang,
+        Behaviour::FailFor { chosen: Chosen::Percent(20) },
+    ];
+    receivers[1..].iter().zip(ways).for_each(|(receiver, way)| receiver.consumer.behave(way));
 }
 
 /// Waits until all consumers receive.

@@ -3,9 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use cpr_operator::store::Database;
 use cpr_operator::store::lane::{self, Lane};
 
-use super::beside::{self, Stretch};
+use super::beside::{self, Stretches};
 use super::evidence::Evidence;
 use super::plan::Plan;
 use super::receiver::Arrival;
@@ -24,6 +25,10 @@ pub const SLOWEST: i64 = 3_000;
 /// Latencies below this, in milliseconds, say more of the machine than of the program, which is not optimised here and shares
 /// its processors with all the others. Whoever is held up by a neighbour waits for seconds.
 const NOISE: i64 = 100;
+/// The same where there are few samples, or where six processes and a server share the machine.
+const LOUD: i64 = 1_000;
+/// What a process may hold in memory, in kilobytes: the limit of a pod.
+pub const POD: u64 = 512 * 1024;
 
 /// I1: every committed route was accepted under its own id, or is parked, or is a dead letter, or was withdrawn and the
 /// audit record says so; and nothing was accepted that was never committed.
@@ -138,15 +143,23 @@ pub fn answers_lost(evidence: &Evidence, place: usize, samples: &[Sample]) -> Ha
     lost
 }
 
-/// I4: the steady consumer's 99th of a hundred latencies beside slow, failing and dead ones is at most twice its own alone,
-/// measured in turns. What is below a machine's noise counts as noise. Held in the long form; the ratio is given in both.
-pub fn i4_the_steady_consumer_is_not_held_up(evidence: &Evidence, stretches: &[Stretch], plan: &Plan) -> String {
+/// I4: what the steady consumer waits beside slow, failing and dead ones is at most twice what it waits alone, measured in turns.
+/// What is below a machine's noise counts as noise. In the long form by the 99th of a hundred; in the short one by the median,
+/// where noise is a second.
+pub fn i4_the_steady_consumer_is_not_held_up(evidence: &Evidence, stretches: &Stretches, plan: &Plan) -> String {
     let (alone, beside) = beside::latencies(evidence, stretches);
-    let (own, other) = (beside::p99(&alone), beside::p99(&beside));
-    let ratio = other.max(NOISE) as f64 / own.max(NOISE) as f64;
-    let said = format!("{own} ms of {} alone, {other} ms of {} beside: {ratio:.2}", alone.len(), beside.len());
-    assert!(!plan.is_long() || (alone.len() >= 100 && beside.len() >= 100), "I4: too few to tell: {said}");
-    assert!(!plan.is_long() || ratio <= 2.0, "I4: {said}");
+    let in_one_process = matches!(evidence.store.main, Database::Sqlite(_));
+    let (of_hundred, noise) = match plan.is_long() {
+        true => (99, if in_one_process { NOISE } else { LOUD }),
+        false => (50, LOUD),
+    };
+    let (own, other) = (beside::percentile(&alone, of_hundred), beside::percentile(&beside, of_hundred));
+    let ratio = other.max(noise) as f64 / own.max(noise) as f64;
+    let said =
+        format!("{of_hundred}th: {own} ms of {} alone, {other} ms of {} beside: {ratio:.2}", alone.len(), beside.len());
+    let enough = if plan.is_long() { 100 } else { 1 };
+    assert!(alone.len() >= enough && beside.len() >= enough, "I4: too few to tell: {said}");
+    assert!(ratio <= 2.0, "I4: {said}");
     said
 }
 
@@ -178,7 +191,7 @@ pub fn i5_retry_after_is_obeyed(evidence: &Evidence, scene: &Scene) -> usize {
 
 fn excused(scene: &Scene, from: i64, to: i64) -> bool {
     let changed = scene.changes.iter().any(|at| (from..=to + UNDER_WAY).contains(at));
-    changed || scene.still.iter().any(|(began, ended)| *began <= to && from <= *ended)
+    changed || scene.still.iter().chain(&scene.stepped).any(|(began, ended)| *began <= to && from <= *ended)
 }
 
 /// Whether a kill came before what was answered at `at` was certainly written.
@@ -226,7 +239,8 @@ pub async fn a_stale_writing_changes_nothing(evidence: &Evidence) {
 
 /// I8: resident memory, weighed every second, does not grow: neither from life to life, where weighings of young processes
 /// in the second half of the faults are held against those in the first; nor within the life of the calm stretch, where the
-/// last third is held against the middle one, the first being left to caches to fill. A quarter is allowed to the medians.
+/// last third is held against the middle one, the first being left to caches to fill. A quarter is allowed to the medians. That in
+/// the long form; in every run no process holds more than a pod may.
 pub fn i8_memory_is_flat(memory: &[Memory], calm: (i64, i64), plan: &Plan) -> String {
     let of =
         |holds: &dyn Fn(&&Memory) -> bool| memory.iter().filter(holds).map(|one| one.kilobytes).collect::<Vec<_>>();
@@ -241,6 +255,7 @@ pub fn i8_memory_is_flat(memory: &[Memory], calm: (i64, i64), plan: &Plan) -> St
     let said =
         format!("young processes {}; a calm one {}; at most {} MB", megabytes(lives), megabytes(stretch), most / 1024);
     let course: Vec<u64> = steady.iter().step_by(10).map(|kilobytes| kilobytes / 1024).collect();
+    assert!(most <= POD, "I8: {said}");
     for (before, after) in [lives, stretch] {
         assert!(!plan.is_long() || after * 4 <= before * 5, "I8: {said}; in the calm every ten seconds {course:?}");
     }

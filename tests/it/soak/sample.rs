@@ -45,6 +45,11 @@ pub struct Sampler {
 }
 
 impl Sampler {
+    /// What is written from now on may be dated at any time: everything is read again once.
+    pub fn distrust_times(&mut self) {
+        self.since = i64::MIN;
+    }
+
     /// Looks at the database of a program that has just ended, with when it began and was told to end.
     pub async fn take(&mut self, data: &Path, watch: &Watch, (began, at): (i64, i64), killed: bool) -> Sample {
         watch.drain();
@@ -99,7 +104,8 @@ pub async fn lanes(data: &Path) -> Vec<(i64, i64, i64, i64, i64)> {
     sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
 }
 
-async fn number(conn: &mut SqliteConnection, sql: &'static str) -> i64 {
+/// A single number.
+pub async fn number(conn: &mut SqliteConnection, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(conn).await.unwrap()
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cpr_operator::simulate::consumer::{Behaviour, Chosen};
+use cpr_operator::simulate::consumer::Behaviour;
 use serde_json::{Value, json};
 
+use super::beside::Stage;
 use super::fault::{self, Kind};
 use super::ground;
 use super::lives::Lives;
@@ -17,12 +18,15 @@ use super::watch::{Watch, now};
 use crate::support::chance::Chance;
 use crate::support::files;
 use crate::support::gate::Gate;
+use crate::support::shown::WallClock;
 use crate::support::world::World;
 
 /// Requests that each consumer may have under way; a bound of several invariants.
 pub const IN_FLIGHT: usize = 16;
 /// How often results are written, in milliseconds.
 pub const FLUSH_INTERVAL: i64 = 100;
+/// After a clock was put right: until the process has looked, and what it had dated wrongly has arrived, in milliseconds.
+pub const UNDER_WRONG_TIME: u64 = 3_500;
 /// How long is waited for deliveries before a kill.
 const BUSY: Duration = Duration::from_secs(4);
 /// The municipality that some consumers are about.
@@ -41,8 +45,6 @@ const CONSUMERS: [ground::Consumer; 6] = [
 pub const STEADY: usize = 0;
 /// Those that behave by chance.
 const UGLY: [usize; 4] = [1, 2, 3, 4];
-/// The one that gives up early, and refuses some persons unless it has better ideas.
-const PICKY: usize = 4;
 /// The one that nobody reaches.
 const DEAD: usize = 5;
 
@@ -60,6 +62,9 @@ pub struct Scene {
     pub still: Vec<(i64, i64)>,
     /// Moments at which specs changed, which ends every wait that a receiver asked for.
     pub changes: Vec<i64>,
+    /// Stretches in which its wall clock was wrong.
+    pub stepped: Vec<(i64, i64)>,
+    clock: WallClock,
     sampler: Sampler,
     register: Gate,
     cluster: Gate,
@@ -70,6 +75,8 @@ impl Scene {
     pub async fn set(chance: &mut Chance, plan: &Plan) -> Self {
         let mut world = World::seeded("soak", chance.below(u64::MAX)).await;
         let (cluster, register, receivers) = ground::lay(&mut world, plan, &CONSUMERS).await;
+        let clock = WallClock::at(world.data().with_extension("clock"));
+        world.variables = clock.variables();
         let lives = Lives::of(&world);
         Self {
             world,
@@ -79,6 +86,8 @@ impl Scene {
             counts: BTreeMap::new(),
             still: Vec::new(),
             changes: Vec::new(),
+            stepped: Vec::new(),
+            clock,
             sampler: Sampler::default(),
             register,
             cluster,
@@ -90,7 +99,7 @@ impl Scene {
         ground::apply_source(&self.world, &self.register).await;
         for place in 0..CONSUMERS.len() {
             self.world.apply(self.consumer(place, false)).await;
-            self.world.apply(self.subscription(place)).await;
+            self.world.apply(ground::subscription(&self.world, CONSUMERS[place])).await;
         }
         let mut passing = self.world.subscription(PASSING, CONSUMERS[DEAD].0);
         passing["spec"]["select"] = json!({ "municipalities": ["0461"] });
@@ -99,49 +108,12 @@ impl Scene {
         ground::until_ready(&self.world, &CONSUMERS).await;
         let listed = self.lives.change_the_list(&self.world, &self.world.data(), chance, 20).await;
         assert!(listed, "the list took nobody\n{}", self.world.log());
-        self.misbehave();
-    }
-
-    fn misbehave(&self) {
-        let behave = |place: usize, behaviour| self.watch.receivers[place].consumer.behave(behaviour);
-        behave(1, Behaviour::Slow { millis: 1_500 });
-        behave(2, Behaviour::Status { status: 503 });
-        behave(3, Behaviour::Hang);
-        behave(PICKY, Behaviour::FailFor { chosen: Chosen::Percent(20) });
+        ground::misbehave(&self.watch.receivers);
         self.watch.receivers[DEAD].gate.shut();
     }
 
     fn consumer(&self, place: usize, suspended: bool) -> Value {
-        let (name, _, give_up_after) = CONSUMERS[place];
-        let mut consumer = self.world.consumer_system(name);
-        let delivery = &mut consumer["spec"]["delivery"];
-        delivery["url"] = json!(self.watch.receivers[place].url());
-        delivery["maxInFlight"] = json!(IN_FLIGHT);
-        delivery["retry"]["giveUpAfter"] = json!(give_up_after);
-        consumer["spec"]["suspend"] = json!(suspended);
-        consumer
-    }
-
-    fn subscription(&self, place: usize) -> Value {
-        let (name, selects, _) = CONSUMERS[place];
-        let mut subscription = self.world.subscription(name, name);
-        subscription["spec"]["select"] = match selects {
-            "everyone" => json!({ "everyone": true }),
-            "list" => json!({ "persons": "Managed" }),
-            _ => json!({ "municipalities": [HOME] }),
-        };
-        subscription
-    }
-
-    /// Suspends all consumers but the steady one, or lets them receive again.
-    pub async fn leave_alone(&mut self, alone: bool) {
-        for place in 0..CONSUMERS.len() {
-            if place != STEADY {
-                self.world.apply(self.consumer(place, alone)).await;
-            }
-        }
-        self.pause(1_000).await;
-        self.changes.push(now());
+        ground::consumer(&self.world, CONSUMERS[place], &self.watch.receivers[place].url(), suspended)
     }
 
     /// Lets time go by.
@@ -217,7 +189,22 @@ impl Scene {
                 Self::cut(&self.watch.receivers[place].gate, chance).await;
             }
             Kind::ClusterAway => Self::cut(&self.cluster, chance).await,
+            Kind::ClockStep => self.step_the_clock(chance).await,
         }
+    }
+
+    async fn step_the_clock(&mut self, chance: &mut Chance) {
+        let (from, forged) = (now(), self.watch.forged());
+        self.clock.step(fault::of_clock(chance));
+        let seconds = 2 + chance.below(4);
+        for _ in 0..seconds {
+            self.live_a_second(chance, 10).await;
+        }
+        self.clock.step(0);
+        self.pause(UNDER_WRONG_TIME).await;
+        self.watch.excuse(self.watch.forged() - forged);
+        self.stepped.push((from, now()));
+        self.sampler.distrust_times();
     }
 
     /// Waits a while for some deliveries, so that the program most often ends in the midst of its work.
@@ -291,6 +278,28 @@ impl Scene {
         let names = ["imports", "routes", "parked", "requests", "unread", "list"];
         let counted = names.into_iter().enumerate().map(|(place, name)| (name, row.get::<i64, _>(place)));
         counted.map(|(name, count)| (name, if name == "imports" { (told - count).abs() } else { count })).collect()
+    }
+}
+
+impl Stage for Scene {
+    /// Suspends all consumers but the steady one, or lets them receive again.
+    async fn leave_alone(&mut self, alone: bool) {
+        for place in (0..CONSUMERS.len()).filter(|place| *place != STEADY) {
+            self.world.apply(self.consumer(place, alone)).await;
+        }
+        self.pause(1_000).await;
+        self.changes.push(now());
+    }
+
+    async fn live_a_second(&mut self, chance: &mut Chance, count: usize) {
+        self.lives.go_on(&self.world, chance, count);
+        self.world.register.load();
+        self.pause(1_000).await;
+    }
+
+    async fn last_route(&self) -> i64 {
+        let mut conn = files::open(&self.world.data().join("main.db")).await;
+        super::sample::number(&mut conn, "SELECT coalesce(max(seq), 0) FROM route").await
     }
 }
 

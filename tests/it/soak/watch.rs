@@ -1,7 +1,7 @@
 //! What is watched all the time: what arrives, and how much memory the program holds.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,12 +31,20 @@ pub struct Watch {
     pid: AtomicU32,
     began: AtomicI64,
     memory: Mutex<Vec<Memory>>,
+    /// How many deliveries were signed by a clock so wrong that a receiver holds them for forged.
+    misdated: AtomicU64,
 }
 
 impl Watch {
     /// Watches these receivers until it is dropped.
     pub fn over(receivers: Vec<Receiver>) -> Arc<Self> {
-        let watch = Self { receivers, pid: AtomicU32::new(0), began: AtomicI64::new(0), memory: Mutex::default() };
+        let watch = Self {
+            receivers,
+            pid: AtomicU32::new(0),
+            began: AtomicI64::new(0),
+            memory: Mutex::default(),
+            misdated: AtomicU64::new(0),
+        };
         let watch = Arc::new(watch);
         let watched = Arc::downgrade(&watch);
         tokio::spawn(async move {
@@ -57,6 +65,21 @@ impl Watch {
     /// Takes everything that arrived until now into the books.
     pub fn drain(&self) {
         self.receivers.iter().for_each(Receiver::drain);
+    }
+
+    /// How many deliveries receivers hold for forged.
+    pub fn forged(&self) -> u64 {
+        self.receivers.iter().map(|receiver| receiver.consumer.report().forged).sum()
+    }
+
+    /// So many deliveries were held for forged while a clock was wrong.
+    pub fn excuse(&self, misdated: u64) {
+        self.misdated.fetch_add(misdated, Ordering::SeqCst);
+    }
+
+    /// How many were held for forged while every clock was right.
+    pub fn forged_in_time(&self) -> u64 {
+        self.forged() - self.misdated.load(Ordering::SeqCst)
     }
 
     /// The program runs as this process.

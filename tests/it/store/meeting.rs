@@ -87,6 +87,28 @@ async fn who_is_marked_is_left_out(site: Site, is_shared: bool) {
     assert!(!has_key(&site.store, record).await);
 }
 
+/// The writer asks and takes the mark away, and the other wants to remove the person meanwhile. Where `run_once` looked at the
+/// marks without being alone, it deleted the key of a person who stays.
+async fn who_is_kept_stays(site: Site, is_shared: bool) {
+    let janitor = other(&site, is_shared).await;
+    let source = site::source(&site.store, "s").await;
+    let record = site::stored(&site.store, source, 1).await;
+    let mut tx = site.store.main.begin().await.unwrap();
+    assert_eq!(store::person::mark_leaving(&mut tx, source, &[record]).await.unwrap(), [record]);
+    tx.commit().await.unwrap();
+
+    let mut tx = site.store.main.begin().await.unwrap();
+    assert!(site.store.keys.are_there(&[record]).await.unwrap());
+    let removing = tokio::spawn(async move { removal::run_once(&janitor).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    store::person::keep(&mut tx, &[record]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(removing.await.unwrap().unwrap(), 0);
+    assert!(has_key(&site.store, record).await);
+    let mut conn = site.store.main.read().await.unwrap();
+    assert!(!store::person::find(&mut conn, source, &[record]).await.unwrap()[&record].leaving);
+}
+
 macro_rules! on_both {
     ($($claim:ident),*) => {
         mod sqlite {
@@ -104,4 +126,9 @@ macro_rules! on_both {
     };
 }
 
-on_both!(a_key_that_was_deleted_is_missed, a_key_that_is_being_written_about_stays, who_is_marked_is_left_out);
+on_both!(
+    a_key_that_was_deleted_is_missed,
+    a_key_that_is_being_written_about_stays,
+    who_is_marked_is_left_out,
+    who_is_kept_stays
+);

@@ -251,8 +251,10 @@ pub async fn a_person_not_read_is_tried_again_when_due(store: &Store) {
     let mut tx = store.main.begin().await.unwrap();
     unread::write(&mut tx, source, &[row]).await.unwrap();
     assert_eq!(unread::count(&mut tx, source).await.unwrap(), 1);
-    assert!(unread::due(&mut tx, source, site::noon(), 10).await.unwrap().is_empty());
-    let due = unread::due(&mut tx, source, site::later(1), 10).await.unwrap().remove(0);
+    assert!(unread::due(&mut tx, source, site::noon(), site::later(1), 10).await.unwrap().is_empty());
+    let set_back = unread::due(&mut tx, source, site::later(-2), site::later(-1), 10).await.unwrap();
+    assert_eq!(set_back.len(), 1, "dated by a clock that was ahead");
+    let due = unread::due(&mut tx, source, site::later(1), site::later(2), 10).await.unwrap().remove(0);
     assert_eq!((due.import, due.attempts), (7, 3));
     assert!(due.open(&ensured.key, source).unwrap() == site::person_id(1));
     assert!(due.open(&ensured.key, source + 1).is_err());

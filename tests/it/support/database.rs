@@ -17,9 +17,10 @@ pub async fn settings(folder: &Path) -> DatabaseSettings {
 
 /// The settings for a store in this folder on PostgreSQL.
 pub async fn on_postgres(folder: &Path) -> DatabaseSettings {
-    let server = std::env::var("CPR_TEST_POSTGRES").expect("run this within tests/postgres/run, as `make test` does");
     let file = folder.join("database.url");
     if !file.exists() {
+        let server =
+            std::env::var("CPR_TEST_POSTGRES").expect("run this within tests/postgres/run, as `make test` does");
         let name = format!("t_{}", uuid::Uuid::new_v4().simple());
         // Before the database, which goes when its folder is gone.
         std::fs::create_dir_all(folder).unwrap();

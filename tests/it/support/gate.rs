@@ -19,7 +19,12 @@ pub struct Gate {
 impl Gate {
     /// A gate in front of a server (host and port), open.
     pub async fn before(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap(), target).await
+    }
+
+    /// The same at this address.
+    pub async fn at(address: SocketAddr, target: String) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (is_open, state) = watch::channel(true);
         tokio::spawn(keep(listener, target, state));

@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod published;
 pub mod schemas;
 pub mod server;
+pub mod shown;
 pub mod tenant;
 pub mod webhook;
 pub mod wire;

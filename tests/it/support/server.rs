@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 /// The server; it ends with its test.
@@ -44,6 +45,17 @@ impl Server {
     /// Kills it without warning, with all its connections.
     pub fn crash(&self) {
         self.control(&["crash"]);
+    }
+
+    /// Lets every writing of its log take a tenth of a second more, as on a slow disk, or no more.
+    pub async fn slow_down(&self, is_slow: bool) {
+        let mut conn = PgConnection::connect(&self.url()).await.unwrap();
+        for (setting, value) in [("fsync", "on"), ("commit_delay", "100000"), ("commit_siblings", "0")] {
+            let change = if is_slow { format!("SET {setting} = {value}") } else { format!("RESET {setting}") };
+            conn.execute(AssertSqlSafe(format!("ALTER SYSTEM {change}"))).await.unwrap();
+        }
+        conn.execute("SELECT pg_reload_conf()").await.unwrap();
+        conn.close().await.unwrap();
     }
 
     /// Stops it in order and starts it again as a standby.

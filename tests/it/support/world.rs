@@ -39,6 +39,8 @@ pub struct World {
     pub settings: Vec<String>,
     /// A program that starts the program, and its arguments.
     pub through: Vec<String>,
+    /// What is set in the environment of the processes that are started from now on.
+    pub variables: Vec<(&'static str, String)>,
     /// Kubeconfig of the program, where it is not the test's own.
     pub kubeconfig: Option<PathBuf>,
     /// Every delivery is held against the schemas.
@@ -76,6 +78,7 @@ impl World {
             consumer,
             settings,
             through: vec![],
+            variables: vec![],
             kubeconfig: None,
             published,
             wired: None,
@@ -187,6 +190,7 @@ impl World {
             "log.filter=info,cpr_operator=debug".to_owned(),
         ];
         set.extend(self.settings.clone());
+        command.envs(self.variables.iter().cloned());
         if let Some(path) = &self.kubeconfig {
             command.env("KUBECONFIG", path);
         }

@@ -17,11 +17,15 @@ pub enum Kind {
     ServerCrash,
     /// The server is away for some seconds.
     ServerAway,
+    /// The server's disk is slow: every writing of its log takes a tenth of a second more.
+    DiskSlow,
+    /// The wall clock of a process is stepped, and put right again.
+    ClockStep,
     /// The wire between a process and the server is cut.
     WireCut,
     /// It stays, and nothing passes, for longer than others wait.
     WireSilent,
-    /// It is slow, as a slow disk makes it.
+    /// It is slow.
     WireSlow,
     /// The schema is brought up to date while everything runs.
     Migrate,
@@ -34,12 +38,16 @@ pub enum Kind {
     /// All receivers answer 503 at once.
     Storm,
     ReceiverCut,
+    /// A receiver moves: its name leads to another address soon after the old one has closed.
+    NameMoved,
+    /// A receiver is cut off, and its name leads nowhere for a while.
+    NameGone,
     /// Two of these at once: the server is killed while a process stands still.
     Both,
 }
 
 /// Every kind, with how often it comes.
-const SHARES: [(Kind, u64); 19] = [
+const SHARES: [(Kind, u64); 23] = [
     (Kind::KillDeliver, 14),
     (Kind::KillIngest, 10),
     (Kind::KillOperator, 3),
@@ -47,6 +55,8 @@ const SHARES: [(Kind, u64); 19] = [
     (Kind::StandStill, 5),
     (Kind::ServerCrash, 12),
     (Kind::ServerAway, 4),
+    (Kind::DiskSlow, 4),
+    (Kind::ClockStep, 6),
     (Kind::WireCut, 8),
     (Kind::WireSilent, 5),
     (Kind::WireSlow, 4),
@@ -58,6 +68,8 @@ const SHARES: [(Kind, u64); 19] = [
     (Kind::Receiver, 10),
     (Kind::Storm, 3),
     (Kind::ReceiverCut, 5),
+    (Kind::NameMoved, 4),
+    (Kind::NameGone, 4),
     (Kind::Both, 2),
 ];
 

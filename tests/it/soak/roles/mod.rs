@@ -4,6 +4,7 @@
 //! `site` is set: a server, an operator, processes that ingest and deliver, each with a wire of its own to the server. It takes turns
 //! of lives and faults (`fault`), is mended and comes to rest; `held` says how the invariants are held against it.
 
+mod addresses;
 mod fault;
 mod held;
 mod process;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::evidence::Evidence;
 use super::plan::{Plan, Replay};
-use super::{invariants, summary};
+use super::{beside, invariants, summary};
 use crate::support::chance::Chance;
 use site::Site;
 
@@ -32,6 +33,8 @@ async fn processes_wires_and_the_server_fail_and_no_invariant_breaks() {
     let mut site = Site::set(&mut chance, &plan).await;
     site.begin(&mut chance).await;
     summary::say(began, "five consumers receive from three processes, and two read the register");
+    let stretches = beside::measure(&mut site, &mut chance, &plan).await;
+    site.relent();
     for number in 1..=plan.faults {
         site.turn(&mut chance).await;
         site.look().await;
@@ -58,7 +61,7 @@ async fn processes_wires_and_the_server_fail_and_no_invariant_breaks() {
     let gaps = invariants::gaps_are_announced(&evidence);
     invariants::the_record_holds(&evidence);
     let memory = held::i8_memory_is_flat(&memory, plan.is_long());
-    let latency = held::i4_the_steady_consumer_is_not_held_up(&evidence, &site.struck);
+    let latency = invariants::i4_the_steady_consumer_is_not_held_up(&evidence, &stretches, &plan);
     held::print(
         &site,
         &evidence,
@@ -66,7 +69,7 @@ async fn processes_wires_and_the_server_fail_and_no_invariant_breaks() {
             ("duplicates, each with its cause", again.to_string()),
             ("answers that asked to wait", asked.to_string()),
             ("dead letters, gaps announced", format!("{}, {gaps}", evidence.dead_letters.len())),
-            ("steady consumer while nothing else is wrong, 99th of a hundred", latency),
+            ("steady consumer", latency),
             ("resident memory in the calm, first and last third", memory),
             ("time", format!("{} s", began.elapsed().as_secs())),
         ],

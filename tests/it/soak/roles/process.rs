@@ -1,11 +1,12 @@
 //! One process of a role, and its wire to the server.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::{Child, Command};
 
 use crate::support::server::Server;
+use crate::support::shown::{Names, WallClock};
 use crate::support::wire::Wire;
 use crate::support::world::World;
 
@@ -28,13 +29,19 @@ impl Role {
     }
 }
 
+/// What is set in its environment.
+type Variables = Vec<(&'static str, String)>;
+
 /// A process that runs, or is to run again.
 pub struct Process {
     pub role: Role,
     pub wire: Wire,
+    /// The wall clock that it is shown.
+    pub clock: WallClock,
     /// The folder that it has for itself.
     pub folder: PathBuf,
     name: String,
+    variables: Variables,
     login: PathBuf,
     words: Vec<String>,
     child: Child,
@@ -42,19 +49,28 @@ pub struct Process {
 
 impl Process {
     /// Starts one, which is told to be there for these resources.
-    pub async fn start(world: &mut World, server: &Server, role: Role, name: &str, words: Vec<String>) -> Self {
+    pub async fn start(
+        world: &mut World,
+        server: &Server,
+        names: &Names,
+        (role, name): (Role, &str),
+        words: Vec<String>,
+    ) -> Self {
         let wire = Wire::to(format!("127.0.0.1:{}", server.port())).await;
         let home = world.data().parent().unwrap().to_owned();
         let login = home.join(format!("{name}.login"));
         let address = format!("postgres://test_{}@127.0.0.1:{}/postgres", role.name(), wire.address().port());
         std::fs::write(&login, address).unwrap();
-        let child = spawn(world, &login, &words, name);
-        Self { role, wire, folder: home.join(name), name: name.to_owned(), login, words, child }
+        let clock = WallClock::at(home.join(format!("{name}.clock")));
+        let variables = names.variables_with(&clock);
+        let child = spawn(world, &variables, &login, &words, name);
+        let (folder, name) = (home.join(name), name.to_owned());
+        Self { role, wire, clock, folder, name, variables, login, words, child }
     }
 
     /// Starts it again.
     pub fn again(&mut self, world: &mut World) {
-        self.child = spawn(world, &self.login, &self.words, &self.name);
+        self.child = spawn(world, &self.variables, &self.login, &self.words, &self.name);
     }
 
     /// Ends it without warning.
@@ -88,7 +104,8 @@ impl Process {
     }
 }
 
-fn spawn(world: &mut World, login: &std::path::Path, words: &[String], name: &str) -> Child {
+fn spawn(world: &mut World, variables: &Variables, login: &Path, words: &[String], name: &str) -> Child {
+    world.variables.clone_from(variables);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     world.spawn_at(login, &words, name)
 }

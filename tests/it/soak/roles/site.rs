@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use cpr_operator::settings::database::DatabaseSettings;
 use cpr_operator::settings::store::StoreSettings;
-use cpr_operator::simulate::consumer::{Behaviour, Chosen, RetryAfter};
+use cpr_operator::simulate::consumer::{Behaviour, RetryAfter};
 use cpr_operator::store::{self, Store, sql};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::addresses::Addresses;
 use super::fault::{self, Kind};
 use super::held;
 use super::process::{Process, Role};
+use crate::soak::beside::Stage;
 use crate::soak::fault as faults;
 use crate::soak::ground;
 use crate::soak::lives::Lives;
 use crate::soak::plan::Plan;
-use crate::soak::scene::{HOME, IN_FLIGHT};
+use crate::soak::scene::{STEADY, UNDER_WRONG_TIME};
 use crate::soak::watch::{Watch, now};
 use crate::support::chance::Chance;
 use crate::support::gate::Gate;
@@ -54,6 +56,7 @@ pub struct Site {
     /// The sums of all lanes' epochs, as they were seen.
     pub epochs: Vec<i64>,
     server: Server,
+    addresses: Addresses,
     processes: Vec<Process>,
     register: Gate,
     cluster: Gate,
@@ -73,17 +76,18 @@ impl Site {
         let store = open(&world).await;
         let lives = Lives::of(&world);
         Self {
-            watch: Watch::over(receivers),
             lives,
             store,
             struck: Vec::new(),
             counts: BTreeMap::new(),
             epochs: Vec::new(),
+            addresses: Addresses::of(&home, &receivers).await,
             server,
             processes: Vec::new(),
             register,
             cluster,
             migrated: false,
+            watch: Watch::over(receivers),
             world,
         }
     }
@@ -91,28 +95,27 @@ impl Site {
     /// Starts the processes, and waits until all consumers receive and the list has its first persons.
     pub async fn begin(&mut self, chance: &mut Chance) {
         ground::apply_source(&self.world, &self.register).await;
-        for (place, (name, selects, give_up_after)) in CONSUMERS.into_iter().enumerate() {
-            let mut consumer = self.world.consumer_system(name);
-            let delivery = &mut consumer["spec"]["delivery"];
-            delivery["url"] = json!(self.watch.receivers[place].url());
-            delivery["maxInFlight"] = json!(IN_FLIGHT);
-            delivery["retry"]["giveUpAfter"] = json!(give_up_after);
-            self.world.apply(consumer).await;
-            let mut subscription = self.world.subscription(name, name);
-            subscription["spec"]["select"] = match selects {
-                "everyone" => json!({ "everyone": true }),
-                "list" => json!({ "persons": "Managed" }),
-                _ => json!({ "municipalities": [HOME] }),
-            };
-            self.world.apply(subscription).await;
+        for (place, consumer) in CONSUMERS.into_iter().enumerate() {
+            self.world.apply(self.consumer(place, false)).await;
+            self.world.apply(ground::subscription(&self.world, consumer)).await;
         }
         self.start_all().await;
         ground::until_ready(&self.world, &CONSUMERS).await;
         let listed = self.lives.change_the_list(&self.world, &self.processes[0].folder, chance, 20).await;
         assert!(listed, "the list took nobody\n{}", self.world.log());
+        ground::misbehave(&self.watch.receivers);
+    }
+
+    /// After the stretches only two receivers behave badly at first: what fails for long opens its circuit, and little is sent.
+    pub fn relent(&self) {
         let behave = |place: usize, behaviour| self.watch.receivers[place].consumer.behave(behaviour);
         behave(1, Behaviour::Slow { millis: 800 });
-        behave(4, Behaviour::FailFor { chosen: Chosen::Percent(20) });
+        behave(2, Behaviour::Accept);
+        behave(3, Behaviour::Accept);
+    }
+
+    fn consumer(&self, place: usize, suspended: bool) -> Value {
+        ground::consumer(&self.world, CONSUMERS[place], &self.addresses.url(place), suspended)
     }
 
     async fn start_all(&mut self) {
@@ -143,7 +146,8 @@ impl Site {
             (Role::Deliver, "deliver-2", deliver.clone()),
             (Role::Deliver, "deliver-3", deliver),
         ] {
-            let process = Process::start(&mut self.world, &self.server, role, name, words).await;
+            let names = self.addresses.names();
+            let process = Process::start(&mut self.world, &self.server, names, (role, name), words).await;
             self.processes.push(process);
         }
     }
@@ -221,6 +225,12 @@ impl Site {
             Kind::WireCut => self.wire(State::Cut, 3_000, chance).await,
             Kind::WireSilent => self.wire(State::Silent, LONG, chance).await,
             Kind::WireSlow => self.wire(State::Slow, 4_000, chance).await,
+            Kind::DiskSlow => {
+                self.server.slow_down(true).await;
+                self.go_on_for(2_000 + chance.below(4_000), chance).await;
+                self.server.slow_down(false).await;
+            }
+            Kind::ClockStep => self.step_a_clock(chance).await,
             Kind::Migrate => self.migrate().await,
             Kind::Both => {
                 let at = self.worker(chance);
@@ -253,11 +263,37 @@ impl Site {
                 self.watch.receivers.iter().for_each(|one| one.consumer.behave(Behaviour::Accept));
             }
             Kind::ReceiverCut => {
-                let place = chance.below(CONSUMERS.len() as u64) as usize;
-                Self::cut(&self.watch.receivers[place].gate, chance).await;
+                let place = self.any_receiver(chance);
+                Self::cut(self.addresses.gate(&self.watch.receivers, place), chance).await;
+            }
+            Kind::NameMoved => {
+                let place = self.any_receiver(chance);
+                self.addresses.close(&self.watch.receivers, place);
+                self.pause(chance.below(1_500)).await;
+                self.addresses.go_over(&self.watch.receivers, place);
+                self.go_on_for(1_000, chance).await;
+            }
+            Kind::NameGone => {
+                let place = self.any_receiver(chance);
+                self.addresses.lead_nowhere(&self.watch.receivers, place);
+                self.go_on_for(500 + chance.below(3_500), chance).await;
+                self.addresses.lead_back(&self.watch.receivers, place);
             }
             _ => Self::cut(&self.cluster, chance).await,
         }
+    }
+
+    fn any_receiver(&self, chance: &mut Chance) -> usize {
+        chance.below(CONSUMERS.len() as u64) as usize
+    }
+
+    async fn step_a_clock(&mut self, chance: &mut Chance) {
+        let (at, forged) = (self.worker(chance), self.watch.forged());
+        self.processes[at].clock.step(faults::of_clock(chance));
+        self.go_on_for(2_000 + chance.below(4_000), chance).await;
+        self.processes[at].clock.step(0);
+        self.go_on_for(UNDER_WRONG_TIME, chance).await;
+        self.watch.excuse(self.watch.forged() - forged);
     }
 
     async fn kill(&mut self, role: Role, chance: &mut Chance) {
@@ -324,9 +360,7 @@ impl Site {
     pub async fn calm(&mut self, chance: &mut Chance, time: Duration) -> Vec<Vec<u64>> {
         let mut weights = vec![Vec::new(); self.processes.len()];
         for _ in 0..time.as_secs() {
-            self.lives.go_on(&self.world, chance, 10);
-            self.world.register.load();
-            self.pause(1_000).await;
+            self.live_a_second(chance, 10).await;
             for (process, weights) in self.processes.iter().zip(&mut weights) {
                 weights.push(process.kilobytes());
             }
@@ -340,6 +374,11 @@ impl Site {
         self.world.register.load();
         for place in UGLY {
             self.watch.receivers[place].consumer.behave(Behaviour::Accept);
+        }
+        // New processes ask and probe at once, whatever their predecessors had learned to wait.
+        for process in self.processes.iter_mut().filter(|process| process.role != Role::Operator) {
+            process.stop().await;
+            process.again(&mut self.world);
         }
     }
 
@@ -378,6 +417,30 @@ impl Site {
             process.stop().await;
         }
         self.watch.drain();
+    }
+}
+
+impl Stage for Site {
+    /// Suspends all consumers but the steady one, or lets them receive again.
+    async fn leave_alone(&mut self, alone: bool) {
+        for place in (0..CONSUMERS.len()).filter(|place| *place != STEADY) {
+            self.world.apply(self.consumer(place, alone)).await;
+        }
+        self.pause(1_000).await;
+    }
+
+    async fn live_a_second(&mut self, chance: &mut Chance, count: usize) {
+        self.lives.go_on(&self.world, chance, count);
+        self.world.register.load();
+        self.pause(1_000).await;
+    }
+
+    async fn last_route(&self) -> i64 {
+        held::patiently(async || {
+            let text = "SELECT coalesce(max(seq), 0) FROM route";
+            sql::query_scalar(text).fetch_one(&mut *self.store.main.read().await?).await.map_err(Into::into)
+        })
+        .await
     }
 }
 
