@@ -88,6 +88,14 @@ async fn append_sqlite(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), 
     insert_further(conn, entries, first).await
 }
 
+macro_rules! insert_entries {
+    () => {
+        "INSERT INTO audit_entry (id, at, public, private, private_key, period, person, number)
+         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[],
+                              $7::bytea[], $8::bytea[])"
+    };
+}
+
 /// The entries' further subjects find their entry by its id.
 async fn append_postgres(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Error> {
     let own: Vec<_> = entries.iter().map(own).collect();
@@ -98,28 +106,38 @@ async fn append_postgres(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<()
     };
     let further = entries.iter().zip(&own).flat_map(|(entry, own)| {
         let further = entry.subjects.iter().filter(|subject| !own.contains(subject));
-        further.map(|s| (hex::encode(entry.id), s.kind, s.period, hex::encode(s.reference)))
+        further.map(|subject| (entry.id, subject))
     });
-    query(
-        "WITH entry AS (
-             INSERT INTO audit_entry (id, at, public, private, private_key, period, person, number)
-             SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[],
-                                  $7::bytea[], $8::bytea[])
-             RETURNING position, id)
+    let further: Vec<([u8; 16], &Subject<'_>)> = further.collect();
+    let insert = |text: &'static str| {
+        query(text)
+            .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.id.to_vec())).collect()))
+            .bind(Arg::Ints(entries.iter().map(|entry| Some(entry.at.as_millisecond())).collect()))
+            .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.public.as_bytes().to_vec())).collect()))
+            .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.private.clone())).collect()))
+            .bind(Arg::Ints(entries.iter().map(|entry| Some(entry.private_key)).collect()))
+            .bind(Arg::Texts(own.iter().map(|own| own.first().map(|subject| subject.period.to_owned())).collect()))
+            .bind(reference("PersonId"))
+            .bind(reference("Number"))
+    };
+    if further.is_empty() {
+        insert(insert_entries!()).execute(conn).await?;
+        return Ok(());
+    }
+    insert(concat!(
+        "WITH entry AS (",
+        insert_entries!(),
+        " RETURNING position, id)
          INSERT INTO audit_subject (entry, kind, period, reference)
-         SELECT position, value ->> 1, value ->> 2, unhex(value ->> 3)
-         FROM json_each($9) JOIN entry ON id = unhex(value ->> 0)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.id.to_vec())).collect()))
-    .bind(Arg::Ints(entries.iter().map(|entry| Some(entry.at.as_millisecond())).collect()))
-    .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.public.as_bytes().to_vec())).collect()))
-    .bind(Arg::Blobs(entries.iter().map(|entry| Some(entry.private.clone())).collect()))
-    .bind(Arg::Ints(entries.iter().map(|entry| Some(entry.private_key)).collect()))
-    .bind(Arg::Texts(own.iter().map(|own| own.first().map(|subject| subject.period.to_owned())).collect()))
-    .bind(reference("PersonId"))
-    .bind(reference("Number"))
-    .bind(batch("audit_subject", &further.collect::<Vec<_>>())?)
+         SELECT position, kind, further.period, reference
+         FROM unnest($9::bytea[], $10::text[], $11::text[], $12::bytea[]) further (entry, kind, period, reference)
+         JOIN entry ON entry.id = further.entry
+         ON CONFLICT DO NOTHING"
+    ))
+    .bind(Arg::Blobs(further.iter().map(|(entry, _)| Some(entry.to_vec())).collect()))
+    .bind(Arg::Texts(further.iter().map(|(_, subject)| Some(subject.kind.to_owned())).collect()))
+    .bind(Arg::Texts(further.iter().map(|(_, subject)| Some(subject.period.to_owned())).collect()))
+    .bind(Arg::Blobs(further.iter().map(|(_, subject)| Some(subject.reference.to_vec())).collect()))
     .execute(conn)
     .await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! Sending what may be sent now: rights and protection are read again, bodies built, signed and sent.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ use crate::store::consumer::ConsumerRow;
 
 /// How many events are built from one reading of rights and protection, at most.
 const BATCH: usize = 256;
+/// How many such readings are under way at a time, at most.
+const READINGS: usize = 2;
 /// For how long what was read of rights and protection is good enough to send by.
 const FRESH: Duration = Duration::from_millis(50);
 /// As many events as go in this time are read for at once: what is read goes while it is fresh, also behind most of as many.
@@ -65,7 +68,7 @@ impl Pace {
 
     /// How many more go in a tick, if it goes on like this.
     fn of_a_tick(&self) -> usize {
-        self.went.max(self.before).min(BATCH)
+        self.went.max(self.before)
     }
 }
 
@@ -86,16 +89,19 @@ impl Worker {
     /// Where events flow, more are read for than may go at this moment: they follow within what is left of [`FRESH`].
     fn prepare(&mut self, now: Timestamp) -> bool {
         let flowing = self.pace.of_a_tick();
-        if self.preparing.is_some() || self.prepared.len() > flowing * 3 / 4 {
+        let ahead = self.prepared.len() + self.preparing.iter().map(|reading| reading.turns.len()).sum::<usize>();
+        // Another reading beside one that took as many as it may: else what comes is better gathered.
+        let may_begin = self.preparing.len() < READINGS && self.preparing.iter().all(|one| one.turns.len() == BATCH);
+        if !may_begin || ahead > flowing * 3 / 4 {
             return false;
         }
         let turns: Vec<Turn> = match self.gate(now) {
             Gate::Open(room) => {
-                let count = room.saturating_sub(self.prepared.len()).max(flowing).min(BATCH);
+                let count = room.saturating_sub(ahead).max(flowing).min(BATCH);
                 (0..count).map_while(|_| self.queues.take()).collect()
             }
             Gate::Withdrawing => (0..BATCH).map_while(|_| self.queues.take()).collect(),
-            Gate::Probe if self.prepared.is_empty() => self.queues.take_probe(self.last_probe).into_iter().collect(),
+            Gate::Probe if ahead == 0 => self.queues.take_probe(self.last_probe).into_iter().collect(),
             Gate::Probe | Gate::Shut(_) => Vec::new(),
         };
         if turns.is_empty() {
@@ -103,7 +109,7 @@ impl Worker {
         }
         let (shared, id, asked) = (self.shared.clone(), self.id, turns.clone());
         let read = async move { read::basis(&shared.context.store, &shared.shelf, id, &asked).await };
-        self.preparing = Some(Preparing { turns, reading: tokio::spawn(read) });
+        self.preparing.push_back(Preparing { turns, reading: tokio::spawn(read) });
         true
     }
 
@@ -115,7 +121,7 @@ impl Worker {
     }
 
     pub(super) fn take_prepared(&mut self, read: Read) {
-        let Some(Preparing { turns, .. }) = self.preparing.take() else { return };
+        let Some(Preparing { turns, .. }) = self.preparing.pop_front() else { return };
         let read: Result<Basis, Box<dyn Error>> = match read {
             Ok(read) => read.map_err(Into::into),
             Err(error) => Err(error.into()),
@@ -269,9 +275,9 @@ impl Worker {
     }
 }
 
-/// The reading that is under way.
-pub(super) fn preparing(of: &mut Option<Preparing>) -> Option<&mut JoinHandle<Result<Basis, store::Error>>> {
-    of.as_mut().map(|preparing| &mut preparing.reading)
+/// The reading that was begun first of those under way.
+pub(super) fn preparing(of: &mut VecDeque<Preparing>) -> Option<&mut JoinHandle<Result<Basis, store::Error>>> {
+    of.front_mut().map(|preparing| &mut preparing.reading)
 }
 
 #[cfg(test)]
@@ -285,7 +291,7 @@ mod tests {
         (0..100).for_each(|n| pace.went(begun + n * TICK / 50));
         assert_eq!(pace.of_a_tick(), 50);
         (0..1000).for_each(|_| pace.went(begun + 2 * TICK));
-        assert_eq!(pace.of_a_tick(), BATCH);
+        assert_eq!(pace.of_a_tick(), 1000);
         pace.went(begun + 9 * TICK);
         assert_eq!(pace.of_a_tick(), 1);
     }

@@ -108,8 +108,8 @@ pub struct Worker {
     flush: Option<(oneshot::Receiver<Flushed>, Vec<Lane>)>,
     /// The flusher was told that enough came together behind what it has.
     hurried: bool,
-    /// Events whose rights and protection are being read while others are sent.
-    preparing: Option<Preparing>,
+    /// Events whose rights and protection are being read while others are sent, those that were begun with first in front.
+    preparing: VecDeque<Preparing>,
     /// Those of which they were.
     prepared: VecDeque<Prepared>,
     /// How many went of late, since some that were prepared had to be given back.
@@ -195,7 +195,7 @@ impl Worker {
             flush: None,
             in_flight: JoinSet::new(),
             hurried: false,
-            preparing: None,
+            preparing: VecDeque::new(),
             prepared: VecDeque::new(),
             pace: Pace::default(),
             sending: 0,
@@ -271,7 +271,7 @@ impl Worker {
 
     fn is_quiet(&self) -> bool {
         let is_sent = self.in_flight.is_empty() && self.ended.is_empty();
-        let is_prepared = self.preparing.is_some() || !self.prepared.is_empty();
+        let is_prepared = !self.preparing.is_empty() || !self.prepared.is_empty();
         is_sent && !is_prepared && self.flush.is_none() && self.results.is_empty() && self.reading.is_none()
     }
 
@@ -327,7 +327,7 @@ impl Worker {
                 self.gather().await;
             }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
-            read = gives(dispatch::preparing(&mut self.preparing)), if self.preparing.is_some() => self.take_prepared(read),
+            read = gives(dispatch::preparing(&mut self.preparing)), if !self.preparing.is_empty() => self.take_prepared(read),
             read = gives(self.reading.as_mut()), if self.reading.is_some() => {
                 self.take_read(read);
             }

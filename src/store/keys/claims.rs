@@ -7,9 +7,19 @@ use jiff::Timestamp;
 use super::Keys;
 use super::ring::Kind;
 use crate::domain::pairwise::{ConsumerKey, RecordId};
+use crate::store::database::Dialect;
 use crate::store::rows::{Column, Hex16, batch};
-use crate::store::sql::{query, query_gathered, query_scalar};
+use crate::store::sql::{Arg, query, query_gathered, query_scalar};
 use crate::store::{ConsumerId, Error};
+
+const INSERT_SQLITE: &str = "INSERT INTO claim (record, consumer, made_at)
+     SELECT unhex(value ->> 1), CAST(value ->> 0 AS BIGINT), $1 FROM json_each($2)
+     WHERE EXISTS (SELECT 1 FROM person_key WHERE record = unhex(value ->> 1))
+     ON CONFLICT DO NOTHING";
+const INSERT_POSTGRES: &str = "INSERT INTO claim (record, consumer, made_at)
+     SELECT record, consumer, $1 FROM unnest($2::bytea[], $3::bigint[]) c (record, consumer)
+     WHERE EXISTS (SELECT 1 FROM person_key k WHERE k.record = c.record)
+     ON CONFLICT DO NOTHING";
 
 impl Keys {
     /// Inserts claims that are absent, durable on return. Records without a key get none.
@@ -18,16 +28,14 @@ impl Keys {
             return Ok(());
         }
         let mut tx = self.db.begin().await?;
-        query(
-            "INSERT INTO claim (record, consumer, made_at)
-             SELECT unhex(value ->> 1), CAST(value ->> 0 AS BIGINT), $1 FROM json_each($2)
-             WHERE EXISTS (SELECT 1 FROM person_key WHERE record = unhex(value ->> 1))
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(now.as_millisecond())
-        .bind(pairs(claims)?)
-        .execute(&mut tx)
-        .await?;
+        let insert = match tx.dialect() {
+            Dialect::Sqlite => query(INSERT_SQLITE).bind(now.as_millisecond()).bind(pairs(claims)?),
+            Dialect::Postgres => query(INSERT_POSTGRES)
+                .bind(now.as_millisecond())
+                .bind(Arg::Blobs(claims.iter().map(|(_, record)| Some(record.0.to_vec())).collect()))
+                .bind(Arg::Ints(claims.iter().map(|(consumer, _)| Some(*consumer)).collect())),
+        };
+        insert.execute(&mut tx).await?;
         tx.commit().await
     }
 

@@ -10,9 +10,10 @@ use super::{Ensured, Identity, Keys, Realm};
 use crate::domain::identifier::{CprNumber, PersonId};
 use crate::domain::pairwise::RecordId;
 use crate::domain::resource::Environment;
+use crate::store::database::Dialect;
 use crate::store::rows::{Column, Hex16, batch};
 use crate::store::seal::PersonKey;
-use crate::store::sql::{query, query_gathered, query_scalar};
+use crate::store::sql::{Arg, query, query_gathered, query_scalar};
 use crate::store::{Conn, Error, aead};
 
 /// The kinds as they stand in the tables.
@@ -157,8 +158,9 @@ impl Keys {
         records: &[RecordId],
         now: Timestamp,
     ) -> Result<HashMap<RecordId, PersonKey>, Error> {
-        self.mark_sought(&mut *conn, records, now).await?;
-        self.read_person_keys(conn, records).await
+        let (keys, unsought) = self.read_with_sought(&mut *conn, records, now).await?;
+        self.mark_sought(conn, &unsought, now).await?;
+        Ok(keys)
     }
 }
 
@@ -231,20 +233,31 @@ async fn known(
     realm: &Realm,
     sought: &[Reference],
 ) -> Result<HashMap<Reference, RecordId>, Error> {
-    let list: Vec<_> = sought.iter().map(|(kind, bytes)| (kind, hex::encode(bytes))).collect();
+    let (kinds, references) = match conn.dialect() {
+        Dialect::Sqlite => {
+            let list: Vec<_> = sought.iter().map(|(kind, bytes)| (kind, hex::encode(bytes))).collect();
+            (Arg::from(batch("identifier", &list)?), Arg::Text(None))
+        }
+        Dialect::Postgres => (
+            Arg::Texts(sought.iter().map(|(kind, _)| Some((*kind).into())).collect()),
+            Arg::Blobs(sought.iter().map(|(_, bytes)| Some(bytes.to_vec())).collect()),
+        ),
+    };
     let rows: Vec<(i64, Hex16)> = query_gathered(
         "identifier",
         "SELECT json_group_array(json_array(j.key, hex(i.record))) FROM json_each($1) j CROSS JOIN identifier i
          WHERE i.authority = $2 AND i.environment = $3 AND i.kind = j.value ->> 0 AND i.key_version = $4
            AND i.reference = unhex(j.value ->> 1)",
-        "SELECT j.key, i.record FROM json_each($1) j JOIN identifier i
-             ON i.authority = $2 AND i.environment = $3 AND i.kind = j.value ->> 0 AND i.key_version = $4
-                AND i.reference = unhex(j.value ->> 1)",
+        "SELECT j.key - 1, i.record
+         FROM unnest($1::text[], $5::bytea[]) WITH ORDINALITY j (kind, reference, key) JOIN identifier i
+             ON i.authority = $2 AND i.environment = $3 AND i.kind = j.kind AND i.key_version = $4
+                AND i.reference = j.reference",
     )
-    .bind(batch("identifier", &list)?)
+    .bind(kinds)
     .bind(&realm.authority)
     .bind(environment(realm.environment))
     .bind(lookup.version)
+    .bind(references)
     .fetch_all(conn)
     .await?;
     let found = |(at, record): (i64, Hex16)| Ok((sought[POSITION.number::<usize>(at)?], RecordId(record.0)));

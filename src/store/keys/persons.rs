@@ -200,17 +200,43 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Remembers that keys were sought, to within an hour.
-    pub(super) async fn mark_sought(&self, conn: &mut Conn, records: &[RecordId], now: Timestamp) -> Result<(), Error> {
-        query(
-            "UPDATE person_key SET sought_at = $1
-             WHERE record IN records($2) AND sought_at <= $3",
+    /// Reads keys past the cache, and which of them nobody has sought within the last hour.
+    pub(super) async fn read_with_sought(
+        &self,
+        conn: &mut Conn,
+        records: &[RecordId],
+        now: Timestamp,
+    ) -> Result<(HashMap<RecordId, PersonKey>, Vec<RecordId>), Error> {
+        let rows: Vec<(Hex16, Hex, i64, i64, i64)> = query_gathered(
+            "person_key",
+            "SELECT json_group_array(json_array(hex(record), hex(wrapped), wrapped_by, version, sought_at))
+             FROM person_key WHERE record IN records($1)",
+            "SELECT record, wrapped, wrapped_by, version, sought_at FROM person_key WHERE record = ANY($1)",
         )
-        .bind(now.as_millisecond())
         .bind(records)
-        .bind((now - SOUGHT).as_millisecond())
-        .execute(conn)
+        .fetch_all(conn)
         .await?;
+        let (mut keys, mut unsought) = (HashMap::with_capacity(rows.len()), Vec::new());
+        for (record, wrapped, by, version, sought_at) in rows {
+            let key = self.unwrapped((record, wrapped, by, version))?;
+            if sought_at <= (now - SOUGHT).as_millisecond() {
+                unsought.push(key.record);
+            }
+            keys.insert(key.record, key);
+        }
+        Ok((keys, unsought))
+    }
+
+    /// Remembers that keys were sought.
+    pub(super) async fn mark_sought(&self, conn: &mut Conn, records: &[RecordId], now: Timestamp) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        query("UPDATE person_key SET sought_at = $1 WHERE record IN records($2)")
+            .bind(now.as_millisecond())
+            .bind(records)
+            .execute(conn)
+            .await?;
         Ok(())
     }
 
