@@ -88,13 +88,17 @@ async fn append_sqlite(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), 
     insert_further(conn, entries, first).await
 }
 
-macro_rules! insert_entries {
-    () => {
-        "INSERT INTO audit_entry (id, at, public, private, private_key, period, person, number)
-         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[],
-                              $7::bytea[], $8::bytea[])"
-    };
-}
+const INSERT: &str = "INSERT INTO audit_entry (id, at, public, private, private_key, period, person, number)
+     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[], $8::bytea[])";
+const INSERT_WITH_FURTHER: &str = "WITH entry AS (
+         INSERT INTO audit_entry (id, at, public, private, private_key, period, person, number)
+         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[], $8::bytea[])
+         RETURNING position, id)
+     INSERT INTO audit_subject (entry, kind, period, reference)
+     SELECT position, kind, further.period, reference
+     FROM unnest($9::bytea[], $10::text[], $11::text[], $12::bytea[]) further (entry, kind, period, reference)
+     JOIN entry ON entry.id = further.entry
+     ON CONFLICT DO NOTHING";
 
 /// The entries' further subjects find their entry by its id.
 async fn append_postgres(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<(), Error> {
@@ -121,25 +125,16 @@ async fn append_postgres(conn: &mut Conn, entries: &[NewEntry<'_>]) -> Result<()
             .bind(reference("Number"))
     };
     if further.is_empty() {
-        insert(insert_entries!()).execute(conn).await?;
+        insert(INSERT).execute(conn).await?;
         return Ok(());
     }
-    insert(concat!(
-        "WITH entry AS (",
-        insert_entries!(),
-        " RETURNING position, id)
-         INSERT INTO audit_subject (entry, kind, period, reference)
-         SELECT position, kind, further.period, reference
-         FROM unnest($9::bytea[], $10::text[], $11::text[], $12::bytea[]) further (entry, kind, period, reference)
-         JOIN entry ON entry.id = further.entry
-         ON CONFLICT DO NOTHING"
-    ))
-    .bind(Arg::Blobs(further.iter().map(|(entry, _)| Some(entry.to_vec())).collect()))
-    .bind(Arg::Texts(further.iter().map(|(_, subject)| Some(subject.kind.to_owned())).collect()))
-    .bind(Arg::Texts(further.iter().map(|(_, subject)| Some(subject.period.to_owned())).collect()))
-    .bind(Arg::Blobs(further.iter().map(|(_, subject)| Some(subject.reference.to_vec())).collect()))
-    .execute(conn)
-    .await?;
+    insert(INSERT_WITH_FURTHER)
+        .bind(Arg::Blobs(further.iter().map(|(entry, _)| Some(entry.to_vec())).collect()))
+        .bind(Arg::Texts(further.iter().map(|(_, subject)| Some(subject.kind.to_owned())).collect()))
+        .bind(Arg::Texts(further.iter().map(|(_, subject)| Some(subject.period.to_owned())).collect()))
+        .bind(Arg::Blobs(further.iter().map(|(_, subject)| Some(subject.reference.to_vec())).collect()))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -32,6 +32,7 @@ const POSTGRES_MAIN: Samples = &[
     (7, concat!(include_str!("samples/postgres_main_0006.sql"), include_str!("samples/main_0007.sql"))),
     (8, POSTGRES_MAIN_8),
     (9, POSTGRES_MAIN_8),
+    (11, POSTGRES_MAIN_8),
 ];
 const POSTGRES_MAIN_8: &str = concat!(
     include_str!("samples/postgres_main_0006.sql"),
