@@ -17,9 +17,10 @@ use crate::net;
 use crate::net::error::Error as NetError;
 use crate::net::guard::Guard;
 use crate::net::probe::probe;
+use crate::store::connections::Demand;
 use crate::store::consumer::ConsumerRow;
 use crate::store::source::SourceRow;
-use crate::store::{self, consumer, source};
+use crate::store::{self, Database, connections, consumer, source};
 
 /// For one address.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,6 +44,7 @@ pub(super) async fn checks(context: &Context, entry: Entry) -> Result<Vec<Check>
     let began = Instant::now();
     let written = context.record(entry).await;
     let mut found = vec![database(written, began.elapsed()), root_key(context)];
+    found.extend(connections(context).await?);
     found.extend(cluster(context).await);
     let (sources, consumers) = live(context).await?;
     for row in &sources {
@@ -74,6 +76,37 @@ fn database(written: Result<(), Problem>, took: Duration) -> Check {
         Err(error) => said(Verdict::Problem, format!("cannot be written: {error}")),
         Ok(()) if took > SLOW => said(Verdict::Warning, format!("a commit took {millis} ms: the disk is slow or busy")),
         Ok(()) => said(Verdict::Ok, format!("a commit took {millis} ms")),
+    }
+}
+
+/// Whether the database's servers have room for all connections that the processes that live now may open.
+async fn connections(context: &Context) -> Result<Vec<Check>, store::Error> {
+    let (store, settings) = (&context.store, &context.settings.database);
+    if matches!(store.main, Database::Sqlite(_)) || settings.pooler {
+        return Ok(Vec::new());
+    }
+    let keys = connections::room(&mut *store.keys.database().read().await?).await?;
+    let mut conn = store.main.read().await?;
+    let main = connections::room(&mut conn).await?;
+    let processes = connections::processes(&mut conn, None).await?;
+    let of_each = settings.connections();
+    let demands = connections::demands(processes, (of_each.main, of_each.keys), &main, &keys);
+    Ok(demands.iter().map(|demand| room(processes, demand)).collect())
+}
+
+fn room(processes: u32, demand: &Demand) -> Check {
+    let Demand { database, possible, allowed } = demand;
+    let said = format!("{processes} processes may open {possible} connections, and its server takes {allowed}");
+    match demand.is_too_much() {
+        false => check(Area::Database, format!("{database} server"), Verdict::Ok, said),
+        true => check(
+            Area::Database,
+            format!("{database} server"),
+            Verdict::Warning,
+            format!(
+                "{said}: lower database.writers and database.readers, raise max_connections, or put a pooler before it"
+            ),
+        ),
     }
 }
 
@@ -237,6 +270,15 @@ fn failed_at(error: &NetError) -> &'static str {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_with_too_little_room_is_said_with_what_to_do() {
+        let of = |allowed| room(7, &Demand { database: "main", possible: 119, allowed });
+        assert_eq!(of(119).verdict, Verdict::Ok);
+        let found = of(97);
+        assert_eq!((found.verdict, found.subject.as_str()), (Verdict::Warning, "main server"));
+        assert!(found.message.contains("7 processes may open 119") && found.message.contains("max_connections"));
+    }
 
     #[test]
     fn a_clock_is_judged_by_how_far_it_is_off() {

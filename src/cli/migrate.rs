@@ -24,7 +24,15 @@ pub enum MigrateCommand {
     /// processes first.
     Restored(RestoredArgs),
     /// Print what makes the roles that logins are members of, for whoever may make roles on the server.
-    Roles,
+    Roles(RolesArgs),
+}
+
+/// Which roles.
+#[derive(Debug, Args)]
+pub struct RolesArgs {
+    /// Also what lets the operator make a login for each worker (database.login_per_consumer). Run it in each database.
+    #[arg(long)]
+    logins: bool,
 }
 
 /// From where to where.
@@ -57,8 +65,11 @@ pub async fn run(command: MigrateCommand) -> anyhow::Result<()> {
         MigrateCommand::Up(args) => up(&args).await,
         MigrateCommand::Copy(args) => copy(args).await,
         MigrateCommand::Restored(args) => restored(&args).await,
-        MigrateCommand::Roles => {
+        MigrateCommand::Roles(args) => {
             say(postgres::ROLES.trim_end());
+            if args.logins {
+                say(postgres::LOGINS.trim_end());
+            }
             Ok(())
         }
     }

@@ -272,7 +272,7 @@ impl Opening<'_> {
                     let trouble = Trouble::from(&error);
                     self.metrics.failed(trouble);
                     self.health.set_waiting(trouble);
-                    tracing::warn!(%error, kind = trouble.name(), again_in = ?wait, "the database cannot be used yet");
+                    tracing::warn!(%error, kind = trouble.name(), again_in = ?wait, "the database cannot be used yet: {trouble}");
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
                         () = stop.cancelled() => return Err(error),

@@ -90,6 +90,7 @@ mod tests {
             ("workers.max_memory=2G", "write memory like 256Mi or 2Gi"),
             ("workers.pull_policy=Sometimes", "workers.pull_policy"),
             ("workers.image=a", "workers.anchor is empty"),
+            ("database.login_per_consumer=true", "database.login_per_consumer is set and workers.image is not"),
         ] {
             let error = format!("{:#}", with(&[bad]).unwrap_err());
             assert!(error.contains(said), "{bad}: {error}");

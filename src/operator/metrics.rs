@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::domain::resource::ResourceKey;
+use crate::store::connections::Demand;
 
 /// A controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,6 +55,13 @@ pub struct Workers {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WorkersIn {
     role: &'static str,
+    state: &'static str,
+}
+
+/// Connections to a database's server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Connections {
+    database: &'static str,
     state: &'static str,
 }
 
@@ -107,6 +115,7 @@ pub struct Metrics {
     workers: Family<WorkersIn, Gauge>,
     rolling: Family<Workers, Gauge>,
     waiting: Family<Workers, Gauge>,
+    connections: Family<Connections, Gauge>,
     events_left_out: Counter,
 }
 
@@ -128,6 +137,7 @@ impl Default for Metrics {
             workers: Family::default(),
             rolling: Family::default(),
             waiting: Family::default(),
+            connections: Family::default(),
             events_left_out: Counter::default(),
         }
     }
@@ -163,6 +173,11 @@ impl Metrics {
             "Workers that wait for their turn to be replaced",
             self.waiting.clone(),
         );
+        registry.register(
+            "cpr_operator_database_connections",
+            "Connections that workers and operators may open to a database's server, and that it takes",
+            self.connections.clone(),
+        );
         let left_out = "Kubernetes Events that were not written because there were too many at once";
         registry.register("cpr_operator_kubernetes_events_left_out", left_out, self.events_left_out.clone());
     }
@@ -181,11 +196,22 @@ impl Metrics {
         self.waiting.get_or_create(&Workers { role }).set(counts.waiting.into());
     }
 
+    /// Says what is demanded of the database's servers.
+    pub fn set_connections(&self, demands: &[Demand]) {
+        self.connections.clear();
+        for Demand { database, possible, allowed } in demands {
+            for (state, count) in [("possible", *possible), ("allowed", *allowed)] {
+                self.connections.get_or_create(&Connections { database, state }).set(count.into());
+            }
+        }
+    }
+
     /// Forgets workers: another process looks after them.
     pub fn forget_workers(&self) {
         self.workers.clear();
         self.rolling.clear();
         self.waiting.clear();
+        self.connections.clear();
     }
 
     /// Says how many namespaces a source grants something.

@@ -21,6 +21,8 @@ pub struct DatabaseSettings {
     pub pooler: bool,
     /// Whether a server that is not on this machine may go without proving itself by its certificate.
     pub accept_unverified_server: bool,
+    /// Whether each worker that delivers has a login of its own.
+    pub login_per_consumer: bool,
     /// Connections for writing, per database.
     pub writers: u32,
     /// Connections for reading, per database.
@@ -42,6 +44,29 @@ impl DatabaseSettings {
         let main = self.url_file.as_deref()?;
         Some((main, self.keys_url_file.as_deref().unwrap_or(main)))
     }
+
+    /// How many connections a process may have.
+    pub fn connections(&self) -> Connections {
+        let pools = self.writers + self.readers;
+        // One more on which it listens.
+        Connections { main: pools + 1, keys: pools }
+    }
+}
+
+/// How many connections a process may have to each database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// To the main database.
+    pub main: u32,
+    /// To the key store.
+    pub keys: u32,
+}
+
+impl Connections {
+    /// To both.
+    pub fn whole(self) -> u32 {
+        self.main + self.keys
+    }
 }
 
 impl Default for DatabaseSettings {
@@ -53,6 +78,7 @@ impl Default for DatabaseSettings {
             listen_url_file: None,
             pooler: false,
             accept_unverified_server: false,
+            login_per_consumer: false,
             writers: 4,
             readers: 4,
             statement_timeout: Duration::from_secs(30),

@@ -34,6 +34,11 @@ pub enum Error {
         "workers.image is set and database.url_file is not: workers share a PostgreSQL database; name the file with its address"
     )]
     Apart,
+    /// Logins are wanted for workers that are not made.
+    #[error(
+        "database.login_per_consumer is set and workers.image is not: the operator makes logins for the workers that it makes; leave it out"
+    )]
+    NoWorkers,
 }
 
 /// The longest time that any setting may have; the calendar has room for it on either side of the present.
@@ -103,7 +108,7 @@ pub fn validate(settings: &Settings) -> Result<(), Error> {
 fn validate_workers(settings: &Settings) -> Result<(), Error> {
     let workers = &settings.workers;
     if !workers.are_made() {
-        return Ok(());
+        return if settings.database.login_per_consumer { Err(Error::NoWorkers) } else { Ok(()) };
     }
     if let Some((key, _)) = workers.needed().into_iter().find(|(_, value)| value.is_empty()) {
         return Err(Error::Empty(key));

@@ -1,16 +1,18 @@
 //! PostgreSQL: pools of connections to the primary, a gate that keeps writers apart where one writer was meant, time limits.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Row, SqlSafeStr, Transaction};
+use url::Url;
 
 use super::database::Held;
 use super::error::Unfit;
-use super::{ConsumerId, Error, schema};
+use super::{ConsumerId, Error, files, schema};
 use crate::settings::database::DatabaseSettings;
 
 /// Oldest server that is taken, as the server numbers itself.
@@ -34,6 +36,9 @@ pub struct Content {
 
 /// What makes the roles, for whoever may make roles on the server.
 pub const ROLES: &str = include_str!("rights/roles.sql");
+
+/// What lets the operator make a login for each worker, for the same, in each database.
+pub const LOGINS: &str = include_str!("rights/logins.sql");
 
 /// The main database.
 pub const MAIN: Content = Content {
@@ -164,8 +169,22 @@ impl Database {
 
 fn options(url: &str) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url)?;
+    look_for_authority(url)?;
     // Poolers refuse a connection that asks for what they do not keep track of; we read no floating-point numbers.
     Ok(options.application_name("cpr-operator").extra_float_digits(None))
+}
+
+/// Looks for the file with the certificates to trust the server by: connecting without it would look as if there were no server.
+fn look_for_authority(url: &str) -> Result<(), Error> {
+    let named = Url::parse(url).ok();
+    let named = named.as_ref().and_then(|url| url.query_pairs().find(|(name, _)| name == "sslrootcert"));
+    match named.filter(|(_, value)| !value.starts_with("-----BEGIN")) {
+        Some((_, path)) => {
+            std::fs::read(&*path).map_err(files::failed(Path::new(&*path)))?;
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The address, if whoever answers there has to prove that it is the server: on the machine itself nobody else can.

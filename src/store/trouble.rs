@@ -53,6 +53,8 @@ impl Trouble {
     /// Of an error of the library.
     pub fn of_sql(error: &sqlx::Error) -> Self {
         match error {
+            // What the handshake finds wrong with a certificate comes as an error of reading.
+            sqlx::Error::Io(source) if source.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) => Self::Tls,
             // A connection that ends while it is made is told as an answer that cannot be understood.
             sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Away,
             sqlx::Error::Tls(_) => Self::Tls,
@@ -165,6 +167,8 @@ mod tests {
         let standby = sqlx::Error::Configuration(Unfit::Standby.into());
         assert_eq!(Trouble::of_sql(&standby), Trouble::ReadOnly);
         assert_eq!(Trouble::of_sql(&sqlx::Error::PoolTimedOut), Trouble::Away);
+        let handshake = std::io::Error::other(rustls::Error::DecryptError);
+        assert_eq!(Trouble::of_sql(&sqlx::Error::Io(handshake)), Trouble::Tls);
         assert!(!Trouble::Busy.is_outage() && Trouble::Full.is_outage());
     }
 }

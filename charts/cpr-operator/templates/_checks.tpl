@@ -9,6 +9,9 @@
     {{- fail "mode Cluster needs a root key that all pods share: name its Secret in rootKey.existingSecret" }}
   {{- end }}
 {{- else }}
+  {{- if .Values.database.loginPerConsumer }}
+    {{- fail "database.loginPerConsumer is of the workers that mode Cluster makes: leave it out, or set mode to Cluster" }}
+  {{- end }}
   {{- if gt (int .Values.replicaCount) 1 }}
     {{- fail "mode AllInOne runs in one pod: leave replicaCount out, or set mode to Cluster" }}
   {{- end }}

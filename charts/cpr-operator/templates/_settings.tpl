@@ -57,6 +57,9 @@ keys_url_file: /etc/cpr-operator/database/keysUrl
 listen_url_file: /etc/cpr-operator/database/listenUrl
 {{- end }}
 pooler: {{ .Values.database.pooler }}
+{{- if .Values.database.loginPerConsumer }}
+login_per_consumer: true
+{{- end }}
 {{- end -}}
 
 {{- define "cpr-operator.settings.workers" -}}

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
@@ -11,10 +12,13 @@ use serde_json::{Value, json};
 
 use super::build::{self, Ground, deployment, disruption_budget, network_policy, secret, service_account};
 use super::covers::covers;
+use super::login::{self, Files};
+use super::logins::{Known, Wanted};
 use super::names::{self, ANCHOR, MANAGER, SCALER};
 use super::plan::Worker;
 use super::present::{Part, Present, Shelf};
 use crate::operator::refusal::Refusal;
+use crate::store::login::Password;
 
 /// Why something is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -35,26 +39,84 @@ pub enum Error {
 }
 
 /// Makes a worker. Its account comes first, for that owns the rest; what the pods mount comes before them. The pods take another
-/// form only if it is the worker's turn.
-pub async fn apply(worker: &Worker, ground: &Ground, present: &Present, has_turn: bool) -> Result<(), Error> {
+/// form only if it is the worker's turn and their login at the database is there.
+pub async fn apply(
+    worker: &Worker,
+    ground: &Ground,
+    present: &Present,
+    known: &Known<'_>,
+    turn: Turn,
+) -> Result<(), Error> {
     let account = ensure(&present.accounts, service_account::build(worker, ground)).await?;
     let owner = || build::owner(&account);
-    let files = present.secrets.get(&worker.name());
-    let files = files.as_ref().and_then(|secret| secret.data.as_ref());
-    ensure(&present.secrets, secret::build(worker, ground, owner(), files)).await?;
+    let files = present.secrets.get(&worker.name()).and_then(|secret| secret.data.clone()).unwrap_or_default();
+    let wanted = wanted_login(worker, ground, present, &files, turn).await?;
+    // The password is kept before the database is told of it: what was made and forgotten would be made again.
+    let addresses = match &wanted {
+        Ok(Some((_, addresses))) => addresses.clone(),
+        // What pods mount that are there stays until they are replaced.
+        Ok(None) if !turn.is_changing => Files::new(),
+        _ => login::of_login(&files),
+    };
+    ensure(&present.secrets, secret::build(worker, ground, owner(), Some(&files), addresses)).await?;
+    let login = match wanted {
+        Ok(Some((wanted, _))) => known.ensure(worker, &wanted).await,
+        Ok(None) => Ok(()),
+        Err(refusal) => Err(Error::Refused(refusal)),
+    };
     ensure(&present.policies, network_policy::build(worker, ground, owner())).await?;
     // A form that the platform refuses leaves the one before.
-    let Ok(shape) = &worker.shape else { return Ok(()) };
+    let Ok(shape) = &worker.shape else { return login };
     let mut live = present.deployments.get(&worker.name());
-    if has_turn || live.is_none() {
+    if login.is_ok() && (turn.has_it || live.is_none()) {
         let built = deployment::build(worker, shape, ground, owner());
         live = Some(Arc::new(ensure(&present.deployments, built).await?));
     }
-    scale(&present.deployments, live.as_deref(), worker).await?;
+    let Some(live) = live else { return login };
+    scale(&present.deployments, &live, worker).await?;
     if let Some(budget) = disruption_budget::build(worker, ground, owner()) {
         ensure(&present.budgets, budget).await?;
     }
-    Ok(())
+    login
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Whether the worker's pods may be replaced now.
+    pub has_it: bool,
+    /// Whether they are to be, or are being replaced.
+    pub is_changing: bool,
+}
+
+/// The login that a worker is to have, with the addresses by which it is used: with the password that it has, as long as its Secret
+/// holds one. None where those that deliver share one.
+async fn wanted_login(
+    worker: &Worker,
+    ground: &Ground,
+    present: &Present,
+    files: &Files,
+    turn: Turn,
+) -> Result<Result<Option<(Wanted, Files)>, Refusal>, Error> {
+    let Some(logins) = ground.logins.as_ref().filter(|_| login::is_for(worker.role)) else { return Ok(Ok(None)) };
+    let addresses = match &logins.addresses {
+        Ok(addresses) => addresses,
+        Err(refusal) => return Ok(Err(refusal.clone())),
+    };
+    let name = logins.name(&worker.name());
+    let password = match login::password(files, &name) {
+        Some(password) => password,
+        // The Secret may be so new that it was not seen yet.
+        None => written_password(present, &worker.name(), &name).await?.unwrap_or_else(Password::random),
+    };
+    let files = addresses.of(&name, &password);
+    let connections = logins.limit(worker);
+    Ok(Ok(Some((Wanted { name, password, connections, is_changing: turn.is_changing }, files))))
+}
+
+async fn written_password(present: &Present, worker: &str, login: &str) -> Result<Option<Password>, Error> {
+    let secret = present.secrets.api.get_opt(worker).await.map_err(|error| failed::<Secret>(worker, error))?;
+    Ok(secret.and_then(|secret| login::password(&secret.data?, login)))
 }
 
 /// Makes an object as it was built, and gives it as it is then.
@@ -92,9 +154,9 @@ fn json_of(object: &impl Serialize) -> Value {
 }
 
 /// Sets the number of replicas, under a name of its own: the rest may have to wait for its turn.
-async fn scale(shelf: &Shelf<Deployment>, live: Option<&Deployment>, worker: &Worker) -> Result<(), Error> {
+async fn scale(shelf: &Shelf<Deployment>, live: &Deployment, worker: &Worker) -> Result<(), Error> {
     let name = worker.name();
-    let present = live.and_then(|live| live.spec.replicas);
+    let present = live.spec.replicas;
     if present == i32::try_from(worker.replicas).ok() {
         return Ok(());
     }

@@ -6,11 +6,12 @@ use std::path::Path;
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use figment::value::Dict;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
 use url::Url;
 
 use super::build::Ground;
+use super::login::Logins;
 use super::names::{self, Role};
 use crate::operator::Context;
 use crate::operator::refusal::Refusal;
@@ -37,6 +38,10 @@ pub async fn read(context: &Context, client: &Client, namespace: &str) -> Result
     let Some(given) = api.get_opt(&settings.settings_config_map).await? else {
         return Ok(Err(missing(namespace, &settings.settings_config_map)));
     };
+    let logins = match context.database.login_per_consumer {
+        true => Some(logins(context, client, namespace).await?),
+        false => None,
+    };
     let text = given.data.unwrap_or_default().remove(SETTINGS_KEY).unwrap_or_default();
     Ok(Ok(Ground {
         settings: settings.clone(),
@@ -45,7 +50,22 @@ pub async fn read(context: &Context, client: &Client, namespace: &str) -> Result
         database_ports: database_ports(&context.database),
         settings_hash: UNREAD.map(|(role, unread)| (role, hash(&text, unread))).into(),
         longest_reading: i64::try_from(context.register.timeout.as_secs()).unwrap_or(i64::MAX),
+        logins,
     }))
+}
+
+/// What logins of workers' own are made from: the addresses that those that deliver would share.
+async fn logins(context: &Context, client: &Client, namespace: &str) -> Result<Logins, kube::Error> {
+    let (settings, api) = (&context.workers, Api::<Secret>::namespaced(client.clone(), namespace));
+    let shared = [&settings.deliver_database_secret, &settings.database_secret];
+    let shared = shared.into_iter().find(|name| !name.is_empty()).expect("the settings name it");
+    let mut given = api.get_opt(shared).await?.and_then(|secret| secret.data).unwrap_or_default();
+    if !settings.keys_database_secret.is_empty() {
+        let keys = api.get_opt(&settings.keys_database_secret).await?.and_then(|secret| secret.data);
+        given.extend(keys.unwrap_or_default().into_iter().filter(|(key, _)| key == "keysUrl"));
+    }
+    let text = |key: &str| String::from_utf8(given.get(key)?.0.clone()).ok();
+    Ok(Logins::new(&context.store.id, &context.database, text))
 }
 
 fn missing(namespace: &str, name: &str) -> Refusal {

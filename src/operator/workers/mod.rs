@@ -13,15 +13,20 @@
 //! | what all workers stand on, what is there | [`ground`], [`present`] |
 //! | which there are to be, how many, and whose turn it is | [`plan`], [`scaling`], [`rollout`] |
 //! | their objects | [`build`] |
+//! | their logins at the database | [`login`], [`logins`] |
 //! | made so | [`apply`] |
+//! | whether the database has room for them | [`connections`] |
 //! | how they stand | [`standing`] |
 
 pub mod apply;
 pub mod build;
+pub mod connections;
 pub mod covers;
 pub mod demand;
 pub mod ground;
 pub mod hand;
+pub mod login;
+pub mod logins;
 pub mod names;
 pub mod pass;
 pub mod plan;
@@ -42,6 +47,7 @@ use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::Process;
+use logins::Orphans;
 use pass::Pass;
 use present::Present;
 use scaling::Scales;
@@ -74,6 +80,8 @@ pub async fn run(process: Arc<Process>, client: Client, stop: CancellationToken)
         present,
         began: Instant::now(),
         scales: Scales::default(),
+        orphans: Orphans::default(),
+        demands: Vec::new(),
     };
     tokio::join!(filling, follow(pass, &stop));
     process.context.metrics.forget_workers();

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Client, ResourceExt};
 
-use super::apply::{self, Error};
+use super::apply::{self, Error, Turn};
 use super::build::{Ground, deployment};
+use super::connections;
 use super::ground;
+use super::login::{is_mounted, name as login_name};
+use super::logins::{Known, Orphans};
 use super::names::{self, Role};
 use super::plan::{Plan, Seen, Worker};
 use super::present::{Part, Present, Shelf};
@@ -21,6 +25,9 @@ use crate::operator::fleet::{Process, earlier, key_of};
 use crate::operator::metrics::WorkerCounts;
 use crate::operator::refusal::Refusal;
 use crate::runtime::causes;
+use crate::store::connections::Demand;
+use crate::store::login;
+use crate::store::{Database, Store};
 
 /// How often it is looked whether what stood in the way of a worker is gone.
 const LOOK_FOR_WAY: SignedDuration = SignedDuration::from_secs(15);
@@ -42,6 +49,10 @@ pub struct Pass {
     pub began: Instant,
     /// How many workers each consumer has.
     pub scales: Scales,
+    /// Logins whose workers are gone.
+    pub orphans: Orphans,
+    /// What was last demanded of the database's servers.
+    pub demands: Vec<Demand>,
 }
 
 /// How workers were found by one look.
@@ -88,10 +99,14 @@ impl Pass {
         self.scale(&mut workers, found);
         let candidates = self.candidates(&workers, ground);
         let turns = rollout::turns(&candidates, self.free(plan, ground, found));
+        let store = self.process.context.store.clone();
+        let known = self.known(&store, ground).await;
         for worker in &workers {
             let candidate = candidates.iter().find(|candidate| candidate.name == worker.name());
             let has_turn = candidate.is_none_or(|c| !c.is_outdated || turns.contains(&c.name));
-            let problem = match apply::apply(worker, ground, &self.present, has_turn).await {
+            let is_changing = candidate.is_some_and(|c| c.is_outdated || c.is_rolling);
+            let turn = Turn { has_it: has_turn, is_changing };
+            let problem = match apply::apply(worker, ground, &self.present, &known, turn).await {
                 Ok(()) => None,
                 Err(Error::Refused(refusal)) => Some(refusal),
                 Err(again) => {
@@ -105,6 +120,42 @@ impl Pass {
             found.standings.insert(party.clone(), standing::refused(refusal, None));
         }
         self.sweep(plan, &workers, found).await;
+        self.sweep_logins(&workers, ground, &known, found).await;
+        self.count_connections(&workers, found).await;
+    }
+
+    async fn count_connections(&mut self, workers: &[Worker], found: &mut Found) {
+        match connections::look(&self.process.context, workers).await {
+            Ok(demands) => {
+                connections::say(&demands, &self.demands);
+                self.process.context.metrics.set_connections(&demands);
+                self.demands = demands;
+            }
+            Err(error) => found.failed.push(error.to_string()),
+        }
+    }
+
+    /// The logins that are there; none are looked for where none are wanted and none were left.
+    async fn known<'a>(&self, store: &'a Store, ground: &Ground) -> Known<'a> {
+        let is_idle = ground.logins.is_none() && self.orphans.are_none;
+        match store.main {
+            Database::Postgres(_) if !is_idle => Known::read(store, &login::prefix(&store.id)).await,
+            _ => Known::none(store),
+        }
+    }
+
+    /// Removes the logins of workers that are gone, and of those that go by a shared one again.
+    async fn sweep_logins(&mut self, workers: &[Worker], ground: &Ground, known: &Known<'_>, found: &mut Found) {
+        let live = self.present.deployments.all();
+        let uses = |one: &Deployment| ground.logins.is_some() || is_mounted(one) || rollout::is_rolling(one);
+        let by_pods = live.iter().filter(|one| uses(one)).map(|one| one.name_any());
+        let wanted = workers.iter().filter(|_| ground.logins.is_some()).map(Worker::name);
+        let prefix = login::prefix(&self.process.context.store.id);
+        let kept: BTreeSet<String> = by_pods.chain(wanted).map(|worker| login_name(&prefix, &worker)).collect();
+        let (failed, next) = known.sweep(&kept, &mut self.orphans, self.process.context.clock.now()).await;
+        found.failed.extend(failed);
+        found.next = earlier(found.next, next);
+        self.orphans.are_none = ground.logins.is_none() && known.is_empty();
     }
 
     /// Decides how many there are to be of those that have work and a range.

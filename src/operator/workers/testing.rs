@@ -32,6 +32,7 @@ pub fn ground() -> Ground {
         database_ports: vec![5432],
         settings_hash: [(Role::Ingest, "one".to_owned()), (Role::Deliver, "other".to_owned())].into(),
         longest_reading: 60,
+        logins: None,
     }
 }
 

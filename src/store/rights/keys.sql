@@ -11,7 +11,7 @@ GRANT DELETE ON meta TO cpr_operator;
 GRANT SELECT, INSERT ON person_key, identifier TO cpr_operator;
 GRANT UPDATE (sought_at) ON person_key TO cpr_operator;
 GRANT SELECT ON claim TO cpr_operator;
-GRANT INSERT, DELETE ON consumer_login TO cpr_operator;
+GRANT SELECT, INSERT, DELETE ON consumer_login TO cpr_operator;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON person_key, identifier, claim TO cpr_ingest;
 GRANT DELETE ON keyring TO cpr_ingest;

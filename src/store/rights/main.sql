@@ -62,4 +62,8 @@ BEGIN
         EXECUTE format('DROP POLICY IF EXISTS of_all ON %I', name);
         EXECUTE format('CREATE POLICY of_all ON %I TO cpr_operator, cpr_ingest, cpr_retention USING (true)', name);
     END LOOP;
+    FOREACH name IN ARRAY ARRAY['consumer', 'subscription', 'selection', 'consumer_state', 'dead_letter', 'request', 'subject', 'event'] LOOP
+        EXECUTE format('DROP POLICY IF EXISTS of_all ON %I', name);
+        EXECUTE format('CREATE POLICY of_all ON %I TO cpr_operator, cpr_ingest, cpr_lookup, cpr_retention USING (true)', name);
+    END LOOP;
 END $$;

@@ -3,7 +3,7 @@
 use super::helm::template;
 
 /// Values, and what is said of them.
-const REFUSED: [(&str, &str); 19] = [
+const REFUSED: [(&str, &str); 20] = [
     ("mode=cluster", "at '/mode': value must be one of 'AllInOne', 'Cluster'"),
     ("replicas=2", "additional properties 'replicas' not allowed"),
     ("image.digest=latest", "at '/image/digest'"),
@@ -28,6 +28,7 @@ const REFUSED: [(&str, &str); 19] = [
     ),
     ("replicaCount=2", "mode AllInOne runs in one pod: leave replicaCount out, or set mode to Cluster"),
     ("database.pooler=true", "are of a PostgreSQL database: name its Secret in database.existingSecret"),
+    ("database.loginPerConsumer=true", "database.loginPerConsumer is of the workers that mode Cluster makes"),
     ("clusterWide=true,watchNamespaces={a}", "leave watchNamespaces empty, or set clusterWide to false"),
     ("admissionPolicy.actions={Deny,Warn}", "cannot have both Deny and Warn"),
     (

@@ -26,12 +26,13 @@ const MAIN: Samples = &[
 ];
 const KEYS: Samples = &[(1, include_str!("samples/keys_0001.sql"))];
 
-/// The same with PostgreSQL. Of the last two the first adds a table, the second functions.
+/// The same with PostgreSQL. Of the last three the first adds a table, the others functions and policies.
 const POSTGRES_MAIN: Samples = &[
     (6, include_str!("samples/postgres_main_0006.sql")),
     (7, concat!(include_str!("samples/postgres_main_0006.sql"), include_str!("samples/main_0007.sql"))),
     (8, POSTGRES_MAIN_8),
     (9, POSTGRES_MAIN_8),
+    (10, POSTGRES_MAIN_8),
     (11, POSTGRES_MAIN_8),
 ];
 const POSTGRES_MAIN_8: &str = concat!(
@@ -39,10 +40,10 @@ const POSTGRES_MAIN_8: &str = concat!(
     include_str!("samples/main_0007.sql"),
     include_str!("samples/postgres_consumers.sql")
 );
-const POSTGRES_KEYS: Samples = &[
-    (1, include_str!("samples/postgres_keys_0001.sql")),
-    (2, concat!(include_str!("samples/postgres_keys_0001.sql"), include_str!("samples/postgres_consumers.sql"))),
-];
+const POSTGRES_KEYS: Samples =
+    &[(1, include_str!("samples/postgres_keys_0001.sql")), (2, POSTGRES_KEYS_2), (3, POSTGRES_KEYS_2)];
+const POSTGRES_KEYS_2: &str =
+    concat!(include_str!("samples/postgres_keys_0001.sql"), include_str!("samples/postgres_consumers.sql"));
 
 async fn tables(pool: &SqlitePool) -> Vec<String> {
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'

@@ -10,6 +10,7 @@ mod copying;
 mod damage;
 mod delivery;
 mod keys;
+mod logins;
 mod meeting;
 mod migrations;
 mod opening;
@@ -22,6 +23,7 @@ mod rights;
 mod rules;
 mod sequence;
 pub(crate) mod site;
+mod tls;
 mod touched;
 
 pub(crate) use migrations::EXPANDS;

@@ -1,7 +1,9 @@
 //! A PostgreSQL server of a test's own, which it may kill, stop, and turn into a standby.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -15,10 +17,48 @@ pub struct Server {
 impl Server {
     /// Starts one.
     pub fn start() -> Self {
-        let server = Self { folder: TempDir::new().unwrap() };
-        server.control(&["make"]);
+        let server = Self::laid_out();
         server.begin();
         server
+    }
+
+    /// Starts one that demands passwords of those who deliver.
+    pub fn demanding_passwords() -> Self {
+        let server = Self::laid_out();
+        let rules = std::fs::read_to_string(server.data("pg_hba.conf")).unwrap();
+        server.write("pg_hba.conf", &format!("host all +cpr_deliver 127.0.0.1/32 scram-sha-256\n{rules}"));
+        server.begin();
+        server
+    }
+
+    /// Starts one that has this certificate and its key, both in PEM, and takes no connection without TLS.
+    pub fn with_certificate(certificate: &str, key: &str) -> Self {
+        let server = Self::laid_out();
+        server.write("server.crt", certificate);
+        server.write("server.key", key);
+        server.write("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n");
+        server.write("postgresql.auto.conf", "ssl = on\n");
+        server.begin();
+        server
+    }
+
+    fn laid_out() -> Self {
+        let server = Self { folder: TempDir::new().unwrap() };
+        server.control(&["make"]);
+        server
+    }
+
+    fn data(&self, name: &str) -> PathBuf {
+        self.folder.path().join("data").join(name)
+    }
+
+    /// Writes a file that the server reads, and nobody else may.
+    fn write(&self, name: &str, text: &str) {
+        let path = self.data(name);
+        std::fs::write(&path, text).unwrap();
+        let owner = std::fs::metadata(self.data("PG_VERSION")).unwrap();
+        std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     }
 
     /// Its address, as its owner.
@@ -29,6 +69,11 @@ impl Server {
     /// The port on which it listens.
     pub fn port(&self) -> u16 {
         std::fs::read_to_string(self.folder.path().join("port")).unwrap().trim().parse().unwrap()
+    }
+
+    /// All that it has written to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.data("log")).unwrap()
     }
 
     /// Lets stores in this folder lie on it, and not on the server that all tests share.

@@ -17,6 +17,7 @@ use kube::api::ObjectMeta;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::login::Logins;
 use super::names::{self, APPLIED, OF, WORKER};
 use super::plan::Worker;
 use crate::operator::workers::names::Role;
@@ -37,6 +38,8 @@ pub struct Ground {
     pub settings_hash: BTreeMap<Role, String>,
     /// The longest that a request to a register may take, in seconds.
     pub longest_reading: i64,
+    /// What logins of workers' own are made from; none where they share one.
+    pub logins: Option<Logins>,
 }
 
 /// Metadata of an object that belongs to a worker.

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 
 use super::{Ground, container, pods_of};
+use crate::operator::workers::login;
 use crate::operator::workers::names::{self, Role, SETTINGS};
 use crate::operator::workers::plan::Worker;
 use crate::operator::workers::shape::Shape;
@@ -63,7 +64,7 @@ fn spec(worker: &Worker, shape: &Shape, ground: &Ground) -> PodSpec {
         tolerations: some(shape.tolerations.clone()),
         topology_spread_constraints: Some(spread(worker)),
         containers: vec![container::build(worker, shape, settings)],
-        volumes: Some(volumes(worker, settings)),
+        volumes: Some(volumes(worker, ground)),
         ..PodSpec::default()
     }
 }
@@ -84,12 +85,13 @@ fn spread(worker: &Worker) -> Vec<TopologySpreadConstraint> {
     vec![over("kubernetes.io/hostname"), over("topology.kubernetes.io/zone")]
 }
 
-fn volumes(worker: &Worker, settings: &WorkerSettings) -> Vec<Volume> {
+fn volumes(worker: &Worker, ground: &Ground) -> Vec<Volume> {
+    let settings = &ground.settings;
     let mut all = vec![
         config_map("settings", &settings.settings_config_map, None),
         secret("secrets", &worker.name(), None),
         secret("root-key", &settings.root_key_secret, Some("root")),
-        database(worker.role, settings),
+        database(worker, ground),
         scratch("store", "64Mi", None),
         // The admin socket: not every kind of volume can hold one.
         scratch("run", "1Mi", Some("Memory")),
@@ -118,23 +120,39 @@ fn file(key: &str) -> KeyToPath {
     KeyToPath { key: key.to_owned(), path: key.to_owned(), ..KeyToPath::default() }
 }
 
-/// The addresses of the databases, with the role's own login where there is one. All keys of the Secret, for which of them there
-/// are is said by the settings.
-fn database(role: Role, settings: &WorkerSettings) -> Volume {
+/// The addresses of the databases, with the worker's own login where there is one.
+fn database(worker: &Worker, ground: &Ground) -> Volume {
+    let logins = ground.logins.as_ref().filter(|_| login::is_for(worker.role));
+    let sources = match logins {
+        Some(logins) => {
+            let renamed =
+                |name: &&str| KeyToPath { key: login::key(name), path: (*name).to_owned(), ..KeyToPath::default() };
+            vec![addresses(&worker.name(), Some(logins.files.iter().map(renamed).collect()))]
+        }
+        None => shared_addresses(worker.role, &ground.settings),
+    };
+    let projected = ProjectedVolumeSource { sources: Some(sources), ..ProjectedVolumeSource::default() };
+    Volume { name: login::VOLUME.to_owned(), projected: Some(projected), ..Volume::default() }
+}
+
+fn addresses(secret: &str, keys: Option<Vec<KeyToPath>>) -> VolumeProjection {
+    VolumeProjection {
+        secret: Some(SecretProjection { name: secret.to_owned(), items: keys, optional: None }),
+        ..VolumeProjection::default()
+    }
+}
+
+/// With the role's own login where there is one. All keys of the Secret, for which of them there are is said by the settings.
+fn shared_addresses(role: Role, settings: &WorkerSettings) -> Vec<VolumeProjection> {
     let own = match role {
         Role::Ingest => &settings.ingest_database_secret,
         Role::Deliver => &settings.deliver_database_secret,
     };
-    let of = |name: &str, keys: Option<Vec<KeyToPath>>| VolumeProjection {
-        secret: Some(SecretProjection { name: name.to_owned(), items: keys, optional: None }),
-        ..VolumeProjection::default()
-    };
-    let mut sources = vec![of(if own.is_empty() { &settings.database_secret } else { own }, None)];
+    let mut sources = vec![addresses(if own.is_empty() { &settings.database_secret } else { own }, None)];
     if !settings.keys_database_secret.is_empty() {
-        sources.push(of(&settings.keys_database_secret, Some(vec![file("keysUrl")])));
+        sources.push(addresses(&settings.keys_database_secret, Some(vec![file("keysUrl")])));
     }
-    let projected = ProjectedVolumeSource { sources: Some(sources), ..ProjectedVolumeSource::default() };
-    Volume { name: "database".to_owned(), projected: Some(projected), ..Volume::default() }
+    sources
 }
 
 fn scratch(volume: &str, most: &str, medium: Option<&str>) -> Volume {

@@ -1,7 +1,5 @@
 //! The Secret of a worker: a file for each resource that it serves, with just what the worker needs.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -9,18 +7,20 @@ use secrecy::ExposeSecret;
 
 use super::{Ground, metadata, sealed};
 use crate::operator::workers::hand;
+use crate::operator::workers::login::Files;
 use crate::operator::workers::names::Role;
 use crate::operator::workers::plan::Worker;
 use crate::operator::workers::wish::Secrets;
 
-/// The Secret of a worker. Of what is spoilt, what is `present` stays.
+/// The Secret of a worker, with the addresses of its login. Of what is spoilt, what is `present` stays.
 pub fn build(
     worker: &Worker,
     ground: &Ground,
     owner: OwnerReference,
-    present: Option<&BTreeMap<String, ByteString>>,
+    present: Option<&Files>,
+    addresses: Files,
 ) -> Secret {
-    let mut data = BTreeMap::new();
+    let mut data = addresses;
     for (key, demand) in &worker.members {
         let file = hand::file_name(key);
         let before = present.and_then(|data| data.get(&file));

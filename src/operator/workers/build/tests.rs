@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::resource::ResourceKey;
 use crate::operator::workers::covers::covers;
+use crate::operator::workers::login;
 use crate::operator::workers::testing::{self, demand, ground, shape, worker};
 use crate::operator::workers::wish::{Demand, Reach, Secrets};
+use crate::settings::database::DatabaseSettings;
 use crate::settings::workers::WorkerSettings;
 
 fn json_of(object: &impl Serialize) -> Value {
@@ -77,7 +79,7 @@ fn everything_is_labelled_and_owned() {
     let account = json_of(&service_account::build(&worker, &ground));
     assert_eq!(account["metadata"]["ownerReferences"][0]["uid"], "uid-of-the-anchor");
     let rest = [
-        json_of(&secret::build(&worker, &ground, account_owner(), None)),
+        json_of(&secret::build(&worker, &ground, account_owner(), None, Default::default())),
         json_of(&network_policy::build(&worker, &ground, account_owner())),
         deployed(&worker, &ground),
         json_of(&disruption_budget::build(&worker, &ground, account_owner()).unwrap()),
@@ -160,6 +162,25 @@ fn each_role_logs_in_as_itself_where_it_can() {
 }
 
 #[test]
+fn a_worker_with_a_login_of_its_own_finds_its_addresses_in_its_own_secret() {
+    let database = DatabaseSettings { listen_url_file: Some("listen".into()), ..DatabaseSettings::default() };
+    let logins = Logins::new("0123456789abcdef", &database, |_| None);
+    let ground = Ground { logins: Some(logins), ..ground() };
+    let sources = |worker: &Worker| {
+        let volumes = pod_of(worker, &ground)["spec"]["volumes"].clone();
+        let volume = volumes.as_array().unwrap().iter().find(|volume| volume["name"] == "database").unwrap();
+        volume["projected"]["sources"].clone()
+    };
+    let deliver = worker("a");
+    let items = json!([{"key": "database-url", "path": "url"}, {"key": "database-listenUrl", "path": "listenUrl"}]);
+    assert_eq!(sources(&deliver), json!([{"secret": {"name": deliver.name(), "items": items}}]));
+    assert_eq!(sources(&ingest()), json!([{"secret": {"name": "database"}}]));
+    let built = deployment::build(&deliver, &shape(), &ground, account_owner());
+    assert!(login::is_mounted(&built));
+    assert!(!login::is_mounted(&deployment::build(&ingest(), &shape(), &ground, account_owner())));
+}
+
+#[test]
 fn a_policy_opens_names_the_database_and_the_served_and_nothing_else() {
     let reach = Reach { ports: vec![8443], networks: vec!["10.20.0.0/16".parse().unwrap()] };
     let mut worker = worker("a");
@@ -192,7 +213,13 @@ fn a_secret_holds_what_was_given_and_keeps_what_was_good() {
         let worker = worker("a");
         let members = [(worker.of.clone(), Demand { secrets, ..demand() })].into();
         let present = present.map(|text| [(file.to_owned(), k8s_openapi::ByteString(text.into()))].into());
-        let built = secret::build(&Worker { role, members, ..worker }, &ground(), account_owner(), present.as_ref());
+        let built = secret::build(
+            &Worker { role, members, ..worker },
+            &ground(),
+            account_owner(),
+            present.as_ref(),
+            Default::default(),
+        );
         built.data.unwrap().get(file).map(|content| String::from_utf8(content.0.clone()).unwrap())
     };
     let given = || testing::given("given", "one");

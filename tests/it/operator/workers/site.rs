@@ -8,6 +8,8 @@ use cpr_operator::api::consumer::ConsumerSystem;
 use cpr_operator::delivery::verify;
 use cpr_operator::domain::resource::ResourceKey;
 use cpr_operator::operator::workers::names::{self, Role};
+use cpr_operator::settings::database::DatabaseSettings;
+use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::settings::workers::WorkerSettings;
 use cpr_operator::store;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -18,9 +20,12 @@ use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::super::steered::{Kind, Steered, within_patience};
 use crate::support::cluster::{self, TestNamespace};
+use crate::support::logins;
+use crate::support::server::Server;
 
 /// ConfigMap that owns everything.
 pub const ANCHOR: &str = "release-anchor";
@@ -29,11 +34,39 @@ pub const ANCHOR: &str = "release-anchor";
 pub struct Site {
     pub world: Steered,
     platform: TestNamespace,
+    /// With the address of the server on which the store lies, if it does.
+    folder: TempDir,
 }
 
 impl Site {
     /// One at work, without any resource.
     pub async fn new() -> Self {
+        let mut site = Self::laid_out().await;
+        site.world.start();
+        site
+    }
+
+    /// The same with its store on a server, on which workers share a login.
+    pub async fn on(server: &Server) -> Self {
+        let mut site = Self::laid_out().await;
+        logins::make(&server.url()).await;
+        let url_file = site.folder.path().join("url");
+        std::fs::write(&url_file, server.url()).unwrap();
+        let database = DatabaseSettings { url_file: Some(url_file), ..DatabaseSettings::default() };
+        let path = site.folder.path().join("data");
+        let settings = StoreSettings { path, root_key_file: None, accept_local_root_key: true, readers: 4 };
+        let context = &mut site.world.context;
+        context.store = store::open(&settings, &database, context.clock.now()).await.unwrap();
+        context.database = database;
+        let shared = server.url().replace("postgres@", "test_deliver:geheim@");
+        let secret = json!({"metadata": {"name": "database"}, "stringData": {"url": shared}});
+        let secret: Secret = serde_json::from_value(secret).unwrap();
+        site.api::<Secret>().create(&PostParams::default(), &secret).await.unwrap();
+        site.world.start();
+        site
+    }
+
+    async fn laid_out() -> Self {
         let mut world = Steered::new().await;
         world.stop().await;
         let platform = cluster::namespace(&world.client, "platform").await;
@@ -42,11 +75,9 @@ impl Site {
         let namespaces: Api<Namespace> = Api::all(world.client.clone());
         namespaces.patch(platform.name(), &PatchParams::default(), &Patch::Merge(enforced)).await.unwrap();
         world.context.workers = settings(platform.name());
-        let site = Self { world, platform };
+        let site = Self { world, platform, folder: TempDir::new().unwrap() };
         site.config_map(ANCHOR, json!({})).await;
         site.config_map("release-settings", json!({"settings.toml": ""})).await;
-        let mut site = site;
-        site.world.start();
         site
     }
 
