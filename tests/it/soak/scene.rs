@@ -97,9 +97,9 @@ impl Scene {
     /// Starts the program, and waits until all consumers receive and the list has its first persons.
     pub async fn begin(&mut self, chance: &mut Chance) {
         ground::apply_source(&self.world, &self.register).await;
-        for place in 0..CONSUMERS.len() {
+        for (place, consumer) in CONSUMERS.into_iter().enumerate() {
             self.world.apply(self.consumer(place, false)).await;
-            self.world.apply(ground::subscription(&self.world, CONSUMERS[place])).await;
+            self.world.apply(ground::subscription(&self.world, consumer)).await;
         }
         let mut passing = self.world.subscription(PASSING, CONSUMERS[DEAD].0);
         passing["spec"]["select"] = json!({ "municipalities": ["0461"] });

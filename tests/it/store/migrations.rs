@@ -26,7 +26,7 @@ const MAIN: Samples = &[
 ];
 const KEYS: Samples = &[(1, include_str!("samples/keys_0001.sql"))];
 
-/// The same with PostgreSQL. Of the last three the first adds a table, the others functions and policies.
+/// The same with PostgreSQL. Of the last four the first adds a table, the others functions, policies and room.
 const POSTGRES_MAIN: Samples = &[
     (6, include_str!("samples/postgres_main_0006.sql")),
     (7, concat!(include_str!("samples/postgres_main_0006.sql"), include_str!("samples/main_0007.sql"))),

@@ -35,7 +35,7 @@ impl Addresses {
             other.shut();
             places.push(Place { name: format!("{}.receivers.test", receiver.name), port, other, has_moved: false });
         }
-        let addresses = Self { names: Names::at(folder.join("hosts")), places };
+        let addresses = Self { names: Names::at(folder), places };
         addresses.lead(receivers, None);
         addresses
     }

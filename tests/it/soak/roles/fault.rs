@@ -73,6 +73,15 @@ const SHARES: [(Kind, u64); 23] = [
     (Kind::Both, 2),
 ];
 
+/// Those that strike beside a longer one.
+const BESIDE: [(Kind, u64); 5] =
+    [(Kind::Import, 3), (Kind::RegisterCut, 2), (Kind::ReceiverCut, 2), (Kind::Receiver, 2), (Kind::ClusterAway, 1)];
+
+/// Draws a kind that strikes while a longer one lasts.
+pub fn draw_beside(chance: &mut Chance) -> Kind {
+    chance.one_of(&BESIDE)
+}
+
 /// Draws a kind.
 pub fn draw(chance: &mut Chance) -> Kind {
     chance.one_of(&SHARES)

@@ -29,9 +29,6 @@ impl Role {
     }
 }
 
-/// What is set in its environment.
-type Variables = Vec<(&'static str, String)>;
-
 /// A process that runs, or is to run again.
 pub struct Process {
     pub role: Role,
@@ -41,7 +38,6 @@ pub struct Process {
     /// The folder that it has for itself.
     pub folder: PathBuf,
     name: String,
-    variables: Variables,
     login: PathBuf,
     words: Vec<String>,
     child: Child,
@@ -62,15 +58,17 @@ impl Process {
         let address = format!("postgres://test_{}@127.0.0.1:{}/postgres", role.name(), wire.address().port());
         std::fs::write(&login, address).unwrap();
         let clock = WallClock::at(home.join(format!("{name}.clock")));
-        let variables = names.variables_with(&clock);
-        let child = spawn(world, &variables, &login, &words, name);
+        world.variables = clock.variables();
+        world.through = names.through();
+        let child = spawn(world, &login, &words, name);
         let (folder, name) = (home.join(name), name.to_owned());
-        Self { role, wire, clock, folder, name, variables, login, words, child }
+        Self { role, wire, clock, folder, name, login, words, child }
     }
 
     /// Starts it again.
     pub fn again(&mut self, world: &mut World) {
-        self.child = spawn(world, &self.variables, &self.login, &self.words, &self.name);
+        world.variables = self.clock.variables();
+        self.child = spawn(world, &self.login, &self.words, &self.name);
     }
 
     /// Ends it without warning.
@@ -104,8 +102,7 @@ impl Process {
     }
 }
 
-fn spawn(world: &mut World, variables: &Variables, login: &Path, words: &[String], name: &str) -> Child {
-    world.variables.clone_from(variables);
+fn spawn(world: &mut World, login: &Path, words: &[String], name: &str) -> Child {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     world.spawn_at(login, &words, name)
 }
