@@ -142,6 +142,12 @@ async fn with_the_anchor_everything_goes_and_that_is_said() {
     let said = site.world.until::<ConsumerSystem>("sample", "WorkersAvailable", "False InstallationIncomplete").await;
     assert!(said.contains(ANCHOR), "{said}");
     site.config_map(ANCHOR, json!({})).await;
+    // Nobody tells of it: it is looked for now and then.
+    let made = within_patience(async || {
+        site.world.context.clock.advance(Duration::from_secs(16));
+        site.api::<Deployment>().get_opt(&deliver).await.unwrap()
+    });
+    assert!(made.await.is_some());
     site.until_scaled(&deliver, 1).await;
     site.world.stop().await;
 }
