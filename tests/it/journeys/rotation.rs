@@ -63,6 +63,9 @@ impl Installation {
         new.world.until("the operator", ready).await.unwrap();
         new.start("ingest", "--source", Role::Ingest, "register").await;
         new.start("deliver", "--consumer", Role::Deliver, "casework").await;
+        // What happens before is not told.
+        new.world.until_condition("CprSource", "register", "FeedHealthy", "True", None).await;
+        new.world.until_condition("ConsumerSystem", "casework", "EndpointVerified", "True", None).await;
         new.rename();
         new.until_heard().await;
         new
