@@ -63,6 +63,9 @@ impl Installation {
         new.world.until("the operator", ready).await.unwrap();
         new.start("ingest", "--source", Role::Ingest, "register").await;
         new.start("deliver", "--consumer", Role::Deliver, "casework").await;
+        // What happens before is not told.
+        new.world.until_condition("CprSource", "register", "FeedHealthy", "True", None).await;
+        new.world.until_condition("ConsumerSystem", "casework", "EndpointVerified", "True", None).await;
         new.rename();
         new.until_heard().await;
         new
@@ -207,7 +210,7 @@ async fn a_consumer_s_secrets_are_replaced_while_deliveries_go_on() {
     front.take(&[&second]);
 
     installation.world.consumer.set_secrets(&secrets(&[SECRET, SECOND])).unwrap();
-    installation.world.apply(signing(json!({ "second": SECOND }))).await;
+    installation.world.apply(signing(json!({ "first": SECOND }))).await;
     installation.flowing("the new signature", async |it| it.is_signed_by(&[1]).then_some(())).await;
     installation.world.consumer.set_secrets(&secrets(&[SECOND])).unwrap();
     installation.flowing("its deliveries", async |it| it.is_signed_by(&[0]).then_some(())).await;
@@ -225,12 +228,12 @@ async fn a_secret_that_is_spoilt_is_named_and_the_others_are_replaced() {
     assert!(said.contains("Secret mtls") && !said.contains("spoilt"), "{said}");
 
     installation.world.consumer.set_secrets(&secrets(&[SECRET, THIRD])).unwrap();
-    installation.world.apply(signing(json!({ "third": THIRD }))).await;
+    installation.world.apply(signing(json!({ "first": THIRD }))).await;
     installation.flowing("the new signature", async |it| it.is_signed_by(&[1]).then_some(())).await;
     installation.world.consumer.set_secrets(&secrets(&[THIRD])).unwrap();
 
     // The other way round: what signs is spoilt, and the certificate is replaced.
-    installation.world.apply(signing(json!({ "third": "whsec_spoilt" }))).await;
+    installation.world.apply(signing(json!({ "first": "whsec_spoilt" }))).await;
     let said = installation.refused_for("KeyMalformed").await;
     assert!(said.contains("Secret signing"), "{said}");
     let renewed = clients.issue("client.example.org");
