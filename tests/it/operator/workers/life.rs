@@ -142,6 +142,8 @@ async fn with_the_anchor_everything_goes_and_that_is_said() {
     let said = site.world.until::<ConsumerSystem>("sample", "WorkersAvailable", "False InstallationIncomplete").await;
     assert!(said.contains(ANCHOR), "{said}");
     site.config_map(ANCHOR, json!({})).await;
+    // Looked for every 15 seconds: nothing else may tell of it any more.
+    site.world.context.clock.advance(Duration::from_secs(16));
     site.until_scaled(&deliver, 1).await;
     site.world.stop().await;
 }
