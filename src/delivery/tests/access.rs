@@ -90,7 +90,7 @@ async fn issue(State(inner): State<Arc<Mutex<Issuer>>>, headers: HeaderMap, form
     match mood {
         Mood::Well => answer.into_response(),
         Mood::Slow => {
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
             answer.into_response()
         }
         Mood::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
@@ -211,7 +211,7 @@ async fn a_slow_endpoint_takes_nothing_of_a_delivery_s_time() {
     let named = endpoint.named();
     let short = |form: &mut Consumer| {
         named(form);
-        form.delivery.timeout = Duration::from_millis(200);
+        form.delivery.timeout = Duration::from_secs(2);
     };
     let (consumer, subscription) = world.consumer("acadre", &receiver, short).await;
     let_in(&world, Some("good"), None);

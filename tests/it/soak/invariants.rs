@@ -157,8 +157,11 @@ pub fn i4_the_steady_consumer_is_not_held_up(evidence: &Evidence, stretches: &St
     let ratio = other.max(noise) as f64 / own.max(noise) as f64;
     let said =
         format!("{of_hundred}th: {own} ms of {} alone, {other} ms of {} beside: {ratio:.2}", alone.len(), beside.len());
-    let enough = if plan.is_long() { 100 } else { 1 };
-    assert!(alone.len() >= enough && beside.len() >= enough, "I4: too few to tell: {said}");
+    let enough = if plan.is_long() { 100 } else { 10 };
+    if alone.len().min(beside.len()) < enough {
+        assert!(!plan.is_long(), "I4: too few to tell: {said}");
+        return format!("too few to tell: {said}");
+    }
     assert!(ratio <= 2.0, "I4: {said}");
     said
 }
