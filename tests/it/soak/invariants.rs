@@ -144,15 +144,12 @@ pub fn answers_lost(evidence: &Evidence, place: usize, samples: &[Sample]) -> Ha
 }
 
 /// I4: what the steady consumer waits beside slow, failing and dead ones is at most twice what it waits alone, measured in turns.
-/// What is below a machine's noise counts as noise. In the long form by the 99th of a hundred; in the short one by the median,
-/// where noise is a second.
+/// What is below a machine's noise counts as noise. In the long form of one process by the 99th of a hundred; else by the median, where
+/// noise is a second.
 pub fn i4_the_steady_consumer_is_not_held_up(evidence: &Evidence, stretches: &Stretches, plan: &Plan) -> String {
     let (alone, beside) = beside::latencies(evidence, stretches);
     let in_one_process = matches!(evidence.store.main, Database::Sqlite(_));
-    let (of_hundred, noise) = match plan.is_long() {
-        true => (99, if in_one_process { NOISE } else { LOUD }),
-        false => (50, LOUD),
-    };
+    let (of_hundred, noise) = if plan.is_long() && in_one_process { (99, NOISE) } else { (50, LOUD) };
     let (own, other) = (beside::percentile(&alone, of_hundred), beside::percentile(&beside, of_hundred));
     let ratio = other.max(noise) as f64 / own.max(noise) as f64;
     let said =
