@@ -13,10 +13,11 @@ use cpr_operator::settings::store::StoreSettings;
 use cpr_operator::settings::workers::WorkerSettings;
 use cpr_operator::store;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod, Secret, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -49,6 +50,9 @@ impl Site {
     /// The same with its store on a server, on which workers share a login.
     pub async fn on(server: &Server) -> Self {
         let mut site = Self::laid_out().await;
+        // Another store leads from here on: if the first has come to lead, its claim goes.
+        let leases: Api<Lease> = Api::namespaced(site.world.client.clone(), site.world.namespace());
+        let _ = leases.delete("cpr-operator", &DeleteParams::default()).await;
         logins::make(&server.url()).await;
         let url_file = site.folder.path().join("url");
         std::fs::write(&url_file, server.url()).unwrap();
