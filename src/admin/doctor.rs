@@ -17,10 +17,10 @@ use crate::net;
 use crate::net::error::Error as NetError;
 use crate::net::guard::Guard;
 use crate::net::probe::probe;
-use crate::store::connections::Demand;
+use crate::store::connections::{Demand, REMEDY};
 use crate::store::consumer::ConsumerRow;
 use crate::store::source::SourceRow;
-use crate::store::{self, Database, connections, consumer, source};
+use crate::store::{self, connections, consumer, source};
 
 /// For one address.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +44,8 @@ pub(super) async fn checks(context: &Context, entry: Entry) -> Result<Vec<Check>
     let began = Instant::now();
     let written = context.record(entry).await;
     let mut found = vec![database(written, began.elapsed()), root_key(context)];
-    found.extend(connections(context).await?);
+    let demands = connections::look(&context.store, &context.settings.database, None, 0).await?;
+    found.extend(demands.iter().map(room));
     found.extend(cluster(context).await);
     let (sources, consumers) = live(context).await?;
     for row in &sources {
@@ -79,35 +80,15 @@ fn database(written: Result<(), Problem>, took: Duration) -> Check {
     }
 }
 
-/// Whether the database's servers have room for all connections that the processes that live now may open.
-async fn connections(context: &Context) -> Result<Vec<Check>, store::Error> {
-    let (store, settings) = (&context.store, &context.settings.database);
-    if matches!(store.main, Database::Sqlite(_)) || settings.pooler {
-        return Ok(Vec::new());
-    }
-    let keys = connections::room(&mut *store.keys.database().read().await?).await?;
-    let mut conn = store.main.read().await?;
-    let main = connections::room(&mut conn).await?;
-    let processes = connections::processes(&mut conn, None).await?;
-    let of_each = settings.connections();
-    let demands = connections::demands(processes, (of_each.main, of_each.keys), &main, &keys);
-    Ok(demands.iter().map(|demand| room(processes, demand)).collect())
-}
-
-fn room(processes: u32, demand: &Demand) -> Check {
-    let Demand { database, possible, allowed } = demand;
+/// Whether a database's server has room for all connections that the processes that live now may open.
+fn room(demand: &Demand) -> Check {
+    let Demand { database, processes, possible, allowed } = demand;
     let said = format!("{processes} processes may open {possible} connections, and its server takes {allowed}");
-    match demand.is_too_much() {
-        false => check(Area::Database, format!("{database} server"), Verdict::Ok, said),
-        true => check(
-            Area::Database,
-            format!("{database} server"),
-            Verdict::Warning,
-            format!(
-                "{said}: lower database.writers and database.readers, raise max_connections, or put a pooler before it"
-            ),
-        ),
-    }
+    let (verdict, message) = match demand.is_too_much() {
+        false => (Verdict::Ok, said),
+        true => (Verdict::Warning, format!("{said}: {REMEDY}")),
+    };
+    check(Area::Database, format!("{database} server"), verdict, message)
 }
 
 fn root_key(context: &Context) -> Check {
@@ -273,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_server_with_too_little_room_is_said_with_what_to_do() {
-        let of = |allowed| room(7, &Demand { database: "main", possible: 119, allowed });
+        let of = |allowed| room(&Demand { database: "main", processes: 7, possible: 119, allowed });
         assert_eq!(of(119).verdict, Verdict::Ok);
         let found = of(97);
         assert_eq!((found.verdict, found.subject.as_str()), (Verdict::Warning, "main server"));

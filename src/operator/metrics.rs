@@ -199,7 +199,7 @@ impl Metrics {
     /// Says what is demanded of the database's servers.
     pub fn set_connections(&self, demands: &[Demand]) {
         self.connections.clear();
-        for Demand { database, possible, allowed } in demands {
+        for Demand { database, possible, allowed, .. } in demands {
             for (state, count) in [("possible", *possible), ("allowed", *allowed)] {
                 self.connections.get_or_create(&Connections { database, state }).set(count.into());
             }

@@ -2,19 +2,38 @@
 
 use super::sql::{query_as, query_scalar};
 use super::worker::DEAD_AFTER_MS;
-use super::{Conn, Error};
+use super::{Conn, Database, Error, Store};
+use crate::settings::database::{Connections, DatabaseSettings};
 
-/// A server's room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// What tells the server from another.
-    pub server: String,
-    /// Connections that it takes of those who are no superusers.
-    pub connections: u32,
+/// What helps where a server has too little room.
+pub const REMEDY: &str =
+    "lower database.writers and database.readers, raise max_connections, or put a pooler before it";
+
+/// What is demanded of each server by living processes of a role (of no role: of all), and by so many more. Nothing with SQLite, nor
+/// where a pooler stands before the server, for how many it opens is not known here.
+pub async fn look(
+    store: &Store,
+    settings: &DatabaseSettings,
+    role: Option<&str>,
+    more: u32,
+) -> Result<Vec<Demand>, Error> {
+    if matches!(store.main, Database::Sqlite(_)) || settings.pooler {
+        return Ok(Vec::new());
+    }
+    let keys = room(&mut *store.keys.database().read().await?).await?;
+    let mut conn = store.main.read().await?;
+    let main = room(&mut conn).await?;
+    let processes = processes(&mut conn, role).await?.saturating_add(more);
+    Ok(demands(processes, settings.connections(), &main, &keys))
 }
 
-/// The room of the server that holds a database. Behind a pooler the connections are the pooler's, and this says nothing.
-pub async fn room(conn: &mut Conn) -> Result<Room, Error> {
+/// A server's room: what tells it from another, and how many connections it takes of those who are no superusers.
+struct Room {
+    server: String,
+    connections: u32,
+}
+
+async fn room(conn: &mut Conn) -> Result<Room, Error> {
     let (server, connections): (String, i64) = query_as(
         "SELECT concat(pg_postmaster_start_time(), ' ', inet_server_port()),
                 current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
@@ -25,8 +44,7 @@ pub async fn room(conn: &mut Conn) -> Result<Room, Error> {
     Ok(Room { server, connections: u32::try_from(connections).unwrap_or_default() })
 }
 
-/// Living processes of a role; of no role: of all.
-pub async fn processes(conn: &mut Conn, role: Option<&str>) -> Result<u32, Error> {
+async fn processes(conn: &mut Conn, role: Option<&str>) -> Result<u32, Error> {
     let count: i64 =
         query_scalar("SELECT count(*) FROM worker WHERE beat_at >= now_ms() - $1 AND role = coalesce($2, role)")
             .bind(DEAD_AFTER_MS)
@@ -41,6 +59,8 @@ pub async fn processes(conn: &mut Conn, role: Option<&str>) -> Result<u32, Error
 pub struct Demand {
     /// `main`, or `keys` where the key store lies on another server.
     pub database: &'static str,
+    /// How many processes there are.
+    pub processes: u32,
     /// That all of them together may open.
     pub possible: u32,
     /// That there is room for.
@@ -55,16 +75,16 @@ impl Demand {
 }
 
 /// What so many processes may demand of one server or of two.
-pub fn demands(processes: u32, of_each: (u32, u32), main: &Room, keys: &Room) -> Vec<Demand> {
-    let (to_main, to_keys) = of_each;
+fn demands(processes: u32, of_each: Connections, main: &Room, keys: &Room) -> Vec<Demand> {
     let one = |database, each: u32, room: &Room| Demand {
         database,
+        processes,
         possible: processes.saturating_mul(each),
         allowed: room.connections,
     };
     match main.server == keys.server {
-        true => vec![one("main", to_main + to_keys, main)],
-        false => vec![one("main", to_main, main), one("keys", to_keys, keys)],
+        true => vec![one("main", of_each.whole(), main)],
+        false => vec![one("main", of_each.main, main), one("keys", of_each.keys, keys)],
     }
 }
 
@@ -76,7 +96,7 @@ mod tests {
     fn two_databases_on_one_server_share_its_room() {
         let room = |server: &str| Room { server: server.to_owned(), connections: 97 };
         let counted = |keys: &str| {
-            let all = demands(6, (9, 8), &room("a"), &room(keys));
+            let all = demands(6, Connections { main: 9, keys: 8 }, &room("a"), &room(keys));
             all.iter().map(|one| (one.database, one.possible, one.is_too_much())).collect::<Vec<_>>()
         };
         assert_eq!(counted("a"), [("main", 102, true)]);

@@ -36,3 +36,15 @@ pub async fn make(url: &str) {
     }
     owner.close().await.unwrap();
 }
+
+/// How many rows a statement wrote; none where it was refused for want of rights.
+pub async fn permitted(conn: &mut PgConnection, statement: &str) -> Option<u64> {
+    match conn.execute(AssertSqlSafe(statement.to_owned())).await {
+        Ok(done) => Some(done.rows_affected()),
+        Err(sqlx::Error::Database(error)) => {
+            assert_eq!(error.code().as_deref(), Some("42501"), "{statement}: {error}");
+            None
+        }
+        Err(error) => panic!("{statement}: {error}"),
+    }
+}

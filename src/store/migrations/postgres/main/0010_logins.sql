@@ -15,24 +15,16 @@ BEGIN
 END $$;
 
 -- What is not kept apart for a login that delivers to all.
-ALTER TABLE consumer ENABLE ROW LEVEL SECURITY;
-CREATE POLICY of_login ON consumer
-    USING ((SELECT NOT is_of_a_worker()) OR id = ANY ((SELECT my_consumers())::bigint[]));
-ALTER TABLE subscription ENABLE ROW LEVEL SECURITY;
-CREATE POLICY of_login ON subscription
-    USING ((SELECT NOT is_of_a_worker()) OR consumer = ANY ((SELECT my_consumers())::bigint[]));
-ALTER TABLE selection ENABLE ROW LEVEL SECURITY;
-CREATE POLICY of_login ON selection
-    USING ((SELECT NOT is_of_a_worker()) OR consumer = ANY ((SELECT my_consumers())::bigint[]));
-ALTER TABLE consumer_state ENABLE ROW LEVEL SECURITY;
-CREATE POLICY of_login ON consumer_state
-    USING ((SELECT NOT is_of_a_worker()) OR consumer = ANY ((SELECT my_consumers())::bigint[]));
-ALTER TABLE dead_letter ENABLE ROW LEVEL SECURITY;
-CREATE POLICY of_login ON dead_letter
-    USING ((SELECT NOT is_of_a_worker()) OR consumer = ANY ((SELECT my_consumers())::bigint[]));
-ALTER TABLE request ENABLE ROW LEVEL SECURITY;
-CREATE POLICY of_login ON request
-    USING ((SELECT NOT is_of_a_worker()) OR consumer = ANY ((SELECT my_consumers())::bigint[]));
+DO $$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['consumer', 'subscription', 'selection', 'consumer_state', 'dead_letter', 'request'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY of_login ON %I USING ((SELECT NOT is_of_a_worker()) OR %I = ANY ((SELECT my_consumers())::bigint[]))',
+                       name, CASE name WHEN 'consumer' THEN 'id' ELSE 'consumer' END);
+    END LOOP;
+END $$;
 ALTER TABLE subject ENABLE ROW LEVEL SECURITY;
 CREATE POLICY of_login ON subject
     USING ((SELECT NOT is_of_a_worker()) OR subscription = ANY ((SELECT array_agg(id) FROM subscription)::bigint[]));
