@@ -264,6 +264,12 @@ impl<K: Kind> View<K> {
         self.objects.get(&object_ref(key))
     }
 
+    /// The object's status as it stands, which may be newer than `object`.
+    pub fn last(&self, object: &K) -> K::Status {
+        let key = key_of(object);
+        self.desk.last(&key, object, || self.get(&key))
+    }
+
     /// Every object, readable or not.
     pub fn all(&self) -> Vec<Arc<DeserializeGuard<K>>> {
         self.objects.state()

@@ -1,13 +1,15 @@
 //! Statuses: how conditions are summed up, when a status is written, and the write itself.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::core::DeserializeGuard;
+use kube::core::object::HasStatus;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -193,11 +195,18 @@ impl<S> Default for Desk<S> {
 }
 
 impl<S: Status> Desk<S> {
-    /// The object's status as it stands: that in the cache, or ours where the cache lags behind.
-    pub fn last(&self, key: &ResourceKey, meta: &ObjectMeta, cached: Option<&S>) -> S {
+    /// The object's status as it stands: that in the cache, or ours where the cache lags behind. `cached` gives what the cache
+    /// has by now, which may be newer than `object`.
+    pub fn last<K>(&self, key: &ResourceKey, object: &K, cached: impl FnOnce() -> Option<Arc<DeserializeGuard<K>>>) -> S
+    where
+        K: Resource + HasStatus<Status = S>,
+    {
         let desk = self.0.lock().expect("no holder panics");
-        let written = desk.get(key).filter(|w| w.uid == meta.uid && !w.is_seen_by(meta));
-        written.and_then(|w| w.status.as_ref()).or(cached).cloned().unwrap_or_default()
+        // Looked up with the desk held: what was dropped from it is in the cache by then.
+        let cached = cached().filter(|cached| cached.meta().uid == object.meta().uid);
+        let object = cached.as_deref().and_then(|cached| cached.0.as_ref().ok()).unwrap_or(object);
+        let written = desk.get(key).filter(|w| w.uid == object.meta().uid && !w.is_seen_by(object.meta()));
+        written.and_then(|w| w.status.as_ref()).or(object.status()).cloned().unwrap_or_default()
     }
 
     /// Drops what was written of an object that arrived in the cache as it was written, or as it became later.
@@ -312,7 +321,8 @@ pub async fn write<K: Kind>(
         desk.keep(key, cached.as_ref().map_or(meta, |cached| cached.meta()), written, new, now);
         return Ok(Done { told: true, taken_up, again: None });
     }
-    Ok(Done::quiet(None))
+    // Gone or replaced, which the watch tells, or written by another at that moment.
+    quiet(Some(now))
 }
 
 fn is_taken_up(last: &[Condition], new: &[Condition]) -> bool {
@@ -375,7 +385,7 @@ pub async fn write_store_trouble<K: Kind>(
     object: &K,
     trouble: Trouble,
 ) -> Result<Done, Error> {
-    let last = K::view(fleet).desk.last(key, object.meta(), object.status());
+    let last = K::view(fleet).last(object);
     let mut conditions = last.conditions().to_vec();
     let (generation, now) = (object.meta().generation.unwrap_or_default(), fleet.now());
     conditions::set_missing(&mut conditions, K::CONDITIONS, generation, now);
@@ -424,7 +434,8 @@ statuses! {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::api::subscription::CprSubscriptionStatus;
+    use crate::api::subscription::{CprSubscription, CprSubscriptionStatus};
+    use crate::operator::subscription::validate::tests::subscription;
 
     fn status(subjects: i64, waiting: Option<&str>) -> CprSubscriptionStatus {
         CprSubscriptionStatus {
@@ -452,15 +463,26 @@ mod tests {
     fn a_cache_that_lags_does_not_hide_what_was_written() {
         let (desk, key) = (Desk::default(), ResourceKey::new("a", "b"));
         let shown = |version: &str| ObjectMeta { resource_version: Some(version.to_owned()), ..ObjectMeta::default() };
-        let last = |version| desk.last(&key, &shown(version), Some(&status(0, None))).subjects;
+        let object = |version| {
+            let mut object = subscription(&[]);
+            (object.metadata, object.status) = (shown(version), Some(status(0, None)));
+            object
+        };
+        let cached = |version| Some(Arc::new(DeserializeGuard(Ok(object(version)))));
+        let last = |looked_at, by_now| desk.last(&key, &object(looked_at), || cached(by_now)).subjects;
         desk.keep(&key, &shown("8"), shown("9"), status(1, None), Timestamp::UNIX_EPOCH);
-        assert_eq!(last("8"), Some(1));
+        assert_eq!(last("8", "8"), Some(1));
         desk.keep(&key, &shown("8"), shown("10"), status(2, None), Timestamp::UNIX_EPOCH);
         // The first of both arrives: the second is still to come.
         desk.arrived(&key, &shown("9"));
-        assert_eq!(last("9"), Some(2));
-        assert_eq!(last("11"), Some(0), "somebody wrote after us");
+        assert_eq!(last("9", "9"), Some(2));
+        assert_eq!(last("8", "9"), Some(2));
+        assert_eq!(last("11", "11"), Some(0), "somebody wrote after us");
         desk.arrived(&key, &shown("10"));
+        let arrived =
+            Some(Arc::new(DeserializeGuard(Ok(CprSubscription { status: Some(status(2, None)), ..object("10") }))));
+        let while_looked_at = desk.last(&key, &object("8"), || arrived);
+        assert_eq!(while_looked_at.subjects, Some(2), "it arrived after the look at an older one began");
         let desk = desk.0.lock().unwrap();
         assert!(desk[&key].status.is_none(), "kept for every object it would be as large as the cache");
     }

@@ -23,7 +23,7 @@ const LOOK_FOR_END: SignedDuration = SignedDuration::from_secs(30);
 /// missing.
 pub async fn report(consumer: &ConsumerSystem, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let key = key_of(consumer);
-    let last = fleet.consumers.desk.last(&key, &consumer.metadata, consumer.status.as_ref());
+    let last = fleet.consumers.last(consumer);
     let new = compute(consumer, applied, &last, fleet.now());
     let done = report::write::<ConsumerSystem>(fleet, &key, &consumer.metadata, &last, new).await?;
     let counted = fleet.now().checked_add(fleet.status_interval()).ok();

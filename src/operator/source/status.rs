@@ -18,7 +18,7 @@ const WARNINGS: [i64; 3] = [60, 30, 7];
 /// what is missing.
 pub async fn report(source: &CprSource, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let key = key_of(source);
-    let last = fleet.sources.desk.last(&key, &source.metadata, source.status.as_ref());
+    let last = fleet.sources.last(source);
     let (new, warn) = compute(source, applied, &last, fleet.now());
     let done = report::write::<CprSource>(fleet, &key, &source.metadata, &last, new).await?;
     Ok(done.again_by(warn).again_soon(&applied.secrets, fleet.now()))

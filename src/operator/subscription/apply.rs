@@ -90,7 +90,7 @@ pub async fn apply(
         record_refusal(subscription, &configured, refusal, fleet).await?;
     }
     let list = list::apply(subscription, &found, lines, fleet).await?;
-    if is_loaded_now(subscription, &configured, list.as_ref(), fleet) {
+    if is_loaded_now(subscription, list.as_ref(), fleet) {
         fleet.counts.forget(&found.key);
     }
     Ok(Applied {
@@ -105,8 +105,8 @@ pub async fn apply(
 }
 
 /// Whether a list was being loaded when this was last looked at, and is not any more: then the persons are counted anew.
-fn is_loaded_now(subscription: &CprSubscription, configured: &Configured, list: Option<&List>, fleet: &Fleet) -> bool {
-    let last = fleet.subscriptions.desk.last(&configured.key, &subscription.metadata, subscription.status.as_ref());
+fn is_loaded_now(subscription: &CprSubscription, list: Option<&List>, fleet: &Fleet) -> bool {
+    let last = fleet.subscriptions.last(subscription);
     let was_loading = conditions::get(&last.conditions, ConditionType::InitialLoadComplete)
         .is_some_and(|condition| matches!(condition.reason.as_str(), "Loading" | "LimitReached"));
     was_loading && list.and_then(|list| list.load).is_some_and(|load| load.counts.waiting == 0)
@@ -119,7 +119,7 @@ async fn record_refusal(
     refusal: &Refusal,
     fleet: &Fleet,
 ) -> Result<(), Error> {
-    let last = fleet.subscriptions.desk.last(&configured.key, &subscription.metadata, subscription.status.as_ref());
+    let last = fleet.subscriptions.last(subscription);
     let told = conditions::get(&last.conditions, ConditionType::ReferencesResolved).is_some_and(|condition| {
         condition.reason == refusal.reason && condition.observed_generation == Some(configured.generation)
     });

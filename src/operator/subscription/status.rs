@@ -20,7 +20,7 @@ use crate::store::subscription::EndReason;
 /// Writes the status if it says something new. Another look comes by the clock, or for the count of persons.
 pub async fn report(subscription: &CprSubscription, applied: &Applied, fleet: &Fleet) -> Result<Done, Error> {
     let (key, now) = (key_of(subscription), fleet.now());
-    let last = fleet.subscriptions.desk.last(&key, &subscription.metadata, subscription.status.as_ref());
+    let last = fleet.subscriptions.last(subscription);
     let new = compute(subscription, applied, &last, Speed::of(fleet), now);
     let done = report::write::<CprSubscription>(fleet, &key, &subscription.metadata, &last, new).await?;
     let count = fleet.counts.again(&key, now, fleet.status_interval());
