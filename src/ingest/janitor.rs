@@ -10,7 +10,7 @@ use super::withdrawal;
 use crate::audit;
 use crate::settings::retention::RetentionSettings;
 use crate::store::{
-    self, Store, consumer, job, listing, person, removal, retention, selection, source, subscription, told,
+    self, Store, consumer, job, listing, person, removal, retention, selection, source, statistics, subscription, told,
 };
 
 /// How long it is remembered what became of a line of a list.
@@ -18,6 +18,9 @@ const TOLD_OF_LINES: Duration = Duration::from_secs(24 * 3600);
 
 /// How often partitions are looked after.
 const PARTITIONS_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How often the server is made to look at tables that have grown.
+const LOOKED_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
 /// Persons that are removed in one round.
 const BATCH: u32 = 500;
@@ -45,6 +48,7 @@ impl Removed {
 pub struct Janitor {
     sweep: removal::Sweep,
     kept: Option<Timestamp>,
+    looked: Option<Timestamp>,
 }
 
 impl Janitor {
@@ -56,6 +60,7 @@ impl Janitor {
         now: Timestamp,
     ) -> Result<Removed, Error> {
         let mut removed = Removed::default();
+        self.keep_plans_right(store, now).await?;
         let grace = before(now, settings.after_deletion);
         removed.resources += end_subscriptions(store, grace).await?;
         removed.resources += end_consumers(store, grace, now).await?;
@@ -70,6 +75,18 @@ impl Janitor {
 }
 
 impl Janitor {
+    async fn keep_plans_right(&mut self, store: &Store, now: Timestamp) -> Result<(), store::Error> {
+        if self.looked.is_none_or(|at| now >= at + LOOKED_EVERY) {
+            self.looked = Some(now);
+            let looked_at = (
+                statistics::look_at_grown(&store.main).await?,
+                statistics::look_at_grown(store.keys.database()).await?,
+            );
+            tracing::debug!(main = looked_at.0, keys = looked_at.1, "the server looked at tables that have grown");
+        }
+        Ok(())
+    }
+
     /// Once a minute. What is dropped waits for everybody who reads, so it gives way to them and comes again.
     async fn keep_partitions(
         &mut self,

@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::database::{Backend, Conn};
 use super::sql::{Arg, kept, query, query_as};
-use super::{Database, Error, catalogue, meta, numbers as number, open};
+use super::{Database, Error, catalogue, meta, numbers as number, open, statistics};
 use crate::settings::database::DatabaseSettings;
 use crate::settings::store::StoreSettings;
 
@@ -44,6 +44,7 @@ pub async fn copy(
             tell((table, table_rows(source, target, table).await?));
         }
         numbers(source, target).await?;
+        statistics::look_at_grown(target).await?;
     }
     let mut tx = files.main.begin().await?;
     meta::set(&mut tx, MOVED, &files.id).await?;

@@ -55,6 +55,7 @@ pub mod sizes;
 pub mod source;
 pub mod sql;
 pub mod sqlite;
+pub mod statistics;
 pub mod subject;
 pub mod subscription;
 pub mod told;

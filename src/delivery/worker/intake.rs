@@ -50,6 +50,7 @@ impl Worker {
         self.reading = None;
         match read {
             Ok((Ok(routes), limit)) => {
+                self.stride = routes.last().map_or(0, |last| last.seq - self.queues.position());
                 self.caught_up = routes.len() < limit && !self.rung;
                 self.fresh = routes;
                 return self.offer_fresh();
@@ -64,8 +65,7 @@ impl Worker {
     pub(super) fn offer_fresh(&mut self) -> bool {
         let Some(last) = self.fresh.last().map(|route| route.seq) else { return false };
         if !self.lanes.covers(last) {
-            let ahead = i64::from(self.shared.context.settings.read_ahead);
-            self.taken = Some(last + ahead);
+            self.taken = Some(last + self.reach());
             self.results.urgent = true;
             return false;
         }
@@ -73,6 +73,17 @@ impl Worker {
             self.offer(route);
         }
         true
+    }
+
+    /// How far ahead it is to be durable that routes may be sent: numbers are those of all consumers, so a reading may go far.
+    fn reach(&self) -> i64 {
+        i64::from(self.shared.context.settings.read_ahead).max(2 * self.stride)
+    }
+
+    /// Up to where that is to be written with what is written anyway, so that no reading has to wait for it.
+    pub(super) fn taken_soon(&self) -> Option<i64> {
+        let (position, reach) = (self.queues.position(), self.reach());
+        (!self.caught_up && !self.lanes.covers(position + reach)).then_some(position + 2 * reach)
     }
 
     fn offer(&mut self, route: Route) {

@@ -7,6 +7,7 @@ mod configure;
 mod dispatch;
 mod expire;
 mod intake;
+mod prepare;
 mod settle;
 mod upkeep;
 
@@ -21,7 +22,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::configure::Link;
-use self::dispatch::{Pace, Prepared, Preparing};
+use self::prepare::{Pace, Prepared, Preparing};
 use self::upkeep::COUNTED_EVERY;
 use super::Shared;
 use super::build::Ceiling;
@@ -72,6 +73,8 @@ pub struct Worker {
     caught_up: bool,
     /// Somebody rang since the last reading began.
     rung: bool,
+    /// Over how many numbers the last reading went.
+    stride: i64,
     /// Up to here it shall be durable that routes may be sent.
     taken: Option<i64>,
     /// Version of the configuration that was adopted last; none before the first.
@@ -170,6 +173,7 @@ impl Worker {
             fresh: Vec::new(),
             caught_up: false,
             rung: false,
+            stride: 0,
             taken: None,
             version: None,
             configured: None,
@@ -327,7 +331,7 @@ impl Worker {
                 self.gather().await;
             }
             flushed = flushed(&mut self.flush), if self.flush.is_some() => self.note_flushed(flushed),
-            read = gives(dispatch::preparing(&mut self.preparing)), if !self.preparing.is_empty() => self.take_prepared(read),
+            read = gives(prepare::preparing(&mut self.preparing)), if !self.preparing.is_empty() => self.take_prepared(read),
             read = gives(self.reading.as_mut()), if self.reading.is_some() => {
                 self.take_read(read);
             }

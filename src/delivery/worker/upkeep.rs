@@ -46,7 +46,8 @@ impl Worker {
             self.all_moved = Instant::now();
         }
         self.results.rows.keys().for_each(|record| self.lanes.touch(record.shard()));
-        let rows = self.lanes.rows(&self.queues, self.taken.take(), all);
+        let taken = self.taken.take().or_else(|| self.taken_soon());
+        let rows = self.lanes.rows(&self.queues, taken, all);
         self.lanes.handed_over();
         let mut results = std::mem::take(&mut self.results);
         results.lanes.clone_from(&rows);

@@ -17,8 +17,8 @@ const INSERT_SQLITE: &str = "INSERT INTO claim (record, consumer, made_at)
      WHERE EXISTS (SELECT 1 FROM person_key WHERE record = unhex(value ->> 1))
      ON CONFLICT DO NOTHING";
 const INSERT_POSTGRES: &str = "INSERT INTO claim (record, consumer, made_at)
-     SELECT record, consumer, $1 FROM unnest($2::bytea[], $3::bigint[]) c (record, consumer)
-     WHERE EXISTS (SELECT 1 FROM person_key k WHERE k.record = c.record)
+     SELECT c.record, c.consumer, $1 FROM unnest($2::bytea[], $3::bigint[]) c (record, consumer)
+     CROSS JOIN LATERAL (SELECT 1 FROM person_key k WHERE k.record = c.record LIMIT 1) there
      ON CONFLICT DO NOTHING";
 
 impl Keys {

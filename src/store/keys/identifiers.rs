@@ -248,10 +248,13 @@ async fn known(
         "SELECT json_group_array(json_array(j.key, hex(i.record))) FROM json_each($1) j CROSS JOIN identifier i
          WHERE i.authority = $2 AND i.environment = $3 AND i.kind = j.value ->> 0 AND i.key_version = $4
            AND i.reference = unhex(j.value ->> 1)",
+        // One after the other, each by the whole of the index: while the server knows the table as empty, a join would walk over
+        // all that the realm has, once for each that is sought.
         "SELECT j.key - 1, i.record
-         FROM unnest($1::text[], $5::bytea[]) WITH ORDINALITY j (kind, reference, key) JOIN identifier i
-             ON i.authority = $2 AND i.environment = $3 AND i.kind = j.kind AND i.key_version = $4
-                AND i.reference = j.reference",
+         FROM unnest($1::text[], $5::bytea[]) WITH ORDINALITY j (kind, reference, key) CROSS JOIN LATERAL (
+             SELECT record FROM identifier
+             WHERE authority = $2 AND environment = $3 AND kind = j.kind AND key_version = $4 AND reference = j.reference
+             LIMIT 1) i",
     )
     .bind(kinds)
     .bind(&realm.authority)

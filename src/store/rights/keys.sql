@@ -15,6 +15,8 @@ GRANT SELECT, INSERT, DELETE ON consumer_login TO cpr_operator;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON person_key, identifier, claim TO cpr_ingest;
 GRANT DELETE ON keyring TO cpr_ingest;
+REVOKE EXECUTE ON FUNCTION look_at_grown FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION look_at_grown TO cpr_ingest;
 
 -- Delivery reads no person's key but by `claimed_keys`.
 REVOKE EXECUTE ON FUNCTION claimed_keys FROM PUBLIC;

@@ -49,8 +49,8 @@ GRANT SELECT ON lane, parked, route, attempt, listing, told, job, job_part TO cp
 GRANT SELECT (seq, at) ON event TO cpr_retention;
 GRANT SELECT (id, given_up_at) ON dead_letter TO cpr_retention;
 
-REVOKE EXECUTE ON FUNCTION keep_partitions, renew_partitions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION renew_partitions TO cpr_ingest;
+REVOKE EXECUTE ON FUNCTION keep_partitions, renew_partitions, look_at_grown FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION renew_partitions, look_at_grown TO cpr_ingest;
 GRANT EXECUTE ON FUNCTION keep_partitions TO cpr_ingest, cpr_retention;
 
 -- Who works for all consumers sees the rows of all.

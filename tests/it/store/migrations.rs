@@ -26,7 +26,7 @@ const MAIN: Samples = &[
 ];
 const KEYS: Samples = &[(1, include_str!("samples/keys_0001.sql"))];
 
-/// The same with PostgreSQL. Of the last four the first adds a table, the others functions, policies and room.
+/// The same with PostgreSQL. Of the last five the first adds a table, the others functions, policies and room.
 const POSTGRES_MAIN: Samples = &[
     (6, include_str!("samples/postgres_main_0006.sql")),
     (7, concat!(include_str!("samples/postgres_main_0006.sql"), include_str!("samples/main_0007.sql"))),
@@ -34,14 +34,19 @@ const POSTGRES_MAIN: Samples = &[
     (9, POSTGRES_MAIN_8),
     (10, POSTGRES_MAIN_8),
     (11, POSTGRES_MAIN_8),
+    (12, POSTGRES_MAIN_8),
 ];
 const POSTGRES_MAIN_8: &str = concat!(
     include_str!("samples/postgres_main_0006.sql"),
     include_str!("samples/main_0007.sql"),
     include_str!("samples/postgres_consumers.sql")
 );
-const POSTGRES_KEYS: Samples =
-    &[(1, include_str!("samples/postgres_keys_0001.sql")), (2, POSTGRES_KEYS_2), (3, POSTGRES_KEYS_2)];
+const POSTGRES_KEYS: Samples = &[
+    (1, include_str!("samples/postgres_keys_0001.sql")),
+    (2, POSTGRES_KEYS_2),
+    (3, POSTGRES_KEYS_2),
+    (4, POSTGRES_KEYS_2),
+];
 const POSTGRES_KEYS_2: &str =
     concat!(include_str!("samples/postgres_keys_0001.sql"), include_str!("samples/postgres_consumers.sql"));
 

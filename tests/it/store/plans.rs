@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use cpr_operator::store::statistics::look_at_grown;
 use cpr_operator::store::{Conn, sql};
 
 use super::audit;
-use super::site::Site;
+use super::site::{Site, identity, noon, realm};
 
 /// Tables that grow with persons, events or time.
 const LARGE: [&str; 19] = [
@@ -42,7 +43,7 @@ const ON_PURPOSE: [(&str, &str, &str); 7] = [
 ];
 
 /// Files whose texts are no statements of SQLite on tables of ours.
-const OF_THE_ADAPTERS: [&str; 9] = [
+const OF_THE_ADAPTERS: [&str; 10] = [
     "calls.rs",
     "copy.rs",
     "connections.rs",
@@ -52,6 +53,7 @@ const OF_THE_ADAPTERS: [&str; 9] = [
     "sqlite.rs",
     "dialect.rs",
     "sql.rs",
+    "statistics.rs",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -145,4 +147,22 @@ async fn what_was_planned_for_an_empty_table_does_not_read_all_of_it_when_it_has
     let rows = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'audit_entry'";
     let read: i64 = sql::query_scalar(rows).fetch_one(&mut tx).await.unwrap();
     assert_eq!(read, 0, "rows of audit_entry were read one after the other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_looks_at_tables_that_have_grown_and_not_again() {
+    let site = Site::on_postgres().await;
+    let store = &site.store;
+    look_at_grown(store.keys.database()).await.unwrap();
+    let sizes = "SELECT CAST(sum(reltuples) AS BIGINT) FROM pg_class WHERE relname IN ('person_key', 'identifier')";
+    let known = async || {
+        let mut conn = store.keys.database().read().await.unwrap();
+        sql::query_scalar::<i64>(sizes).fetch_one(&mut conn).await.unwrap()
+    };
+    let before = known().await;
+    let persons: Vec<_> = (0..2_000).map(identity).collect();
+    store.keys.ensure_persons(&realm(), &persons, noon()).await.unwrap();
+    look_at_grown(store.keys.database()).await.unwrap();
+    assert!(before < 1 && known().await >= 4_000, "{before}, {}", known().await);
+    assert_eq!(look_at_grown(store.keys.database()).await.unwrap(), 0);
 }

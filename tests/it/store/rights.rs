@@ -66,11 +66,17 @@ async fn each_role_is_refused_what_is_not_its_own() {
                 "UPDATE audit_entry SET public = ''",
                 "DELETE FROM audit_entry",
             ],
-            &["SELECT content FROM person", "DELETE FROM route", "SELECT wrapped FROM person_key"],
+            &[
+                "SELECT content FROM person",
+                "DELETE FROM route",
+                "SELECT wrapped FROM person_key",
+                "SELECT look_at_grown()",
+            ],
         ),
         (
             "deliver",
             &[
+                "SELECT look_at_grown()",
                 "SELECT content FROM person",
                 "SELECT municipality FROM person",
                 "SELECT wrapped FROM person_key",
