@@ -17,6 +17,8 @@ const MAX_BYTES: usize = 16 << 20;
 const READ: usize = 512;
 /// How many routes are read while nothing can be sent.
 const SHUT_READ: usize = 16;
+/// By how much further than it reads, at most, a worker says ahead that it may send.
+const MOST_AHEAD: i64 = 64;
 /// How many waiting persons are read in one step.
 const REPLAYS: usize = 64;
 
@@ -50,7 +52,8 @@ impl Worker {
         self.reading = None;
         match read {
             Ok((Ok(routes), limit)) => {
-                self.stride = routes.last().map_or(0, |last| last.seq - self.queues.position());
+                let ends = routes.first().zip(routes.last());
+                self.stride = ends.map_or(0, |(first, last)| last.seq - first.seq);
                 self.caught_up = routes.len() < limit && !self.rung;
                 self.fresh = routes;
                 return self.offer_fresh();
@@ -75,9 +78,11 @@ impl Worker {
         true
     }
 
-    /// How far ahead it is to be durable that routes may be sent: numbers are those of all consumers, so a reading may go far.
+    /// How far ahead it is to be durable that routes may be sent: numbers are those of all consumers, so a reading may go far. What
+    /// is covered and not sent counts as possibly sent after a takeover, so there is a bound.
     fn reach(&self) -> i64 {
-        i64::from(self.shared.context.settings.read_ahead).max(2 * self.stride)
+        let ahead = i64::from(self.shared.context.settings.read_ahead);
+        (2 * self.stride).clamp(ahead, MOST_AHEAD * ahead)
     }
 
     /// Up to where that is to be written with what is written anyway, so that no reading has to wait for it.
