@@ -60,7 +60,6 @@ impl Janitor {
         now: Timestamp,
     ) -> Result<Removed, Error> {
         let mut removed = Removed::default();
-        self.keep_plans_right(store, now).await?;
         let grace = before(now, settings.after_deletion);
         removed.resources += end_subscriptions(store, grace).await?;
         removed.resources += end_consumers(store, grace, now).await?;
@@ -70,19 +69,18 @@ impl Janitor {
         removed.rows += self.keep_partitions(store, settings, now).await?;
         removed.rows += prune(store, settings, now).await?;
         removed.rows += self.sweep.run_once(store, now).await?.0;
+        // Last, so that nothing that has to go waits for it.
+        self.keep_plans_right(store, now).await?;
         Ok(removed)
     }
 }
 
 impl Janitor {
     async fn keep_plans_right(&mut self, store: &Store, now: Timestamp) -> Result<(), store::Error> {
-        if self.looked.is_none_or(|at| now >= at + LOOKED_EVERY) {
-            self.looked = Some(now);
-            let looked_at = (
-                statistics::look_at_grown(&store.main).await?,
-                statistics::look_at_grown(store.keys.database()).await?,
-            );
-            tracing::debug!(main = looked_at.0, keys = looked_at.1, "the server looked at tables that have grown");
+        if is_due(&mut self.looked, LOOKED_EVERY, now) {
+            let main = statistics::look_at_grown(&store.main).await?;
+            let keys = statistics::look_at_grown(store.keys.database()).await?;
+            tracing::debug!(main, keys, "the server looked at tables that have grown");
         }
         Ok(())
     }
@@ -94,15 +92,23 @@ impl Janitor {
         settings: &RetentionSettings,
         now: Timestamp,
     ) -> Result<u64, store::Error> {
-        if self.kept.is_some_and(|at| now < at + PARTITIONS_EVERY) {
+        if !is_due(&mut self.kept, PARTITIONS_EVERY, now) {
             return Ok(0);
         }
-        self.kept = Some(now);
         let mut tx = store.main.begin_apart().await?;
         let dropped = retention::keep_partitions(&mut tx, now, before(now, settings.delivered)).await?;
         tx.commit().await?;
         Ok(dropped)
     }
+}
+
+/// Whether something that was done `last` is to be done again; then that is now.
+fn is_due(last: &mut Option<Timestamp>, every: SignedDuration, now: Timestamp) -> bool {
+    let is_due = last.is_none_or(|at| now >= at + every);
+    if is_due {
+        *last = Some(now);
+    }
+    is_due
 }
 
 /// Removes persons that are marked: key store first, rows after. How many.

@@ -1,7 +1,6 @@
 //! Sending what is prepared: signed, as far as it may still go, and what else is to be done about it.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 

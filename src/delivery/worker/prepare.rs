@@ -12,7 +12,7 @@ use super::configure::Gate;
 use super::{Worker, given};
 use crate::delivery::Shared;
 use crate::delivery::build::{Built, Ceiling, Facts, build};
-use crate::delivery::queue::Turn;
+use crate::delivery::queue::{Key, Turn};
 use crate::delivery::read::{self, Basis, Opened};
 use crate::domain::pairwise::ConsumerKey;
 use crate::store;
@@ -34,15 +34,14 @@ pub(super) type Read = Result<Result<Ready, store::Error>, JoinError>;
 
 /// Events for which rights and protection are being read.
 pub(super) struct Preparing {
-    turns: Vec<Turn>,
+    keys: Vec<Key>,
     reading: JoinHandle<Result<Ready, store::Error>>,
 }
 
 /// Events as they are built, in their order, and from what.
 pub(super) struct Ready {
-    made: Vec<Made>,
+    events: Vec<(Turn, Made)>,
     of: Arc<Of>,
-    read_at: Instant,
 }
 
 /// What events are built from.
@@ -51,6 +50,7 @@ pub(super) struct Of {
     pub(super) consumer: Arc<ConsumerRow>,
     /// Version of the configuration.
     pub(super) version: i64,
+    read_at: Instant,
 }
 
 /// What is to be done about an event.
@@ -66,13 +66,12 @@ pub(super) struct Prepared {
     pub(super) turn: Turn,
     pub(super) made: Made,
     pub(super) of: Arc<Of>,
-    read_at: Instant,
 }
 
 impl Prepared {
     /// Whether what it was built from was read long ago.
     pub(super) fn is_stale(&self) -> bool {
-        self.read_at.elapsed() > FRESH
+        self.of.read_at.elapsed() > FRESH
     }
 }
 
@@ -106,9 +105,9 @@ impl Worker {
     /// Where events flow, more are read for than may go at this moment: they follow within what is left of [`FRESH`].
     pub(super) fn prepare(&mut self, now: Timestamp) -> bool {
         let flowing = self.pace.of_a_tick();
-        let ahead = self.prepared.len() + self.preparing.iter().map(|reading| reading.turns.len()).sum::<usize>();
+        let ahead = self.prepared.len() + self.preparing.iter().map(|reading| reading.keys.len()).sum::<usize>();
         // Another reading beside one that took as many as it may: else what comes is better gathered.
-        let may_begin = self.preparing.len() < READINGS && self.preparing.iter().all(|one| one.turns.len() == BATCH);
+        let may_begin = self.preparing.len() < READINGS && self.preparing.iter().all(|one| one.keys.len() == BATCH);
         if !may_begin || ahead > flowing * 3 / 4 {
             return false;
         }
@@ -127,8 +126,9 @@ impl Worker {
         let ceilings = turns.iter().filter_map(|turn| self.ceilings.get_key_value(&turn.route.seq));
         let ceilings = ceilings.map(|(seq, ceiling)| (*seq, ceiling.clone())).collect();
         let (shared, row, key) = (self.shared.clone(), self.row.clone(), self.key.clone());
-        let reading = tokio::spawn(Maker { shared, row, key, ceilings, now }.make(turns.clone()));
-        self.preparing.push_back(Preparing { turns, reading });
+        let keys = turns.iter().map(|turn| turn.key).collect();
+        let reading = tokio::spawn(Maker { shared, row, key, ceilings, now }.make(turns));
+        self.preparing.push_back(Preparing { keys, reading });
         true
     }
 
@@ -140,18 +140,18 @@ impl Worker {
     }
 
     pub(super) fn take_prepared(&mut self, read: Read) {
-        let Some(Preparing { turns, .. }) = self.preparing.pop_front() else { return };
+        let Some(Preparing { keys, .. }) = self.preparing.pop_front() else { return };
         let read: Result<Ready, Box<dyn Error>> = match read {
             Ok(read) => read.map_err(Into::into),
             Err(error) => Err(error.into()),
         };
         match read {
-            Ok(Ready { made, of, read_at }) => {
-                let all = turns.into_iter().zip(made);
-                self.prepared.extend(all.map(|(turn, made)| Prepared { turn, made, of: of.clone(), read_at }));
+            Ok(Ready { events, of }) => {
+                let all = events.into_iter().map(|(turn, made)| Prepared { turn, made, of: of.clone() });
+                self.prepared.extend(all);
             }
             Err(error) => {
-                turns.iter().rev().for_each(|turn| self.queues.give_back(turn.key));
+                keys.into_iter().rev().for_each(|key| self.queues.give_back(key));
                 self.rest(&*error);
             }
         }
@@ -182,12 +182,16 @@ impl Maker {
     async fn make(self, turns: Vec<Turn>) -> Result<Ready, store::Error> {
         let basis = read::basis(&self.shared.context.store, &self.shared.shelf, self.row.id, &turns).await?;
         let consumer = basis.book.consumers.get(&self.row.id).unwrap_or(&self.row).clone();
-        let (read_at, mut made) = (Instant::now(), Vec::with_capacity(turns.len()));
-        for some in turns.chunks(AT_A_TIME) {
-            made.extend(some.iter().map(|turn| self.one(turn, &consumer, &basis)));
-            tokio::task::yield_now().await;
+        let of = Arc::new(Of { consumer, version: basis.book.version, read_at: Instant::now() });
+        let mut events = Vec::with_capacity(turns.len());
+        for (at, turn) in turns.into_iter().enumerate() {
+            if at > 0 && at % AT_A_TIME == 0 {
+                tokio::task::yield_now().await;
+            }
+            let made = self.one(&turn, &of.consumer, &basis);
+            events.push((turn, made));
         }
-        Ok(Ready { made, of: Arc::new(Of { consumer, version: basis.book.version }), read_at })
+        Ok(Ready { events, of })
     }
 
     fn one(&self, turn: &Turn, consumer: &ConsumerRow, basis: &Basis) -> Made {
